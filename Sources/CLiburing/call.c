@@ -1,0 +1,145 @@
+/* Plain system calls and what goes with running them on threads of our own. */
+#include "syslet_call.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
+  int saved = errno;
+  long result = syscall(nr, a0, a1, a2, a3, a4, a5);
+  if (result == -1) {
+    result = -(long)errno;
+    errno = saved; /* a result is data here; the caller's errno is not ours to change */
+  }
+  return result;
+}
+
+static int copied(ssize_t count, size_t byte_count) {
+  if (count == (ssize_t)byte_count) return 0;
+  return count < 0 ? -errno : -EFAULT; /* a partial copy ran into an unmapped page */
+}
+
+int syslet_memory_read(const void *user, void *local, size_t byte_count) {
+  struct iovec here = {local, byte_count}, there = {(void *)(uintptr_t)user, byte_count};
+  return copied(process_vm_readv(getpid(), &here, 1, &there, 1, 0), byte_count);
+}
+
+int syslet_memory_write(void *user, const void *local, size_t byte_count) {
+  struct iovec here = {(void *)(uintptr_t)local, byte_count}, there = {user, byte_count};
+  return copied(process_vm_writev(getpid(), &here, 1, &there, 1, 0), byte_count);
+}
+
+int syslet_memory_add(long *word, long increment, int checked, long *sum) {
+  /* Checked additions go through the kernel's copies, which are not atomic: this lock makes them so among themselves. */
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  int result;
+  if ((uintptr_t)word < 4096) return -EFAULT;
+  if (!checked) {
+    *sum = increment ? __atomic_add_fetch(word, increment, __ATOMIC_RELAXED) : __atomic_load_n(word, __ATOMIC_RELAXED);
+    return 0;
+  }
+  pthread_mutex_lock(&lock);
+  result = syslet_memory_read(word, sum, sizeof *sum);
+  if (result == 0 && increment) {
+    *sum = (long)((unsigned long)*sum + (unsigned long)increment);
+    result = syslet_memory_write(word, sum, sizeof *sum);
+  }
+  pthread_mutex_unlock(&lock);
+  return result;
+}
+
+int syslet_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns) {
+  struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+  long result = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout_ns < 0 ? NULL : &limit, NULL, 0);
+  if (result == 0 || errno == EAGAIN) return 0;
+  return -errno;
+}
+
+void syslet_futex_wake(uint32_t *word, int count) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0); }
+
+int syslet_doorbell_open(void) {
+  int descriptor = eventfd(0, EFD_CLOEXEC);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+void syslet_doorbell_ring(int descriptor) {
+  uint64_t one = 1;
+  /* It cannot fail but for a full counter, and then the doorbell has been rung. */
+  ssize_t written = write(descriptor, &one, sizeof one);
+  (void)written;
+}
+
+static unsigned fork_generation;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static void count_fork(void) { fork_generation++; }
+static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+unsigned syslet_fork_generation(void) {
+  static __thread bool watched; /* pthread_once costs more than this load, and every call into an engine asks */
+  if (!watched) {
+    pthread_once(&fork_once, watch_forks);
+    watched = true;
+  }
+  return fork_generation;
+}
+
+/* The signal that interrupts a worker's blocked call. Its handler does nothing: what matters is that, without SA_RESTART,
+ * the call returns EINTR. The first real-time signal with the default disposition is taken, from the top. */
+static int interrupt_signal;
+static pthread_once_t interrupt_once = PTHREAD_ONCE_INIT;
+static void interrupted(int signal) { (void)signal; }
+static void choose_interrupt(void) {
+  for (int candidate = SIGRTMAX; candidate >= SIGRTMIN; candidate--) {
+    struct sigaction now;
+    if (sigaction(candidate, NULL, &now) != 0 || now.sa_handler != SIG_DFL) continue;
+    struct sigaction ours = {.sa_handler = interrupted};
+    sigemptyset(&ours.sa_mask);
+    if (sigaction(candidate, &ours, NULL) == 0) {
+      interrupt_signal = candidate;
+      return;
+    }
+  }
+}
+
+int syslet_thread_start(void *(*body)(void *), void *context) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t blocked, before;
+  int result;
+  pthread_once(&interrupt_once, choose_interrupt);
+  result = pthread_attr_init(&attributes);
+  if (result) return -result;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  /* System calls need little stack; 256 KiB keeps many workers cheap in address space. */
+  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  sigfillset(&blocked);
+  if (interrupt_signal) sigdelset(&blocked, interrupt_signal);
+  /* A new thread inherits the mask, so it must be in place before the thread exists. */
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  result = pthread_create(&thread, &attributes, body, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return -result;
+}
+
+int syslet_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int syslet_thread_interrupt(int tid) {
+  if (!interrupt_signal) return -ENOSYS;
+  return syscall(SYS_tgkill, getpid(), tid, interrupt_signal) < 0 ? -errno : 0;
+}
+
+int64_t syslet_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

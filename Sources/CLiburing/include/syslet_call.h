@@ -1,0 +1,52 @@
+/* Plain system calls, memory that may be unmapped, and the few things that Swift cannot import. */
+#ifndef SYSLET_CALL_H
+#define SYSLET_CALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Makes system call `nr` and returns what the kernel returned: a non-negative value or -errno. errno is preserved. */
+long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* Copies between this process's own memory at `user` and `local`, whatever `user` points to.
+ * 0, or -EFAULT for memory that is unmapped or not writable; any other -errno means that the kernel refuses such copies here. */
+int syslet_memory_read(const void *user, void *local, size_t byte_count);
+int syslet_memory_write(void *user, const void *local, size_t byte_count);
+
+/* Adds `increment` to the word at `word` and gives the sum. Atomic, so that syslets on several threads may share a counter.
+ * `checked` gives -EFAULT for memory that is unmapped or read-only; otherwise only the first page is recognised as bad. */
+int syslet_memory_add(long *word, long increment, int checked, long *sum);
+
+/* Futex wait on a word of this process: 0 when woken or when the word already differs, -ETIMEDOUT, -EINTR.
+ * `timeout_ns` < 0 waits without a limit. */
+int syslet_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns);
+void syslet_futex_wake(uint32_t *word, int count);
+
+/* An eventfd, close-on-exec: the descriptor or -errno. Ring it with syslet_doorbell_ring. */
+int syslet_doorbell_open(void);
+void syslet_doorbell_ring(int descriptor);
+
+/* Counts the forks that this process is the child of; an engine compares it to know that it was not inherited. */
+unsigned syslet_fork_generation(void);
+
+/* A detached thread with every signal blocked except the one that interrupts a cancelled call. 0 or -errno. */
+int syslet_thread_start(void *(*body)(void *), void *context);
+
+/* The calling thread's kernel id. */
+int syslet_thread_id(void);
+
+/* Interrupts a system call that thread `tid` of this process is blocked in, so that it returns -EINTR. 0 or -errno. */
+int syslet_thread_interrupt(int tid);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+int64_t syslet_now(void);
+
+/* Publishes a completion ring's slot. Pairs with an acquire load (or a later call into the engine) of whoever reads the slot. */
+static inline void syslet_slot_store(void **slot, void *value) {
+  __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+static inline void *syslet_slot_load(void **slot) {
+  return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+}
+
+#endif

@@ -1,0 +1,225 @@
+/* The ring. Set-up, mapping and tear-down are liburing's; the queue is filled and drained here in batches, on the fields that
+ * every liburing since 2.1 has, so that Debian 12, Ubuntu 22.04 and newer ones all work. */
+#include <errno.h>
+#include <liburing.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "syslet_ring.h"
+
+#define SAME(ours, theirs)                                                                       \
+  _Static_assert(offsetof(struct syslet_sqe, ours) == offsetof(struct io_uring_sqe, theirs), #ours)
+_Static_assert(sizeof(struct syslet_sqe) == sizeof(struct io_uring_sqe), "an SQE is 64 bytes");
+SAME(opcode, opcode);
+SAME(flags, flags);
+SAME(ioprio, ioprio);
+SAME(fd, fd);
+SAME(off, off);
+SAME(addr, addr);
+SAME(len, len);
+SAME(op_flags, rw_flags);
+SAME(user_data, user_data);
+SAME(buf_index, buf_index);
+SAME(personality, personality);
+SAME(file_index, splice_fd_in);
+_Static_assert(sizeof(struct syslet_cqe) == sizeof(struct io_uring_cqe), "a CQE is 16 bytes");
+_Static_assert(offsetof(struct syslet_cqe, res) == offsetof(struct io_uring_cqe, res), "res");
+
+/* The codes that any supported liburing names; the rest are the kernel's ABI, which does not change. */
+#define SAME_OP(name) _Static_assert((int)SYSLET_OP_##name == (int)IORING_OP_##name, #name)
+SAME_OP(NOP);
+SAME_OP(READV);
+SAME_OP(WRITEV);
+SAME_OP(FSYNC);
+SAME_OP(POLL_ADD);
+SAME_OP(SYNC_FILE_RANGE);
+SAME_OP(SENDMSG);
+SAME_OP(RECVMSG);
+SAME_OP(TIMEOUT);
+SAME_OP(ACCEPT);
+SAME_OP(ASYNC_CANCEL);
+SAME_OP(CONNECT);
+SAME_OP(FALLOCATE);
+SAME_OP(OPENAT);
+SAME_OP(CLOSE);
+SAME_OP(STATX);
+SAME_OP(READ);
+SAME_OP(WRITE);
+SAME_OP(FADVISE);
+SAME_OP(MADVISE);
+SAME_OP(SEND);
+SAME_OP(RECV);
+SAME_OP(OPENAT2);
+SAME_OP(EPOLL_CTL);
+SAME_OP(SPLICE);
+SAME_OP(TEE);
+SAME_OP(SHUTDOWN);
+SAME_OP(RENAMEAT);
+SAME_OP(UNLINKAT);
+SAME_OP(MKDIRAT);
+SAME_OP(SYMLINKAT);
+SAME_OP(LINKAT);
+_Static_assert(SYSLET_SQE_LINK == IOSQE_IO_LINK && SYSLET_SQE_HARDLINK == IOSQE_IO_HARDLINK &&
+                   SYSLET_SQE_ASYNC == IOSQE_ASYNC,
+               "SQE flags");
+
+/* Newer than the oldest supported liburing. */
+#ifndef IORING_SETUP_SUBMIT_ALL
+#define IORING_SETUP_SUBMIT_ALL (1U << 7)
+#endif
+#ifndef IORING_SETUP_COOP_TASKRUN
+#define IORING_SETUP_COOP_TASKRUN (1U << 8)
+#endif
+#ifndef IORING_SETUP_SINGLE_ISSUER
+#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
+#endif
+#define REGISTER_PROBE 8
+#define REGISTER_IOWQ_MAX_WORKERS 19
+#define SQ_CQ_OVERFLOW (1U << 1)
+
+struct syslet_ring {
+  struct io_uring uring;
+  unsigned tail;      /* SQEs filled so far; published to the kernel by the next enter */
+  unsigned published; /* what *uring.sq.ktail says */
+  unsigned mask;
+  unsigned entries;
+  unsigned cq_mask;
+};
+
+int syslet_ring_open(struct syslet_ring **out, unsigned entries, unsigned cq_entries, struct syslet_ring_facts *facts) {
+  static const unsigned wanted[] = {
+      IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+      IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN,
+      IORING_SETUP_CQSIZE,
+  };
+  static const unsigned needed =
+      IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_SUBMIT_STABLE;
+  struct io_uring_params params;
+  struct syslet_ring *ring = calloc(1, sizeof *ring);
+  int result = -EINVAL;
+  if (!ring) return -ENOMEM;
+  for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    memset(&params, 0, sizeof params);
+    params.flags = wanted[i];
+    params.cq_entries = cq_entries;
+    result = io_uring_queue_init_params(entries, &ring->uring, &params);
+    if (result != -EINVAL) break; /* an unknown flag is EINVAL, everything else is final */
+  }
+  if (result < 0) {
+    free(ring);
+    return result;
+  }
+  if ((params.features & needed) != needed) {
+    io_uring_queue_exit(&ring->uring);
+    free(ring);
+    return -EOPNOTSUPP;
+  }
+  io_uring_ring_dontfork(&ring->uring);
+  ring->entries = params.sq_entries;
+  ring->mask = params.sq_entries - 1;
+  ring->cq_mask = params.cq_entries - 1;
+  ring->tail = ring->published = *ring->uring.sq.ktail;
+  /* Slot i of the queue is SQE i, for good: nothing here ever needs another order. Absent on rings without the array. */
+  if (ring->uring.sq.array)
+    for (unsigned i = 0; i < params.sq_entries; i++) ring->uring.sq.array[i] = i;
+  facts->sq_entries = params.sq_entries;
+  facts->cq_entries = params.cq_entries;
+  facts->features = params.features;
+  facts->setup_flags = params.flags;
+  *out = ring;
+  return 0;
+}
+
+void syslet_ring_close(struct syslet_ring *ring) {
+  io_uring_queue_exit(&ring->uring);
+  free(ring);
+}
+
+/* The kernel advances khead as it takes SQEs; the acquire pairs with its release, so a slot counted as free is free. */
+static unsigned taken(const struct syslet_ring *ring) {
+  return __atomic_load_n(ring->uring.sq.khead, __ATOMIC_ACQUIRE);
+}
+
+unsigned syslet_ring_room(const struct syslet_ring *ring) { return ring->entries - (ring->tail - taken(ring)); }
+
+unsigned syslet_ring_queued(const struct syslet_ring *ring) { return ring->tail - taken(ring); }
+
+bool syslet_ring_issue(struct syslet_ring *ring, const struct syslet_sqe *sqes, unsigned count) {
+  if (syslet_ring_room(ring) < count) return false;
+  for (unsigned i = 0; i < count; i++)
+    memcpy(&ring->uring.sq.sqes[(ring->tail + i) & ring->mask], &sqes[i], sizeof *sqes);
+  ring->tail += count;
+  return true;
+}
+
+int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t timeout_ns) {
+  struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+  struct io_uring_getevents_arg extra = {.ts = timeout_ns < 0 ? 0 : (uint64_t)(uintptr_t)&limit};
+  unsigned submit;
+  long result;
+  /* The release publishes the SQEs' contents to the kernel's acquire of the tail (without SQPOLL the system call orders them
+   * anyway; the store is not on any hot path that would notice). */
+  if (ring->published != ring->tail) {
+    __atomic_store_n(ring->uring.sq.ktail, ring->tail, __ATOMIC_RELEASE);
+    ring->published = ring->tail;
+  }
+  submit = ring->tail - taken(ring);
+  if (timeout_ns < 0)
+    result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count, IORING_ENTER_GETEVENTS, NULL, 0);
+  else
+    result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count,
+                     IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &extra, sizeof extra);
+  return result < 0 ? -errno : (int)result;
+}
+
+unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count) {
+  unsigned head = *ring->uring.cq.khead;
+  /* Pairs with the kernel's release of the tail: the CQEs before it are complete. */
+  unsigned ready = __atomic_load_n(ring->uring.cq.ktail, __ATOMIC_ACQUIRE) - head;
+  if (ready < count) count = ready;
+  for (unsigned i = 0; i < count; i++)
+    memcpy(&cqes[i], &ring->uring.cq.cqes[(head + i) & ring->cq_mask], sizeof *cqes);
+  /* The release gives the slots back: the copies above must not be moved below it. */
+  if (count) __atomic_store_n(ring->uring.cq.khead, head + count, __ATOMIC_RELEASE);
+  return count;
+}
+
+bool syslet_ring_has_overflow(const struct syslet_ring *ring) {
+  return (__atomic_load_n(ring->uring.sq.kflags, __ATOMIC_RELAXED) & SQ_CQ_OVERFLOW) != 0;
+}
+
+int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]) {
+  size_t size = sizeof(struct io_uring_probe) + 256 * sizeof(struct io_uring_probe_op);
+  struct io_uring_probe *probe = calloc(1, size);
+  long result;
+  if (!probe) return -ENOMEM;
+  result = syscall(__NR_io_uring_register, ring->uring.ring_fd, REGISTER_PROBE, probe, 256);
+  if (result < 0) result = -errno;
+  for (unsigned i = 0; i < 256; i++)
+    supported[i] = result >= 0 && i < probe->ops_len && (probe->ops[i].flags & IO_URING_OP_SUPPORTED) ? 1 : 0;
+  free(probe);
+  return result < 0 ? (int)result : 0;
+}
+
+int syslet_ring_limit_workers(struct syslet_ring *ring, unsigned bounded, unsigned unbounded) {
+  unsigned limits[2] = {bounded, unbounded};
+  long result = syscall(__NR_io_uring_register, ring->uring.ring_fd, REGISTER_IOWQ_MAX_WORKERS, limits, 2);
+  return result < 0 ? -errno : 0;
+}
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+const char *syslet_liburing_version(void) {
+#if defined(IO_URING_VERSION_MAJOR)
+  return STRING(IO_URING_VERSION_MAJOR) "." STRING(IO_URING_VERSION_MINOR);
+#else
+  return "2.3 or older";
+#endif
+}

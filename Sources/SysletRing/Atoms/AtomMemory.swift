@@ -1,0 +1,199 @@
+// Fetching an atom and storing its result, in either layout, on checked or trusted memory. The one place that reads atoms.
+//
+// Unsafe fence: atoms, variables and buffers belong to the user, who keeps them alive until the syslet's completion (docs/SEMANTICS.md,
+// "Atoms"). A trusted engine relies on that; a checked one asks the kernel to copy, which answers EFAULT where a load would crash.
+
+internal import CLiburing
+internal import Glibc
+
+/// A fetched atom: what it calls, with which arguments, and where execution goes on.
+struct Call {
+  var operation: UnsafePointer<Operation>
+  var number: Int
+  var arguments: Arguments
+  /// For each argument that was behind a pointer, that pointer; 0 for direct ones.
+  var pointers: Arguments
+  var flags: AtomFlags
+  var atom: UnsafeMutableRawPointer
+  var result: UnsafeMutablePointer<Int>?
+  var next: UnsafeMutableRawPointer?
+  var hasPointers: Bool
+
+  /// A call that has not been fetched.
+  static var none: Call {
+    Call(
+      operation: OperationTable.shared.rows, number: -1, arguments: Arguments(), pointers: Arguments(), flags: [],
+      atom: UnsafeMutableRawPointer(bitPattern: 1)!, result: nil, next: nil, hasPointers: false)
+  }
+}
+
+/// What came of reading an atom.
+enum Fetch {
+  case call
+  /// The atom or one of its arguments is not readable.
+  case fault
+  /// The atom's words break a rule.
+  case malformed
+}
+
+struct AtomMemory {
+  let table: OperationTable
+  let isChecked: Bool
+
+  /// The size of an atom in either layout: `skipToNextOnStop` goes this far.
+  static let stride = MemoryLayout<syslet_atom>.stride
+
+  /// Reads the atom at `address` and its arguments into `call`.
+  func fetch(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
+    isChecked ? fetchChecked(address, layout, into: &call) : fetchTrusted(address, layout, into: &call)
+  }
+
+  /// Whether the atom at `address` can be accepted as a head: readable and well-formed. Its arguments are loaded when it is reached.
+  func check(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> Fetch {
+    if isChecked {
+      var scratch = Call.none
+      let fetched = fetchChecked(address, layout, into: &scratch)
+      // An argument that cannot be read is the syslet's fault, told by its completion; only the atom itself is looked at here.
+      return fetched == .fault && UserMemory.loadAtom(UInt64(UInt(bitPattern: address)), as: syslet_atom.self) != nil ? .call : fetched
+    }
+    let atom = address.assumingMemoryBound(to: syslet_atom.self)
+    guard atom.pointee.flags & ~AtomFlags.known.rawValue == 0 else { return .malformed }
+    return layout == .direct && atom.pointee.nparams > 6 ? .malformed : .call
+  }
+
+  private func fetchTrusted(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
+    switch layout {
+    case .direct:
+      let atom = address.assumingMemoryBound(to: syslet_atom.self)
+      guard header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
+        return .malformed
+      }
+      return direct(atom, &call)
+    case .indirect:
+      let atom = address.assumingMemoryBound(to: syslet_uatom.self)
+      guard header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
+        return .malformed
+      }
+      return indirect(atom, &call)
+    }
+  }
+
+  private func fetchChecked(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
+    let word = UInt64(UInt(bitPattern: address))
+    switch layout {
+    case .direct:
+      guard let atom = UserMemory.loadAtom(word, as: syslet_atom.self) else { return .fault }
+      guard header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, &call) else { return .malformed }
+      return withUnsafePointer(to: atom) { direct($0, &call) }
+    case .indirect:
+      guard let atom = UserMemory.loadAtom(word, as: syslet_uatom.self) else { return .fault }
+      guard header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, &call) else { return .malformed }
+      return withUnsafePointer(to: atom) { indirect($0, &call) }
+    }
+  }
+
+  private func header(
+    flags: UInt32, _ number: Int, _ result: UnsafeMutablePointer<Int>?, _ next: UnsafeMutableRawPointer?,
+    _ address: UnsafeMutableRawPointer, _ call: inout Call
+  ) -> Bool {
+    guard flags & ~AtomFlags.known.rawValue == 0 else { return false }
+    call.flags = AtomFlags(rawValue: flags)
+    call.number = number
+    call.operation = table.operation(number)
+    call.atom = address
+    call.result = result
+    call.next = next
+    return true
+  }
+
+  private func direct(_ atom: UnsafePointer<syslet_atom>, _ call: inout Call) -> Fetch {
+    let count = atom.pointee.nparams
+    guard count <= 6 else { return .malformed }
+    let pmap = atom.pointee.pmap
+    call.hasPointers = pmap != 0
+    let words = atom.pointee.args
+    // The words past nparams are 0 whatever the atom holds there.
+    call.arguments = Arguments(
+      (
+        count > 0 ? words.0 : 0, count > 1 ? words.1 : 0, count > 2 ? words.2 : 0, count > 3 ? words.3 : 0,
+        count > 4 ? words.4 : 0, count > 5 ? words.5 : 0
+      ))
+    guard pmap != 0 else { return .call }
+    call.pointers = Arguments()
+    for index in 0..<Int(count) where pmap & (1 << UInt8(index)) != 0 {
+      let pointer = call.arguments[index]
+      guard let value = argument(pointer) else { return .fault }
+      call.pointers[index] = pointer
+      call.arguments[index] = value
+    }
+    return .call
+  }
+
+  private func indirect(_ atom: UnsafePointer<syslet_uatom>, _ call: inout Call) -> Fetch {
+    call.hasPointers = true
+    call.pointers = Arguments()
+    call.arguments = Arguments()
+    let pointers = atom.pointee.arg_ptr
+    for index in 0..<6 {
+      let pointer: UnsafeMutablePointer<UInt>? =
+        switch index {
+        case 0: pointers.0
+        case 1: pointers.1
+        case 2: pointers.2
+        case 3: pointers.3
+        case 4: pointers.4
+        default: pointers.5
+        }
+      guard let pointer else { break }
+      let word = UInt64(UInt(bitPattern: pointer))
+      guard let value = argument(word) else { return .fault }
+      call.pointers[index] = word
+      call.arguments[index] = value
+    }
+    return .call
+  }
+
+  /// The argument behind `pointer`.
+  private func argument(_ pointer: UInt64) -> UInt64? {
+    if isChecked { return UserMemory.load(pointer, as: UInt64.self) }
+    // A null pointer with its pmap bit set is the one wild pointer that is likely enough, and cheap enough, to catch here too.
+    return UnsafePointer<UInt64>(bitPattern: UInt(pointer))?.pointee
+  }
+
+  /// Stores a result and gives what the stop conditions test: the result, or -EFAULT where it cannot be stored.
+  func store(_ result: Int, _ pointer: UnsafeMutablePointer<Int>?) -> Int {
+    guard let pointer else { return result }
+    if isChecked { return UserMemory.store(result, UInt64(UInt(bitPattern: pointer))) ? result : -Int(EFAULT) }
+    pointer.pointee = result
+    return result
+  }
+
+  /// The rule that the atom at `address` breaks, in words; for errors only.
+  func brokenRule(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> String {
+    let atom = address.assumingMemoryBound(to: syslet_atom.self).pointee
+    let unknown = atom.flags & ~AtomFlags.known.rawValue
+    if unknown != 0 {
+      return "the flag bits \(hex(UInt(unknown))) are unknown; only 0x01 to 0x80 have a meaning"
+    }
+    return "nparams is \(atom.nparams), and a system call has at most 6 arguments"
+  }
+
+  /// The user's word of the atom at `address`.
+  func privateData(_ address: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    let offset = MemoryLayout<syslet_atom>.offset(of: \syslet_atom.private)!
+    guard isChecked else { return address.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self) }
+    let word = UserMemory.load(UInt64(UInt(bitPattern: address + offset)), as: UInt.self) ?? 0
+    return UnsafeMutableRawPointer(bitPattern: word)
+  }
+}
+
+extension UserMemory {
+  /// An atom, which as a C struct with pointers is not BitwiseCopyable to Swift, but is to C.
+  fileprivate static func loadAtom<Layout: AtomLayout>(_ address: UInt64, as type: Layout.Type) -> Layout? {
+    withUnsafeTemporaryAllocation(of: Layout.self, capacity: 1) { local in
+      let result = syslet_memory_read(
+        UnsafeRawPointer(bitPattern: UInt(address)), local.baseAddress!, MemoryLayout<Layout>.size)
+      return result == 0 ? local[0] : nil
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// Where completions wait: the engine's own queue, and the user's completion ring.
+//
+// Unsafe fence: the queue's memory is its own, freed in deinit. The ring's slots are the user's, from register to unregister.
+
+internal import CLiburing
+
+/// Completions that nobody has taken yet, in the order in which they came. Its capacity is the engine's limit on syslets, which is
+/// enough because a syslet is accepted only while there is room for its completion (law L7).
+struct CompletionQueue: ~Copyable {
+  private let slots: UnsafeMutablePointer<Completion>
+  private let capacity: Int
+  private var head = 0
+  private(set) var count = 0
+
+  init(capacity: Int) {
+    self.capacity = capacity
+    slots = .allocate(capacity: capacity)
+  }
+
+  deinit { slots.deallocate() }
+
+  mutating func append(_ completion: Completion) {
+    precondition(count < capacity, "L5: there is no room for a completion")
+    var index = head + count
+    if index >= capacity { index -= capacity }
+    (slots + index).initialize(to: completion)
+    count += 1
+  }
+
+  var first: Completion? { count > 0 ? slots[head] : nil }
+
+  mutating func removeFirst() {
+    head += 1
+    if head == capacity { head = 0 }
+    count -= 1
+  }
+
+  /// Moves up to `buffer.count` completions into `buffer`: how many.
+  mutating func take(into buffer: UnsafeMutableBufferPointer<Completion>) -> Int {
+    let taken = min(count, buffer.count)
+    for index in 0..<taken {
+      (buffer.baseAddress! + index).initialize(to: slots[head])
+      removeFirst()
+    }
+    return taken
+  }
+}
+
+/// The ring of 2007: an array of atom pointers that the engine fills from index 0 on and the user clears.
+///
+/// A slot is written only while it is NULL (law L5). The store is a release and pairs with the acquire of whoever reads slots on another
+/// thread; on the owner's thread program order is enough.
+struct CompletionRing {
+  private let slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>
+  /// The next slot to fill, and the oldest one that has not been seen cleared; both count without wrapping.
+  private var filled = 0
+  private var cleared = 0
+
+  init(_ slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) { self.slots = slots }
+
+  var capacity: Int { slots.count }
+
+  /// Writes `atom` into the next slot; false if the slot is taken.
+  mutating func post(_ atom: UnsafeMutableRawPointer) -> Bool {
+    let slot = slots.baseAddress! + filled % slots.count
+    guard syslet_slot_load(slot) == nil else { return false }
+    syslet_slot_store(slot, atom)
+    filled += 1
+    return true
+  }
+
+  /// How many slots hold a completion that has not been cleared.
+  mutating func visible() -> Int {
+    // A slot is filled again only after it was cleared, so at most one turn of the ring can be outstanding.
+    cleared = max(cleared, filled - slots.count)
+    while cleared < filled, syslet_slot_load(slots.baseAddress! + cleared % slots.count) == nil { cleared += 1 }
+    var count = 0
+    for position in cleared..<filled where syslet_slot_load(slots.baseAddress! + position % slots.count) != nil { count += 1 }
+    return count
+  }
+}

@@ -1,0 +1,43 @@
+// Posting and taking: the completion ring of 2007, and the copy.
+
+extension Core {
+  mutating func register(_ slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
+    guard userRing == nil else { throw .ringRegistered }
+    guard slots.count > 0, slots.baseAddress != nil else { throw .invalidRing(rule: "it has no slots; give it at least one") }
+    if let taken = slots.firstIndex(where: { $0 != nil }) {
+      throw .invalidRing(rule: "slot \(taken) is not nil; clear all slots first, the engine never overwrites one that is taken")
+    }
+    userRing = CompletionRing(slots)
+    postKept()
+  }
+
+  mutating func unregister() throws(EngineError) {
+    guard userRing != nil else { throw .noRingRegistered }
+    userRing = nil
+  }
+
+  mutating func post(_ completion: Completion) {
+    guard userRing != nil else { return completions.append(completion) }
+    // Order is kept: nothing overtakes a completion that waits for a slot.
+    if completions.count == 0, userRing!.post(completion.atom) { return }
+    if options.strictRing {
+      lost += 1
+    } else {
+      overflowed += 1
+      completions.append(completion)
+    }
+  }
+
+  /// Posts completions that waited for a slot, as far as slots have been cleared.
+  mutating func postKept() {
+    guard userRing != nil else { return }
+    while let completion = completions.first, userRing!.post(completion.atom) { completions.removeFirst() }
+  }
+
+  /// Completions that the user can see without another call.
+  mutating func visible() -> Int {
+    guard userRing != nil else { return completions.count }
+    postKept()
+    return userRing!.visible()
+  }
+}

@@ -1,0 +1,182 @@
+// The ring's side of the loop: enter, reap, and what the kernel's answers mean for a run.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+/// What became of one call of a segment.
+enum Outcome: Equatable {
+  case finished(Int)
+  /// The kernel did not start it: something before it in the chain severed, or the chain was refused as a whole.
+  case notStarted
+  /// The ring would not do it; the plain call may (docs/decisions/0005).
+  case refused
+}
+
+extension Core {
+  /// Submits what was issued and waits for `count` CQEs. 0 or more, or -EINTR, -ETIME, -EAGAIN, -EBUSY: everything else breaks the engine.
+  mutating func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
+    guard let ring else { return 0 }
+    statistics.enters += 1
+    let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
+    switch -Int32(truncatingIfNeeded: result) {
+    case ...0, EINTR, ETIME: break
+    // The kernel cannot take more now: what it has must be reaped first. The callers reap and come again.
+    case EAGAIN, EBUSY: reap()
+    case EBADR:
+      // A CQE was lost for good: nothing that is in flight can be trusted to end.
+      failure = .kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR)
+    case let errno:
+      failure = .kernel(call: "io_uring_enter", errno: errno)
+    }
+    return result
+  }
+
+  /// Takes all CQEs that are there.
+  mutating func reap() {
+    guard let ring else { return }
+    while case let count = ring.reap(into: cqes, Self.reapMax), count > 0 {
+      for position in 0..<count { take(cqes[position]) }
+    }
+  }
+
+  private mutating func take(_ cqe: syslet_cqe) {
+    switch UserData.kind(cqe.user_data) {
+    case UserData.doorbell:
+      isDoorbellArmed = false
+    case UserData.cancellation:
+      cancellationsOut -= 1
+      let slot = UserData.index(cqe.user_data)
+      // Not found: the call it was meant for had just ended, or had not started. The next one is it.
+      if cqe.res == -ENOENT, runs[slot].pointee.place == .ring { cancelOnRing(runs[slot]) }
+    default:
+      let index = UserData.index(cqe.user_data)
+      let record = calls[index]
+      precondition(
+        UserData.isCurrent(cqe.user_data, record.pointee.generation) && record.pointee.isOut,
+        "L6: a CQE names a call that is not out")
+      record.pointee.isOut = false
+      record.pointee.value = cqe.res
+      callsOut -= 1
+      statistics.cqes += 1
+      let run = runs[record.pointee.runSlot]
+      run.pointee.callsOut -= 1
+      if run.pointee.callsOut == 0 {
+        conclude(run)
+      } else if run.pointee.isCancelled.load(ordering: .relaxed) {
+        cancelOnRing(run)
+      }
+    }
+  }
+
+  /// All calls of the run's segment have been answered: advances the run over them, in order.
+  private mutating func conclude(_ run: UnsafeMutablePointer<Run>) {
+    runsOnRing -= 1
+    if !run.pointee.isFinalSegment { openSegments -= 1 }
+    let count = Int(run.pointee.callCount)
+    var index = run.pointee.firstRecord
+    var verdict = Verdict.route
+    var hasStopped = false
+    var isPrefix = true
+    for position in 0..<count {
+      let record = calls[index].pointee
+      let next = record.next
+      let value = Int(record.value)
+      calls.release(index)
+      if isPrefix {
+        let nextValue = position + 1 < count ? Int(calls[next].pointee.value) : nil
+        switch outcome(run, value, position, nextValue) {
+        case .finished(let result):
+          let kernelResult = record.operation.pointee.systemCallResult(result, record.firstArgument)
+          let tested = memory.store(kernelResult, record.result)
+          let after = position + 1 < count ? calls[next].pointee.atom : run.pointee.afterSegment
+          verdict = run.pointee.advance(record.atom, AtomFlags(rawValue: record.flags), after, result: tested)
+          // A stop leaves the straight line, whether it ends the syslet or skips.
+          if AtomFlags(rawValue: record.flags).stops(on: tested) {
+            isPrefix = false
+            hasStopped = true
+          }
+        case .notStarted:
+          isPrefix = false
+          verdict = .route
+          run.pointee.cursor = record.atom
+          statistics.resumed += 1
+          // The chain was refused as a whole; one call at a time finds the one it was refused for.
+          if position == 0 { run.pointee.isSingleStep = true }
+        case .refused:
+          isPrefix = false
+          verdict = .route
+          run.pointee.cursor = record.atom
+          run.pointee.isRefused = true
+          statistics.refused += 1
+        }
+      } else {
+        precondition(!hasStopped || value == -Int(ECANCELED), "L1: the kernel ran a call past a stop of its syslet")
+      }
+      index = next
+    }
+    follow(run, verdict)
+  }
+
+  /// What a CQE's result says about the call at `position` of its segment (law L9).
+  private func outcome(_ run: UnsafeMutablePointer<Run>, _ value: Int, _ position: Int, _ nextValue: Int?) -> Outcome {
+    let isLastToRun = nextValue == nil || nextValue == -Int(ECANCELED)
+    switch -Int32(truncatingIfNeeded: value) {
+    case ECANCELED:
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return .notStarted }
+      // Alone in its segment there is nothing that could have kept it from starting: it is the call's own result.
+      return run.pointee.callCount == 1 ? .finished(value) : .notStarted
+    case EINVAL, EACCES, EOPNOTSUPP:
+      // A failed call has had no effect, so it may be made again; but not behind the back of one that has run after it.
+      return isLastToRun ? .refused : .finished(value)
+    default:
+      return .finished(value)
+    }
+  }
+
+  /// Does what a verdict asks for, with a run that the owner has.
+  mutating func follow(_ run: UnsafeMutablePointer<Run>, _ verdict: Verdict) {
+    switch verdict {
+    case .finish(let reason):
+      complete(run, reason)
+    case .route:
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return complete(run, .cancelled) }
+      run.pointee.place = .ready
+      ready.append(run, in: runs)
+    }
+  }
+
+  /// Asks the kernel to cancel the call of the run's segment that is running: the first that has not been answered. Only that one can be
+  /// found, so this is repeated as the chain goes on.
+  mutating func cancelOnRing(_ run: UnsafeMutablePointer<Run>) {
+    var index = run.pointee.firstRecord
+    while index != CallSlab.end, !calls[index].pointee.isOut { index = calls[index].pointee.next }
+    guard index != CallSlab.end else { return }
+    var sqe = syslet_sqe()
+    sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
+    sqe.fd = -1
+    sqe.addr = UserData.call(index, calls[index].pointee.generation)
+    sqe.user_data = UserData.cancellation | UInt64(run.pointee.slot)
+    if issueAuxiliary(&sqe) { cancellationsOut += 1 }
+  }
+
+  /// Keeps a read of the workers' doorbell waiting in the ring, so that a run that comes back ends the ring's wait.
+  mutating func armDoorbell() {
+    guard let pool, !isDoorbellArmed else { return }
+    var sqe = syslet_sqe()
+    sqe.opcode = UInt8(SYSLET_OP_READ)
+    sqe.fd = pool.doorbell
+    sqe.addr = UInt64(UInt(bitPattern: doorbellBuffer))
+    sqe.len = 8
+    sqe.user_data = UserData.doorbell
+    isDoorbellArmed = issueAuxiliary(&sqe)
+  }
+
+  private mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
+    guard let ring else { return false }
+    if ring.room == 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
+    guard ring.issue(&sqe, 1) else { return false }
+    statistics.auxiliarySQEs += 1
+    return true
+  }
+}

@@ -1,0 +1,264 @@
+// The owner's turn: take what has come back, route what is ready, and sleep for what remains.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+extension Core {
+  mutating func wait(atLeast count: Int, timeout: Duration?) throws(EngineError) -> Int {
+    // More than the ring has slots can never be visible: waiting for it would be waiting for ever.
+    let reachable = userRing.map { min(count, $0.capacity) } ?? count
+    return try settle(reachable, deadline: deadline(timeout))
+  }
+
+  mutating func wait(
+    into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int, timeout: Duration?
+  ) throws(EngineError) -> Int {
+    guard userRing == nil else { throw .ringRegistered }
+    _ = try settle(min(count, buffer.count), deadline: deadline(timeout))
+    return completions.take(into: buffer)
+  }
+
+  mutating func flush() throws(EngineError) {
+    drain()
+    turn()
+    try handOverAll()
+    try poke()
+    if let failure { throw failure }
+  }
+
+  /// Submits what was issued, lets the kernel post what is done (it does so only in an enter), and takes it.
+  private mutating func poke() throws(EngineError) {
+    guard let ring else { return drain() }
+    if ring.queued > 0 { try submit() } else if callsOut > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
+    drain()
+    _ = visible()
+  }
+
+  /// Gives what has been issued to the kernel and what has been handed over to the workers.
+  mutating func flushStarted() throws(EngineError) {
+    try handOverAll()
+    if let ring, ring.queued > 0 { try submit() }
+    if let failure { throw failure }
+  }
+
+  /// The loop of both waits: until `count` completions are visible, nothing is pending, the deadline has passed or a signal came.
+  private mutating func settle(_ count: Int, deadline: Int64?) throws(EngineError) -> Int {
+    while true {
+      drain()
+      turn()
+      try handOverAll()
+      if let failure { throw failure }
+      let now = visible()
+      if now >= count || pending == 0 {
+        if let ring, ring.queued > 0 { try submit() }
+        return visible()
+      }
+      var left: Int64?
+      if let deadline {
+        left = max(0, deadline - syslet_now())
+        if left == 0 {
+          // Even a wait of no time at all looks once at what the kernel has: without an enter it would not tell.
+          try poke()
+          return visible()
+        }
+      }
+      guard try sleep(for: count - now, nanoseconds: left) else {
+        drain()
+        return visible()
+      }
+    }
+  }
+
+  /// Takes what the ring and the workers have given back.
+  mutating func drain() {
+    reap()
+    if let pool, runsOnWorkers > 0 { takeMail(pool) }
+  }
+
+  private mutating func takeMail(_ pool: WorkerPool) {
+    // The mailbox is emptied into a queue first: following a run may hand others over.
+    var returned = RunQueue()
+    pool.take { returned.append($0, in: runs) }
+    while let run = returned.popFirst(in: runs) {
+      runsOnWorkers -= 1
+      if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
+      statistics.workerCalls += run.pointee.workerCalls
+      run.pointee.workerCalls = 0
+      follow(run, run.pointee.verdict)
+    }
+  }
+
+  /// Routes each run that is ready now, once.
+  private mutating func turn() {
+    var left = ready.count
+    while left > 0, let run = ready.popFirst(in: runs) {
+      left -= 1
+      switch route(run, mayRunInline: true) {
+      case .left: break
+      case .blocked:
+        run.pointee.place = .ready
+        return ready.prepend(run, in: runs)
+      case .finished(let reason): complete(run, reason)
+      }
+    }
+  }
+
+  private mutating func handOverAll() throws(EngineError) {
+    guard !handover.isEmpty else { return }
+    let count = handover.count
+    if pool == nil {
+      do {
+        pool = try WorkerPool(
+          runs: runs.base, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
+          hasRing: ring != nil)
+      } catch {
+        throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
+      }
+    }
+    runsOnWorkers += count
+    statistics.workerHops += count
+    let result = pool!.submit(&handover, in: runs)
+    if result < 0 { throw .kernel(call: "pthread_create", errno: Int32(-result)) }
+  }
+
+  /// Submits what was issued, all of it.
+  private mutating func submit() throws(EngineError) {
+    guard let ring else { return }
+    var idleTurns = 0
+    while ring.queued > 0 {
+      let before = ring.queued
+      let result = enter(waitFor: 0, nanoseconds: nil)
+      if let failure { throw failure }
+      if ring.queued == before {
+        // The kernel took nothing (EAGAIN, EBUSY, EINTR). Wait for what it has; with nothing in flight, give it time.
+        idleTurns += 1
+        if idleTurns > 1000 { throw .kernel(call: "io_uring_enter", errno: Int32(-min(result, -1))) }
+        if callsOut > before { _ = enter(waitFor: 1, nanoseconds: 1_000_000) } else { sched_yield() }
+        reap()
+      }
+    }
+  }
+
+  /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
+  private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
+    // A run that could not be routed for want of room, or that has used up its turn, is routed again at once.
+    let isBusy = !ready.isEmpty && (callsOut == 0 || calls.freeCount > 0)
+    guard let ring else { return isBusy ? true : sleepOnWorkers(for: count, nanoseconds) }
+    var limit = nanoseconds
+    var wanted = 1
+    if isBusy {
+      wanted = 0
+    } else if openSegments == 0, runsOnWorkers == 0, ready.isEmpty {
+      // Nothing that is out needs the owner before it is done, so all that is needed may be waited for at once. Bounded all the same: a
+      // call that the ring refuses does need the owner, and that is known only when it has happened.
+      wanted = count >= runsOnRing ? callsOut : min(count, callsOut)
+      if wanted > 1 { limit = min(limit ?? .max, Self.batchWaitMax) }
+    }
+    if cancelledOnWorkers > 0 {
+      interruptCancelled()
+      limit = min(limit ?? .max, Self.interruptPeriod)
+    }
+    if runsOnWorkers > 0, let pool, wanted > 0 {
+      armDoorbell()
+      guard isDoorbellArmed, pool.announceSleep(until: 1) else { wanted = 0; return enterAndLook(ring, 0, limit) }
+      defer { pool.endSleep() }
+      return enterAndLook(ring, wanted, limit)
+    }
+    return enterAndLook(ring, wanted, limit)
+  }
+
+  private mutating func enterAndLook(_ ring: Ring, _ wanted: Int, _ nanoseconds: Int64?) -> Bool {
+    enter(waitFor: wanted, nanoseconds: wanted > 0 ? nanoseconds : nil) != -Int(EINTR)
+  }
+
+  private mutating func sleepOnWorkers(for count: Int, _ nanoseconds: Int64?) -> Bool {
+    guard let pool, runsOnWorkers > 0 else { return true }
+    var limit = nanoseconds
+    if cancelledOnWorkers > 0 {
+      interruptCancelled()
+      limit = min(limit ?? .max, Self.interruptPeriod)
+    }
+    // Without a ring a run that comes back has ended, so the owner may sleep until enough of them have.
+    guard pool.announceSleep(until: min(count, runsOnWorkers)) else { return true }
+    return pool.sleep(nanoseconds: limit)
+  }
+
+  /// Interrupts the calls that workers are making for cancelled runs, again and again until they are back: a signal that comes just before
+  /// a call blocks is lost.
+  private mutating func interruptCancelled() {
+    guard let pool else { return }
+    for slot in 0..<runs.usedMax {
+      let run = runs[UInt32(slot)]
+      if run.pointee.place == .worker, run.pointee.isCancelled.load(ordering: .relaxed) { pool.interrupt(run) }
+    }
+  }
+
+  private func deadline(_ timeout: Duration?) -> Int64? {
+    guard let timeout else { return nil }
+    let (seconds, attoseconds) = timeout.components
+    let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    guard !overflow else { return seconds < 0 ? 0 : nil }
+    let (end, late) = syslet_now().addingReportingOverflow(nanoseconds + attoseconds / 1_000_000_000)
+    return late ? nil : end
+  }
+
+  private static let batchWaitMax: Int64 = 10_000_000
+  private static let interruptPeriod: Int64 = 2_000_000
+
+  // MARK: Cancelling and closing
+
+  mutating func cancel(_ head: UnsafeMutableRawPointer) throws(EngineError) {
+    drain()
+    var found = 0
+    for slot in 0..<runs.usedMax {
+      let run = runs[UInt32(slot)]
+      guard run.pointee.place != .none, run.pointee.head == head else { continue }
+      found += 1
+      askToStop(run)
+    }
+    guard found > 0 else { throw .notPending(address: UInt(bitPattern: head)) }
+    try flushStarted()
+  }
+
+  private mutating func askToStop(_ run: UnsafeMutablePointer<Run>) {
+    guard !run.pointee.isCancelled.load(ordering: .relaxed) else { return }
+    run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
+    switch run.pointee.place {
+    case .none, .ready: break
+    case .ring: cancelOnRing(run)
+    case .worker:
+      cancelledOnWorkers += 1
+      pool?.interrupt(run)
+    }
+  }
+
+  /// Law L4: nothing is freed before the kernel and the workers have let go of it.
+  mutating func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    userRing = nil
+    for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place != .none { askToStop(runs[UInt32(slot)]) }
+    while pending > 0, failure == nil {
+      // Errors here are told by `failure`, which ends the loop; there is nobody else to tell.
+      _ = try? settle(.max, deadline: nil)
+    }
+    while cancellationsOut > 0 || isDoorbellArmed, failure == nil {
+      if isDoorbellArmed, let pool { syslet_doorbell_ring(pool.doorbell) }
+      _ = enter(waitFor: 1, nanoseconds: Self.batchWaitMax)
+      reap()
+    }
+    pool?.stop()
+    pool = nil
+    ring?.close()
+    ring = nil
+  }
+
+  mutating func closeInDeinit() {
+    guard !isClosed, !isForked else { return }
+    precondition(
+      isOwner || pending == 0,
+      "L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
+    if isOwner { close() } else { pool?.stop() }
+  }
+}

@@ -1,0 +1,331 @@
+// The engine's state, and its one loop: route → (inline | ring | worker) → advance → route. What follows each step is decided here and
+// done by the place.
+//
+// Unsafe fence: runs and records are pointers into slabs that the core owns; they are valid until the core is gone, and the core does not
+// go before every run has come back (law L4).
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+struct Core: ~Copyable {
+  let options: SysletEngine.Options
+  let router: Router
+  let memory: AtomMemory
+  let ringUnavailability: EngineError?
+  private let owner: pthread_t
+  private let forkGeneration: UInt32
+
+  var ring: Ring?
+  var pool: WorkerPool?
+  var runs: RunSlab
+  var calls: CallSlab
+  var translator: Translator
+  var completions: CompletionQueue
+  var userRing: CompletionRing?
+
+  /// Runs that the owner will route at its next turn.
+  var ready = RunQueue()
+  /// Runs on their way to the workers, handed over together.
+  var handover = RunQueue()
+
+  var statistics = Statistics()
+  var pending = 0
+  var overflowed = 0
+  var lost = 0
+  /// Calls that are with the kernel, and of those the ones that have been reaped while their segment is still out.
+  var callsOut = 0
+  var runsOnRing = 0
+  var runsOnWorkers = 0
+  /// Segments on the ring after which their run may need the owner again.
+  var openSegments = 0
+  /// Cancellations that are with the kernel.
+  var cancellationsOut = 0
+  /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
+  var cancelledOnWorkers = 0
+  var isDoorbellArmed = false
+  let doorbellBuffer: UnsafeMutablePointer<UInt64>
+  var isClosed = false
+  /// What broke the engine for good: every method throws it from then on.
+  var failure: EngineError?
+  let cqes: UnsafeMutablePointer<syslet_cqe>
+  /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
+  private let scratch: UnsafeMutablePointer<Call>
+  static let reapMax = 64
+
+  /// Atoms that an asynchronous run may execute inline before the others get their turn.
+  static let inlineTurnMax = 256
+
+  init(_ options: SysletEngine.Options) throws(EngineError) {
+    try Self.check(options)
+    if options.isChecked, let errno = UserMemory.obstacle() {
+      throw .kernel(call: "process_vm_readv, which a checked engine needs,", errno: errno)
+    }
+    var ring: Ring?
+    var unavailability: EngineError?
+    if options.backend == .ring || options.backend == .automatic {
+      do {
+        ring = try Ring(entries: options.entries, completionEntries: max(options.completionEntries, options.entries))
+      } catch {
+        unavailability = .ringUnavailable(call: "io_uring_setup", errno: error.errno)
+        if options.backend == .ring { throw unavailability! }
+      }
+    }
+    let backend: EngineBackend = unavailability == nil ? options.backend : .threads
+    let severing = ring == nil ? Severing.none : SelfTest.severing
+    self.options = options
+    ringUnavailability = unavailability
+    router = Router(backend: backend, hasRing: ring != nil, severing: severing)
+    memory = AtomMemory(table: OperationTable.shared, isChecked: options.isChecked)
+    owner = pthread_self()
+    forkGeneration = syslet_fork_generation()
+    runs = RunSlab(capacity: options.maxPending)
+    completions = CompletionQueue(capacity: options.maxPending)
+    let entries = ring.map { Int($0.facts.sq_entries) } ?? 1
+    // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
+    calls = CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
+    translator = Translator(memory: memory, router: router, callsMax: entries)
+    cqes = .allocate(capacity: Self.reapMax)
+    scratch = .allocate(capacity: 1)
+    scratch.initialize(to: .none)
+    doorbellBuffer = .allocate(capacity: 1)
+    doorbellBuffer.initialize(to: 0)
+    self.ring = ring
+  }
+
+  deinit {
+    // Open only if the engine was never closed, on a thread that may not enter the ring, with nothing pending.
+    ring?.close()
+    scratch.deallocate()
+    cqes.deallocate()
+    doorbellBuffer.deallocate()
+  }
+
+  private static func check(_ options: SysletEngine.Options) throws(EngineError) {
+    func require(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(EngineError) {
+      guard !range.contains(value) else { return }
+      throw .invalidOption(name: name, value: String(value), rule: "it must be from \(range.lowerBound) to \(range.upperBound)")
+    }
+    try require("entries", options.entries, 1...32_768)
+    try require("completionEntries", options.completionEntries, 1...65_536)
+    try require("maxWorkers", options.maxWorkers, 1...32_768)
+    try require("maxPending", options.maxPending, 1...(1 << 24))
+    if let maxSteps = options.maxSteps { try require("maxSteps", maxSteps, 1...Int.max) }
+  }
+
+  // MARK: The caller
+
+  /// The checks of every public method (law L8).
+  func checkCaller() throws(EngineError) {
+    try checkOwner()
+    if isClosed { throw .closed }
+    if let failure { throw failure }
+  }
+
+  func checkOwner() throws(EngineError) {
+    guard pthread_equal(owner, pthread_self()) != 0 else { throw .wrongThread }
+    guard forkGeneration == syslet_fork_generation() else { throw .forked }
+  }
+
+  var isOwner: Bool { pthread_equal(owner, pthread_self()) != 0 }
+  var isForked: Bool { forkGeneration != syslet_fork_generation() }
+
+  // MARK: Accepting
+
+  mutating func exec(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) throws(EngineError) -> UnsafeMutableRawPointer? {
+    let run = try accept(head, layout, isSynchronous: true)
+    switch route(run, mayRunInline: false) {
+    case .left:
+      try flushStarted()
+      return nil
+    case .blocked:
+      ready.prepend(run, in: runs)
+      try flushStarted()
+      return nil
+    case .finished(let reason):
+      guard run.pointee.isSynchronous, reason == .ended || reason == .stopped else {
+        complete(run, reason)
+        return nil
+      }
+      // Cached: whoever called knows already, so nothing is posted.
+      let last = run.pointee.last
+      retire(run)
+      return last
+    }
+  }
+
+  mutating func enqueue(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) throws(EngineError) {
+    let run = try accept(head, layout, isSynchronous: false)
+    run.pointee.place = .ready
+    ready.append(run, in: runs)
+  }
+
+  private mutating func accept(
+    _ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, isSynchronous: Bool
+  ) throws(EngineError) -> UnsafeMutablePointer<Run> {
+    switch memory.check(head, layout) {
+    case .call: break
+    case .fault: throw .unreadableAtom(address: UInt(bitPattern: head))
+    case .malformed: throw .malformedAtom(address: UInt(bitPattern: head), rule: memory.brokenRule(head, layout))
+    }
+    guard pending + completions.count < options.maxPending, let run = runs.take() else {
+      throw .full(limit: options.maxPending)
+    }
+    run.pointee.begin(head, layout, isSynchronous: isSynchronous)
+    pending += 1
+    statistics.accepted += 1
+    return run
+  }
+
+  // MARK: Routing
+
+  /// What became of a run's turn.
+  enum Turn {
+    /// Its next atoms are with a place, or it waits in `ready`.
+    case left
+    /// The ring has no room: the run must be routed again, before any other.
+    case blocked
+    case finished(Completion.Reason)
+  }
+
+  /// Routes a run from its cursor on: executes what runs inline, and gives the rest to its place.
+  ///
+  /// - Parameter mayRunInline: Whether an *asynchronous* call may run inline now; in `exec` it waits for the next flush or wait.
+  mutating func route(_ run: UnsafeMutablePointer<Run>, mayRunInline: Bool) -> Turn {
+    let call = scratch
+    var turns = Self.inlineTurnMax
+    while true {
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(.cancelled) }
+      if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
+      if let verdict = memory.fetch(run, into: &call.pointee) {
+        guard case .finish(let reason) = verdict else { continue }
+        return .finished(reason)
+      }
+      if call.pointee.flags.contains(.async) { run.pointee.isSynchronous = false }
+      translator.segment.clear()
+      let sqe = translator.stage()
+      switch router.place(call.pointee, isSynchronous: run.pointee.isSynchronous, encodingInto: &sqe.pointee) {
+      case .inline:
+        if !run.pointee.isSynchronous {
+          guard mayRunInline, turns > 0 else { return queue(run) }
+          turns -= 1
+        }
+        let result = Interpreter.make(call.pointee, isChecked: options.isChecked)
+        statistics.inlineCalls += 1
+        let tested = memory.store(result, call.pointee.result)
+        if case .finish(let reason) = run.pointee.advance(
+          call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested) {
+          return .finished(reason)
+        }
+      case .worker:
+        return handOver(run)
+      case .ring:
+        run.pointee.isSynchronous = false
+        if run.pointee.isRefused { return handOver(run) }
+        return translate(run, call)
+      }
+    }
+  }
+
+  private mutating func queue(_ run: UnsafeMutablePointer<Run>) -> Turn {
+    run.pointee.place = .ready
+    ready.append(run, in: runs)
+    return .left
+  }
+
+  private mutating func handOver(_ run: UnsafeMutablePointer<Run>) -> Turn {
+    run.pointee.isSynchronous = false
+    run.pointee.place = .worker
+    handover.append(run, in: runs)
+    return .left
+  }
+
+  /// Translates the straight run that begins with `call`, whose SQE is staged, and issues it.
+  private mutating func translate(_ run: UnsafeMutablePointer<Run>, _ call: UnsafeMutablePointer<Call>) -> Turn {
+    // Checked before the atoms behind the first one are read: they are read again when there is room.
+    var callsMax = min(translator.segment.capacity, calls.freeCount)
+    guard callsMax > 0 else { return .blocked }
+    if run.pointee.isSingleStep { callsMax = 1 }
+    if let maxSteps = options.maxSteps { callsMax = min(callsMax, maxSteps - run.pointee.executed) }
+    translator.gather(&call.pointee, run.pointee.layout, callsMax: callsMax)
+    if router.backend == .automatic, case .placement(.worker) = translator.segment.cut, !translator.segment.hasWaits {
+      // The next call is a worker's in any case: one hop for all of them instead of a submission and a hop.
+      return handOver(run)
+    }
+    guard let ring, makeRoom(translator.segment.count) else { return .blocked }
+    issue(run, on: ring)
+    return .left
+  }
+
+  /// Makes sure that the submission queue has room for `count` SQEs, by submitting what is in it if it must.
+  private mutating func makeRoom(_ count: Int) -> Bool {
+    guard let ring, ring.room < count else { return true }
+    _ = enter(waitFor: 0, nanoseconds: nil)
+    return ring.room >= count
+  }
+
+  /// Gives the gathered segment to the ring as one submission (law L2).
+  private mutating func issue(_ run: UnsafeMutablePointer<Run>, on ring: Ring) {
+    let count = translator.segment.count
+    var previous = CallSlab.end
+    for position in 0..<count {
+      let staged = translator.segment.calls + position
+      let index = calls.take()
+      let record = calls[index]
+      record.pointee.atom = staged.pointee.atom
+      record.pointee.result = staged.pointee.result
+      record.pointee.operation = staged.pointee.operation
+      record.pointee.firstArgument = staged.pointee.firstArgument
+      record.pointee.flags = staged.pointee.flags
+      record.pointee.runSlot = run.pointee.slot
+      translator.segment.sqes[position].user_data = UserData.call(index, record.pointee.generation)
+      if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
+      previous = index
+    }
+    let issued = ring.issue(translator.segment.sqes, count)
+    precondition(issued, "L2: room was reserved for the whole segment and is gone")
+    run.pointee.place = .ring
+    run.pointee.callsOut = UInt32(count)
+    run.pointee.callCount = UInt32(count)
+    run.pointee.afterSegment = translator.segment.after
+    run.pointee.isFinalSegment = translator.segment.after == nil && translator.segment.isExact
+    if !run.pointee.isFinalSegment { openSegments += 1 }
+    run.pointee.isSingleStep = false
+    callsOut += count
+    runsOnRing += 1
+    statistics.sqes += count
+    statistics.segments += 1
+    statistics.softLinks += translator.segment.softLinks
+    statistics.hardLinks += translator.segment.hardLinks
+  }
+
+  // MARK: Ending
+
+  /// The end of a run: its completion is made and posted, unless NO_COMPLETE is on the last executed atom. A fault is told in any case.
+  mutating func complete(_ run: UnsafeMutablePointer<Run>, _ reason: Completion.Reason) {
+    if reason == .faulted { statistics.faulted += 1 }
+    var result = run.pointee.lastResult
+    if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
+    let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted
+    let last = run.pointee.last
+    let executed = run.pointee.executed
+    retire(run)
+    guard !isSilent, !isClosed else { return }
+    // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
+    post(
+      Completion(
+        atom: last, privateData: memory.privateData(last), result: result, executed: executed, reason: reason))
+  }
+
+  private mutating func retire(_ run: UnsafeMutablePointer<Run>) {
+    runs.release(run)
+    pending -= 1
+    statistics.completed += 1
+  }
+}
+
+extension Core {
+  mutating func explain(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> Explanation {
+    translator.explain(head, layout)
+  }
+}

@@ -1,0 +1,37 @@
+// The engine's own counts: the proof of what ran where.
+
+/// What an engine has done since it was made. Every count only grows.
+public struct Statistics: Sendable, Equatable {
+  /// Syslets accepted by `exec` and `enqueue`.
+  public var accepted = 0
+  /// Syslets that have ended, those that `exec` returned at once included.
+  public var completed = 0
+  /// Calls of `io_uring_enter`.
+  public var enters = 0
+  /// SQEs that carry an atom's call.
+  public var sqes = 0
+  /// CQEs of such SQEs.
+  public var cqes = 0
+  /// Linked submissions: straight runs of atoms that went to the kernel as one chain (a single SQE is a chain of one).
+  public var segments = 0
+  /// SQEs with `IOSQE_IO_LINK`.
+  public var softLinks = 0
+  /// SQEs with `IOSQE_IO_HARDLINK`.
+  public var hardLinks = 0
+  /// SQEs of the engine's own: the workers' doorbell, and cancellations.
+  public var auxiliarySQEs = 0
+  /// Segments after which the run had to take up again an atom that the kernel had not started.
+  public var resumed = 0
+  /// Calls made on the owner's thread.
+  public var inlineCalls = 0
+  /// Runs handed to a worker thread.
+  public var workerHops = 0
+  /// Calls made on worker threads.
+  public var workerCalls = 0
+  /// Calls that the ring refused (as invalid, forbidden or unsupported) and that were made plainly instead.
+  public var refused = 0
+  /// Syslets that ended with a fault.
+  public var faulted = 0
+
+  public init() {}
+}

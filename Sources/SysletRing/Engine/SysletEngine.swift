@@ -1,0 +1,165 @@
+// The engine's public face: checks the caller, the options and the head, then leaves the work to `Core`.
+
+public import CLiburing
+internal import Glibc
+
+/// Runs syslets: programs of system calls that branch, loop and stop on their results.
+///
+/// An engine belongs to the thread that makes it; each of its methods throws `EngineError.wrongThread` on any other. It makes progress
+/// inside `exec`, `flush` and the two `wait`s. Atoms, the variables and the buffers that they name must stay alive and unmoved until the
+/// syslet's completion.
+///
+/// Source: docs/SEMANTICS.md; the calls of 2007 that the methods stand for are `sys_async_register`, `sys_async_exec`, `sys_async_wait`, and
+/// Davide Libenzi's `async_wait(r, n)`.
+public final class SysletEngine {
+  /// What an engine runs on.
+  public typealias Backend = EngineBackend
+
+  /// How an engine is set up. Every field has a default.
+  public struct Options: Sendable {
+    /// What to run on.
+    public var backend: Backend = .automatic
+    /// SQEs in the submission queue, 1 to 32,768; rounded up to a power of two. It bounds a segment and what one enter can submit, not how
+    /// many syslets are in flight.
+    public var entries: Int = 256
+    /// CQEs in the completion queue, `entries` to 65,536: how many calls may be with the kernel at once. Further syslets wait their turn.
+    public var completionEntries: Int = 4096
+    /// Worker threads at the most, 1 to 32,768. As many calls can block at the same time outside the ring.
+    public var maxWorkers: Int = 64
+    /// Syslets accepted and not yet completed, plus completions not yet taken, 1 to 16,777,216.
+    public var maxPending: Int = 65_536
+    /// Read atoms, arguments behind pointers and result pointers through the kernel, so that a wild pointer ends the syslet with
+    /// `-EFAULT` instead of the process with SIGSEGV. Costs several hundred nanoseconds per atom.
+    public var isChecked: Bool = false
+    /// Drop a completion that finds its slot of the completion ring taken, and count it in `lost`, as the kernel patch of 2007 did.
+    public var strictRing: Bool = false
+    /// End a syslet with `Completion.Reason.stepLimit` after so many atoms; nil for no limit.
+    public var maxSteps: Int? = nil
+
+    public init() {}
+  }
+
+  /// What an engine that was asked for runs on: `automatic` and `ring` use io_uring, `automatic` becomes `threads` where it cannot.
+  public var backend: Backend { core.pointee.router.backend }
+
+  /// Why `automatic` runs on threads; nil when it has a ring, and on other backends.
+  public var ringUnavailability: EngineError? { core.pointee.ringUnavailability }
+
+  /// All mutable state, behind a `let` pointer: stored in the class, each access would be checked for exclusivity.
+  ///
+  /// The engine owns the memory; no pointer to it leaves the engine's methods.
+  private let core: UnsafeMutablePointer<Core>
+
+  /// Makes an engine that belongs to the calling thread.
+  ///
+  /// - Throws: `.invalidOption`; `.ringUnavailable` for the backend `ring` where io_uring cannot be used; `.kernel` where a checked engine
+  ///   may not copy memory through the kernel (`process_vm_readv`).
+  public init(_ options: Options = Options()) throws(EngineError) {
+    let made = try Core(options)
+    core = .allocate(capacity: 1)
+    core.initialize(to: made)
+  }
+
+  deinit {
+    core.pointee.closeInDeinit()
+    core.deinitialize(count: 1)
+    core.deallocate()
+  }
+
+  // MARK: The calls of 2007
+
+  /// Registers the user's completion ring: slots that are all nil. From now on completions go there, from index 0 on.
+  ///
+  /// Completions that were not taken before are posted first. The corresponding call of 2007 is `sys_async_register`.
+  /// - Throws: `.invalidRing` for a ring without slots; `.ringRegistered`.
+  public func register(_ ring: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
+    try core.pointee.checkCaller()
+    try core.pointee.register(ring)
+  }
+
+  /// Lets go of the completion ring. Completions that found no slot are kept for `wait(into:)` or the next ring.
+  /// - Throws: `.noRingRegistered`.
+  public func unregister() throws(EngineError) {
+    try core.pointee.checkCaller()
+    try core.pointee.unregister()
+  }
+
+  /// Runs the syslet at `head`.
+  ///
+  /// - Returns: The last executed atom, when the whole syslet ran without leaving the caller's context: then no completion is posted. nil,
+  ///   when it goes on asynchronously (its completion comes later), or when it ended by a fault or the step limit (its completion tells).
+  /// - Throws: What keeps the head from being accepted: `.malformedAtom`, `.unreadableAtom` (checked engines), `.full`.
+  public func exec<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
+    try core.pointee.checkCaller()
+    return try core.pointee.exec(UnsafeMutableRawPointer(head), A.layout)?.assumingMemoryBound(to: A.self)
+  }
+
+  /// Waits until at least `count` completions are visible or nothing is pending any more; a timeout or a signal ends the wait too.
+  ///
+  /// - Returns: Completions now visible: in the registered ring, those posted and not yet cleared; without a ring, those that
+  ///   `wait(into:)` would copy. The corresponding call of 2007 is `sys_async_wait`.
+  public func wait(atLeast count: Int, timeout: Duration? = nil) throws(EngineError) -> Int {
+    try core.pointee.checkCaller()
+    return try core.pointee.wait(atLeast: count, timeout: timeout)
+  }
+
+  /// Waits as `wait(atLeast:)` does and copies up to `buffer.count` completions into `buffer`, which need not be initialised.
+  ///
+  /// - Returns: Completions copied: fewer than `count` only if nothing is pending any more, the buffer is smaller, the timeout passed or
+  ///   a signal came. Davide Libenzi's `async_wait(r, n)`.
+  /// - Throws: `.ringRegistered`, because completions then go to the ring.
+  public func wait(
+    into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int = 1, timeout: Duration? = nil
+  ) throws(EngineError) -> Int {
+    try core.pointee.checkCaller()
+    return try core.pointee.wait(into: buffer, atLeast: count, timeout: timeout)
+  }
+
+  // MARK: Batches
+
+  /// Accepts the syslet at `head`, to begin at the next `flush` or wait. It always completes through a completion.
+  ///
+  /// - Throws: What keeps the head from being accepted, as `exec` does.
+  public func enqueue<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
+    try core.pointee.checkCaller()
+    try core.pointee.enqueue(UnsafeMutableRawPointer(head), A.layout)
+  }
+
+  /// Begins what was enqueued, and enters the kernel once for all of it, if need be. Does not wait.
+  public func flush() throws(EngineError) {
+    try core.pointee.checkCaller()
+    try core.pointee.flush()
+  }
+
+  // MARK: Control
+
+  /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked. Does not wait: the
+  /// completion, with the reason `cancelled` unless the syslet ended first, comes as always.
+  ///
+  /// - Throws: `.notPending`.
+  public func cancel<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
+    try core.pointee.checkCaller()
+    try core.pointee.cancel(UnsafeMutableRawPointer(head))
+  }
+
+  /// Cancels what is pending, waits until the kernel and the workers have let go of all memory, and frees the ring and the threads.
+  /// Completions that were not taken are dropped. Closing twice is fine; every other method throws `.closed` afterwards.
+  public func close() throws(EngineError) {
+    try core.pointee.checkOwner()
+    core.pointee.close()
+  }
+
+  /// Syslets accepted and not yet completed.
+  public var pending: Int { core.pointee.pending }
+  /// Completions that had to wait for a slot of the completion ring.
+  public var overflowed: Int { core.pointee.overflowed }
+  /// Completions dropped for want of a slot, with `Options.strictRing`.
+  public var lost: Int { core.pointee.lost }
+  /// What the engine has done so far.
+  public var statistics: Statistics { core.pointee.statistics }
+
+  /// How the syslet at `head` would run on this engine, with the memory as it is now. Nothing is executed.
+  public func explain<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) -> Explanation {
+    core.pointee.explain(UnsafeMutableRawPointer(head), A.layout)
+  }
+}

@@ -1,0 +1,82 @@
+// The calls that are with the kernel: one record per SQE. A record's index and generation are the SQE's user_data, so a CQE finds
+// its call with one load, and a stale one is recognised (docs/decisions/0002).
+//
+// Unsafe fence: the memory belongs to the slab, which the engine frees after the ring is closed.
+
+internal import CLiburing
+
+/// What `advance` needs of a call after the kernel has answered: the atom may have changed by then.
+struct CallRecord {
+  var atom: UnsafeMutableRawPointer
+  var result: UnsafeMutablePointer<Int>?
+  var operation: UnsafePointer<Operation>
+  /// The call's first argument, for results that are made from it (poll).
+  var firstArgument: UInt64
+  var value: Int32
+  var flags: UInt32
+  var runSlot: UInt32
+  var next: UInt32
+  var generation: UInt32
+  var isOut: Bool
+}
+
+struct CallSlab: ~Copyable {
+  static let end = UInt32.max
+
+  private let records: UnsafeMutablePointer<CallRecord>
+  private var free: UInt32
+  private(set) var freeCount: Int
+  let capacity: Int
+
+  init(capacity: Int) {
+    self.capacity = capacity
+    freeCount = capacity
+    records = .allocate(capacity: capacity)
+    let nowhere = UnsafeMutableRawPointer(bitPattern: 1)!
+    for index in 0..<capacity {
+      (records + index).initialize(
+        to: CallRecord(
+          atom: nowhere, result: nil, operation: OperationTable.shared.rows, firstArgument: 0, value: 0, flags: 0,
+          runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0, isOut: false))
+    }
+    free = capacity > 0 ? 0 : Self.end
+  }
+
+  deinit { records.deallocate() }
+
+  subscript(index: UInt32) -> UnsafeMutablePointer<CallRecord> { records + Int(index) }
+
+  /// A free record's index; the caller has looked at `freeCount`.
+  mutating func take() -> UInt32 {
+    precondition(free != Self.end, "L7: a record was taken although none is free")
+    let index = free
+    free = records[Int(index)].next
+    freeCount -= 1
+    records[Int(index)].next = Self.end
+    records[Int(index)].isOut = true
+    return index
+  }
+
+  mutating func release(_ index: UInt32) {
+    // A CQE that names an older generation belongs to nobody any more.
+    records[Int(index)].generation &+= 1
+    records[Int(index)].next = free
+    free = index
+    freeCount += 1
+  }
+}
+
+/// The user_data of an SQE: what it is for, and whose.
+enum UserData {
+  static let doorbell: UInt64 = 1 << 62
+  static let cancellation: UInt64 = 2 << 62
+
+  static func call(_ index: UInt32, _ generation: UInt32) -> UInt64 {
+    UInt64(generation & 0x3FFF_FFFF) << 32 | UInt64(index)
+  }
+  static func kind(_ word: UInt64) -> UInt64 { word & (3 << 62) }
+  static func index(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
+  static func isCurrent(_ word: UInt64, _ generation: UInt32) -> Bool {
+    UInt32(truncatingIfNeeded: word >> 32) & 0x3FFF_FFFF == generation & 0x3FFF_FFFF
+  }
+}

@@ -1,0 +1,234 @@
+// The listing of a syslet: each atom, where it runs and why, where segments end and why. Made by the translator itself, so that it cannot tell
+// another story than what happens.
+
+internal import CLiburing
+
+/// How a syslet would run on an engine, atom by atom.
+public struct Explanation: Sendable, CustomStringConvertible {
+  /// One atom.
+  public struct Line: Sendable {
+    /// The atom's position in the order of discovery: the head is 0, `next` edges first.
+    public var atom: Int
+    /// The system call's name.
+    public var call: String
+    /// What the atom asks for: stop conditions, other flags, the atoms that may follow.
+    public var edges: String
+    /// Where it runs: "inline", "ring" or "worker".
+    public var place: String
+    /// The number of its linked submission, from 1; nil off the ring.
+    public var segment: Int?
+    /// The SQE's link flag; nil without one.
+    public var sqeFlag: String?
+    /// Why it runs there, and why it is linked or cut as it is.
+    public var reason: String
+  }
+
+  /// The backend that it was explained for.
+  public var backend: EngineBackend
+  /// The atoms, in the order of discovery.
+  public var lines: [Line]
+
+  public var description: String {
+    var text = "\(lines.count) atom\(lines.count == 1 ? "" : "s") on \(backend.rawValue)\n"
+    for line in lines {
+      text += "atom \(line.atom): \(line.call)\(line.edges.isEmpty ? "" : ", \(line.edges)")\n"
+      text += "    \(line.place)"
+      if let segment = line.segment { text += ", segment \(segment)" }
+      if let sqeFlag = line.sqeFlag { text += ", \(sqeFlag)" }
+      text += ": \(line.reason)\n"
+    }
+    return text
+  }
+}
+
+extension Translator {
+  /// More atoms than this are not listed: the program is not the kind that a person reads.
+  private static var atomsListedMax: Int { 10_000 }
+
+  /// Lists the syslet at `head` as it would run asynchronously, with the memory as it is now.
+  mutating func explain(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> Explanation {
+    let numbers = number(head, layout)
+    let order = numbers.sorted { $0.value < $1.value }.map(\.key)
+    var lines: [UnsafeMutableRawPointer: Explanation.Line] = [:]
+    var segments = 0
+    for start in order where lines[start] == nil {
+      var cursor: UnsafeMutableRawPointer? = start
+      var isOnWorker = false
+      while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
+        var call = Call.none
+        guard case .call = memory.fetch(atom, layout, into: &call) else {
+          lines[atom] = Explanation.Line(
+            atom: numbers[atom]!, call: "?", edges: "", place: "none", segment: nil, sqeFlag: nil,
+            reason: "the atom or an argument cannot be read, or is malformed: the syslet ends here with a fault")
+          break
+        }
+        segment.clear()
+        let placement = router.place(call, isSynchronous: false, encodingInto: &stage().pointee)
+        if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
+        switch placement {
+        case .inline(let why) where !isOnWorker:
+          lines[atom] = line(call, numbers, place: "inline", reason: why.description)
+          cursor = call.next
+        case .inline:
+          lines[atom] = line(call, numbers, place: "worker", reason: "the worker that has the syslet makes it too")
+          cursor = call.next
+        case .worker(let why):
+          lines[atom] = line(call, numbers, place: "worker", reason: isOnWorker ? "in the same hop; \(why)" : why.description)
+          isOnWorker = true
+          cursor = call.next
+        case .ring where isOnWorker:
+          lines[atom] = line(call, numbers, place: "worker", reason: "in the same hop: \(Placement.WorkerReason.surroundings)")
+          cursor = call.next
+        case .ring:
+          gather(&call, layout, callsMax: segment.capacity)
+          if router.backend == .automatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
+            isOnWorker = true
+            for position in 0..<segment.count {
+              let staged = segment.calls[position].atom
+              lines[staged] = line(at: staged, layout, numbers, place: "worker", reason: Placement.WorkerReason.surroundings.description)
+            }
+          } else {
+            segments += 1
+            for position in 0..<segment.count { explainStaged(position, segments, layout, numbers, &lines) }
+          }
+          cursor = segment.after
+        }
+      }
+    }
+    return Explanation(backend: router.backend, lines: order.compactMap { lines[$0] })
+  }
+
+  private func explainStaged(
+    _ position: Int, _ number: Int, _ layout: AtomLayoutTag, _ numbers: [UnsafeMutableRawPointer: Int],
+    _ lines: inout [UnsafeMutableRawPointer: Explanation.Line]
+  ) {
+    let staged = segment.calls[position]
+    // A loop's atom may be met again; its first place in a segment is the one that is told.
+    guard lines[staged.atom] == nil else { return }
+    var text = line(at: staged.atom, layout, numbers, place: "ring", reason: "")
+    text.segment = number
+    switch staged.link {
+    case .hard:
+      text.sqeFlag = "IOSQE_IO_HARDLINK"
+      text.reason = "no result of it stops the syslet"
+    case .soft:
+      text.sqeFlag = "IOSQE_IO_LINK"
+      text.reason = "the syslet stops on \(staged.stops), a link severs on \(staged.severs)"
+      if staged.stops != staged.severs { text.reason += "; severed early, it is resumed" }
+    case .cut:
+      text.reason = segment.cut.description
+    }
+    lines[staged.atom] = text
+  }
+
+  /// Numbers the atoms that can be reached, in the order of discovery.
+  private func number(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> [UnsafeMutableRawPointer: Int] {
+    var numbers: [UnsafeMutableRawPointer: Int] = [:]
+    var stack = [head]
+    while let start = stack.popLast() {
+      var cursor: UnsafeMutableRawPointer? = start
+      while let atom = cursor, numbers[atom] == nil, numbers.count < Self.atomsListedMax {
+        numbers[atom] = numbers.count
+        var call = Call.none
+        guard case .call = memory.fetch(atom, layout, into: &call) else { break }
+        if canSkip(call) { stack.append(atom + AtomMemory.stride) }
+        cursor = call.next
+      }
+    }
+    return numbers
+  }
+
+  private func canSkip(_ call: borrowing Call) -> Bool {
+    let flags = call.flags
+    return flags.contains(.skipToNextOnStop) && !flags.stopClasses.isEmpty
+  }
+
+  private func line(
+    at atom: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, _ numbers: [UnsafeMutableRawPointer: Int], place: String, reason: String
+  ) -> Explanation.Line {
+    var call = Call.none
+    _ = memory.fetch(atom, layout, into: &call)
+    return line(call, numbers, place: place, reason: reason)
+  }
+
+  private func line(
+    _ call: borrowing Call, _ numbers: [UnsafeMutableRawPointer: Int], place: String, reason: String
+  ) -> Explanation.Line {
+    func name(_ atom: UnsafeMutableRawPointer) -> String { numbers[atom].map { "atom \($0)" } ?? "an atom that is not listed" }
+    var edges: [String] = []
+    if call.flags.contains(.async) { edges.append("async") }
+    if call.flags.contains(.sync) { edges.append("sync") }
+    if call.flags.contains(.noComplete) { edges.append("no completion") }
+    let stops = call.flags.stopClasses
+    if !stops.isEmpty {
+      let skip = canSkip(call) ? ", then \(name(call.atom + AtomMemory.stride))" : ""
+      edges.append("stops on \(call.flags.stopDescription)\(skip)")
+    }
+    if let next = call.next { edges.append("next atom \(numbers[next].map(String.init) ?? "not listed")") }
+    let isUnlisted = call.operation.pointee.traits.contains(.unlisted)
+    return Explanation.Line(
+      atom: numbers[call.atom] ?? 0, call: isUnlisted ? "system call \(call.number)" : "\(call.operation.pointee.name)",
+      edges: edges.joined(separator: ", "), place: place, segment: nil, sqeFlag: nil, reason: reason)
+  }
+}
+
+extension AtomFlags {
+  fileprivate var stopDescription: String {
+    var words: [String] = []
+    if contains(.stopOnNonzero) { words.append("nonzero") }
+    if contains(.stopOnZero) { words.append("zero") }
+    if contains(.stopOnNegative) { words.append("negative") }
+    if contains(.stopOnNonPositive) { words.append("non-positive") }
+    return words.joined(separator: " or ")
+  }
+}
+
+extension Placement.InlineReason: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .neverBlocks: "it never blocks, and handing it anywhere costs more than making it"
+    case .refused: "refused with -EPERM: it would change the process or the thread that makes it"
+    case .synchronous: "the atom asks for the caller's context"
+    case .backend: "everything runs on the calling thread"
+    }
+  }
+}
+
+extension Placement.WorkerReason: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .obstacle(let obstacle): obstacle.description
+    case .unsupported: "this kernel's io_uring does not have the operation"
+    case .punted: "io_uring would hand it to a kernel worker, at several times the cost"
+    case .synchronous: "the atom asks to be run synchronously, and the owner's thread must not block"
+    case .noRing: "there is no ring"
+    case .surroundings: "a call beside it needs a worker, and one hop for all of them is cheaper"
+    }
+  }
+}
+
+extension Cut: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .end: "the syslet ends here"
+    case .limit: "cut: the segment is as long as the submission queue allows"
+    case .branch: "cut: the atom that follows depends on the result"
+    case .severing(let stops, let severs):
+      severs.isEmpty
+        ? "cut: the syslet stops on \(stops), and this kernel's links do not"
+        : "cut: the syslet stops on \(stops), and a link severs on \(severs) only"
+    case .uncheckedResult: "cut: whether the result can be stored is known only afterwards, and a failure stops the syslet"
+    case .loop: "cut: the next atom is in this segment already"
+    case .hazard(.atom): "cut: a call of this segment writes the next atom"
+    case .hazard(.argument(let index)): "cut: a call of this segment writes argument \(index) of the next atom"
+    case .hazard(.captured(let index)):
+      "cut: a call of this segment writes the memory of argument \(index) of the next atom, which the kernel reads at submission"
+    case .hazard(.result(let index)): "cut: argument \(index) of the next atom may name memory where a result of this segment is stored"
+    case .hazard(.unknown): "cut: a call of this segment fills memory that only its iovecs or the kernel know"
+    case .unreadable: "cut: the next atom or an argument of it cannot be read, or is malformed"
+    case .placement(.inline(let why)): "cut: the next atom runs inline (\(why))"
+    case .placement(.worker(let why)): "cut: the next atom runs on a worker (\(why))"
+    case .placement(.ring): "cut"
+    }
+  }
+}

@@ -1,0 +1,148 @@
+// Which memory the calls of a segment write, so that a later call that depends on it is not translated too early.
+//
+// What the kernel captures of a call is captured when the whole segment is submitted, before its first call has run. A call may
+// therefore join a segment only if nothing that is read for it early is written by a call before it. Ranges are compared; where a
+// range is not known (the buffers of an iovec, the length of a path) the answer is the careful one, which costs a cut (law L1).
+
+/// Why a call may not join the segment.
+enum Hazard: Equatable {
+  /// The atom itself is written by an earlier call.
+  case atom
+  /// The word behind argument N is.
+  case argument(Int)
+  /// Memory that the kernel captures through argument N is.
+  case captured(Int)
+  /// Memory that the call reads or fills through argument N holds a result that is stored only when the segment is done.
+  case result(Int)
+  /// An earlier call fills memory that only its iovec or its kernel knows.
+  case unknown
+}
+
+struct Hazards: ~Copyable {
+  struct Range {
+    var low: UInt
+    var high: UInt
+    func overlaps(_ other: Range) -> Bool { low < other.high && other.low < high }
+  }
+
+  /// Ranges in the order they were noted, and a box around all of them: most calls are far from the box, and then no list is walked.
+  private struct Ranges {
+    let list: UnsafeMutablePointer<Range>
+    let capacity: Int
+    var count = 0
+    var box = Range(low: .max, high: 0)
+
+    init(capacity: Int) {
+      self.capacity = capacity
+      list = .allocate(capacity: capacity)
+    }
+
+    mutating func clear() {
+      count = 0
+      box = Range(low: .max, high: 0)
+    }
+
+    mutating func insert(_ range: Range) {
+      guard range.low < range.high else { return }
+      box = Range(low: min(box.low, range.low), high: max(box.high, range.high))
+      // Full: from here on the box itself is the answer, which is careful enough.
+      guard count < capacity else { return }
+      list[count] = range
+      count += 1
+    }
+
+    func overlaps(_ range: Range) -> Bool {
+      guard range.low < range.high, box.overlaps(range) else { return false }
+      if count == capacity { return true }
+      for index in 0..<count where list[index].overlaps(range) { return true }
+      return false
+    }
+  }
+
+  /// Filled by the kernel while the segment runs.
+  private var filled: Ranges
+  /// Stored by the engine when the whole segment has been reaped: results, and poll's revents.
+  private var deferred: Ranges
+  private var isUnknown = false
+
+  init(callsMax: Int) {
+    filled = Ranges(capacity: callsMax * 2)
+    deferred = Ranges(capacity: callsMax * 2)
+  }
+
+  deinit {
+    filled.list.deallocate()
+    deferred.list.deallocate()
+  }
+
+  mutating func clear() {
+    filled.clear()
+    deferred.clear()
+    isUnknown = false
+  }
+
+  /// Takes in what `call` writes.
+  mutating func note(_ call: borrowing Call) {
+    if let result = call.result {
+      let low = UInt(bitPattern: result)
+      deferred.insert(Range(low: low, high: low &+ 8))
+    }
+    guard call.operation.pointee.hasMemory else { return }
+    for index in 0..<6 {
+      let role = call.operation.pointee.role(index)
+      switch role.kind {
+      case .value, .path, .captured, .read, .vectorRead, .messageRead: break
+      case .filled, .exchanged: filled.insert(range(call, index, role))
+      case .deferred: deferred.insert(range(call, index, role))
+      case .vectorFilled, .messageFilled, .filledUnbounded: isUnknown = true
+      }
+    }
+  }
+
+  /// Whether the atom at `address` may be read before the noted calls have run.
+  func hazard(atom address: UnsafeMutableRawPointer) -> Hazard? {
+    if isUnknown { return .unknown }
+    let low = UInt(bitPattern: address)
+    let range = Range(low: low, high: low &+ UInt(AtomMemory.stride))
+    return filled.overlaps(range) || deferred.overlaps(range) ? .atom : nil
+  }
+
+  /// Whether `call` may be submitted before the noted calls have run.
+  func hazard(_ call: borrowing Call) -> Hazard? {
+    if call.hasPointers {
+      for index in 0..<6 where call.pointers[index] != 0 {
+        let low = UInt(call.pointers[index])
+        let range = Range(low: low, high: low &+ 8)
+        if filled.overlaps(range) || deferred.overlaps(range) { return .argument(index) }
+      }
+    }
+    guard call.operation.pointee.hasMemory else { return nil }
+    for index in 0..<6 {
+      let role = call.operation.pointee.role(index)
+      switch role.kind {
+      case .value: break
+      case .path, .captured, .exchanged, .deferred:
+        let range = range(call, index, role)
+        if filled.overlaps(range) || deferred.overlaps(range) { return .captured(index) }
+      case .read, .filled:
+        if deferred.overlaps(range(call, index, role)) { return .result(index) }
+      case .vectorRead, .vectorFilled, .messageRead, .messageFilled, .filledUnbounded:
+        let range = range(call, index, role)
+        if filled.overlaps(range) || deferred.overlaps(range) { return .captured(index) }
+        // The buffers behind it may be anywhere, so also where a result will be stored.
+        if deferred.count > 0 { return .result(index) }
+      }
+    }
+    return nil
+  }
+
+  /// The memory behind argument `index`, as large as it can be.
+  private func range(_ call: borrowing Call, _ index: Int, _ role: ArgumentRole) -> Range {
+    let low = UInt(call.arguments[index])
+    guard low != 0 else { return Range(low: 0, high: 0) }
+    var size = role.byteCount >= 0 ? UInt(role.byteCount) : UInt(call.arguments[Int(-(role.byteCount + 1))])
+    if role.kind == .vectorRead || role.kind == .vectorFilled { size = size.multipliedReportingOverflow(by: 16).partialValue }
+    let (high, overflow) = low.addingReportingOverflow(size)
+    return Range(low: low, high: overflow ? .max : high)
+  }
+}

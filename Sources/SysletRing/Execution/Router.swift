@@ -1,0 +1,91 @@
+// Where a call runs: inline, on the ring, or on a worker. Reads the call only; runs and queues are the engine's.
+
+internal import CLiburing
+internal import Glibc
+
+/// What an engine runs on.
+public enum EngineBackend: String, CaseIterable, Sendable {
+  /// The ring where it pays, workers and the caller's thread elsewhere; workers alone where io_uring cannot be used.
+  case automatic
+  /// The ring for every call that io_uring has, workers for the rest. Making such an engine fails where io_uring cannot be used.
+  case ring
+  /// Worker threads: the emulation. Calls that never block run in `exec`.
+  case threads
+  /// The calling thread: `exec`, or `flush` and `wait` for what was enqueued. Blocks where the calls block.
+  case inline
+}
+
+/// A call's place, and why.
+enum Placement: Equatable {
+  case inline(InlineReason)
+  case ring
+  case worker(WorkerReason)
+
+  enum InlineReason: UInt8 { case neverBlocks, refused, synchronous, backend }
+  enum WorkerReason: Equatable { case obstacle(RingObstacle), unsupported, punted, synchronous, noRing, surroundings }
+}
+
+/// The rules of placement for one engine. Constant after the start, so workers read it too.
+struct Router: Sendable {
+  let backend: EngineBackend
+  /// The backend is ring, or automatic with a ring at hand.
+  let hasRing: Bool
+  let severing: Severing
+
+  /// Where `call` runs. `sqe` (all zero) is filled when the answer is the ring.
+  ///
+  /// - Parameter isSynchronous: The run is still in the caller's context.
+  func place(_ call: borrowing Call, isSynchronous: Bool, encodingInto sqe: inout syslet_sqe) -> Placement {
+    let operation = call.operation
+    let traits = operation.pointee.traits
+    if traits.contains(.refused) { return .inline(.refused) }
+    switch backend {
+    case .inline:
+      return .inline(.backend)
+    case .ring, .automatic, .threads:
+      if call.flags.contains(.sync) { return isSynchronous ? .inline(.synchronous) : .worker(.synchronous) }
+      guard hasRing else {
+        // Once it is asynchronous a syslet is the worker's, whatever it calls: the owner's thread is not there for loops of others.
+        return traits.contains(.neverBlocks) && isSynchronous ? .inline(.neverBlocks) : .worker(.noRing)
+      }
+      // `ring` shows what the ring does; `automatic` makes a cheap call where it is met.
+      if traits.contains(.neverBlocks), !operation.pointee.hasOpcode || backend == .automatic { return .inline(.neverBlocks) }
+      guard operation.pointee.hasOpcode else { return .worker(.obstacle(.noOperation)) }
+      if backend == .automatic, isPunted(call) { return .worker(.punted) }
+      if let obstacle = operation.pointee.encode(call.arguments, into: &sqe) { return .worker(.obstacle(obstacle)) }
+      guard severing.isSupported(Int16(sqe.opcode)) else {
+        return traits.contains(.neverBlocks) ? .inline(.neverBlocks) : .worker(.unsupported)
+      }
+      return .ring
+    }
+  }
+
+  /// Whether io_uring would hand this call to a kernel worker in any case.
+  func isPunted(_ call: borrowing Call) -> Bool {
+    if call.operation.pointee.traits.contains(.punted) { return true }
+    let flags: UInt32
+    switch call.operation.pointee.encoding {
+    case .open: flags = call.arguments.low(1)
+    case .openAt: flags = call.arguments.low(2)
+    default: return false
+    }
+    return flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0
+  }
+
+  /// O_TMPFILE's own bit; the rest of the constant is O_DIRECTORY.
+  private static let temporaryFile: Int32 = 0o20000000
+
+  /// Whether a worker that has the run should make this call too, rather than give the run back to the owner.
+  func staysOnWorker(_ call: borrowing Call) -> Bool {
+    guard hasRing else { return true }
+    if call.flags.contains(.sync) { return true }
+    let traits = call.operation.pointee.traits
+    let hasOpcode = call.operation.pointee.hasOpcode
+    if traits.contains(.neverBlocks) || !hasOpcode { return true }
+    // One hop for a run of calls, but a call that may wait for long gives the worker free: the ring waits at no cost.
+    if backend == .automatic, !traits.contains(.waits) { return true }
+    var scratch = syslet_sqe()
+    guard call.operation.pointee.encode(call.arguments, into: &scratch) == nil else { return true }
+    return !severing.isSupported(Int16(scratch.opcode))
+  }
+}

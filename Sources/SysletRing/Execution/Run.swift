@@ -1,0 +1,203 @@
+// One activation of a syslet, and the slab that all runs live in.
+//
+// Unsafe fence: the slab's memory belongs to its `RunSlab`, which outlives every place that a run can be in; a run is owned by exactly
+// one place at a time (docs/ARCHITECTURE.md), so its fields need no lock.
+
+internal import Glibc
+internal import Synchronization
+
+/// Where a run is. A run is touched by that place only.
+enum Place: UInt8 {
+  /// In the free list.
+  case none
+  /// Queued on the owner's thread, to be routed.
+  case ready
+  /// Its segment is with the kernel.
+  case ring
+  /// With the worker pool.
+  case worker
+}
+
+/// One activation of a syslet: cursor, last executed atom, last result, counts, where it is now.
+struct Run: ~Copyable {
+  let slot: UInt32
+  var place = Place.none
+  var layout = AtomLayoutTag.direct
+  /// Still in the context of the exec that accepted it: ASYNC has not been met, nothing was handed anywhere.
+  var isSynchronous = false
+  /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
+  var isSingleStep = false
+  /// The next call goes to a worker although the ring has the operation: the ring refused it (docs/decisions/0005).
+  var isRefused = false
+  var lastFlags = AtomFlags()
+  var lastResult = 0
+  var executed = 0
+  var head: UnsafeMutableRawPointer
+  var cursor: UnsafeMutableRawPointer
+  /// The last executed atom; the head before there is one.
+  var last: UnsafeMutableRawPointer
+
+  /// The segment with the kernel: its first record, how many of its calls are still out, and the atom after it.
+  var firstRecord = CallSlab.end
+  var callsOut: UInt32 = 0
+  var callCount: UInt32 = 0
+  /// The segment's end is known to be the syslet's end, and none of its links may sever early: it needs no second submission.
+  var isFinalSegment = false
+  var afterSegment: UnsafeMutableRawPointer?
+
+  /// The next slot in whatever list this run is in.
+  var nextSlot = RunSlab.end
+  /// Writes: the owner, in cancel. Reads: the place that has the run, between two atoms. Relaxed: it publishes nothing else.
+  let isCancelled = Atomic<Bool>(false)
+  /// The thread that is making a call for this run, 0 for none. Writes: that worker. Reads: the owner, to interrupt the call.
+  let workerThread = Atomic<Int32>(0)
+  /// Calls made by a worker since the run was handed over. Written by the worker before the run comes back.
+  var workerCalls = 0
+  /// What a worker decided when it gave the run back.
+  var verdict = Verdict.route
+
+  init(slot: UInt32) {
+    self.slot = slot
+    let nowhere = UnsafeMutableRawPointer(bitPattern: 1)!
+    head = nowhere
+    cursor = nowhere
+    last = nowhere
+  }
+}
+
+/// What to do with a run next.
+enum Verdict: Equatable {
+  /// There is another atom at the cursor.
+  case route
+  case finish(Completion.Reason)
+}
+
+extension Run {
+  /// Takes the run into use for the syslet at `head`.
+  mutating func begin(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, isSynchronous: Bool) {
+    self.head = head
+    cursor = head
+    last = head
+    self.layout = layout
+    self.isSynchronous = isSynchronous
+    isSingleStep = false
+    isRefused = false
+    lastFlags = []
+    lastResult = 0
+    executed = 0
+    isCancelled.store(false, ordering: .relaxed)
+    workerCalls = 0
+  }
+
+  /// Applies one executed atom: the only place that decides that a syslet stops (law L3).
+  ///
+  /// `result` is the tested value: the call's result, or -EFAULT if it could not be stored.
+  mutating func advance(
+    _ atom: UnsafeMutableRawPointer, _ flags: AtomFlags, _ next: UnsafeMutableRawPointer?, result: Int
+  ) -> Verdict {
+    last = atom
+    lastFlags = flags
+    lastResult = result
+    executed += 1
+    if flags.stops(on: result) {
+      guard flags.contains(.skipToNextOnStop) else { return .finish(.stopped) }
+      cursor = atom + AtomMemory.stride
+      return .route
+    }
+    guard let next else { return .finish(.ended) }
+    cursor = next
+    return .route
+  }
+}
+
+extension AtomMemory {
+  /// Fetches the atom at the run's cursor; nil when there is a call, otherwise what ends the run.
+  func fetch(_ run: UnsafeMutablePointer<Run>, into call: inout Call) -> Verdict? {
+    switch fetch(run.pointee.cursor, run.pointee.layout, into: &call) {
+    case .call: return nil
+    case .fault: run.pointee.lastResult = -Int(EFAULT)
+    case .malformed: run.pointee.lastResult = -Int(EINVAL)
+    }
+    return .finish(.faulted)
+  }
+}
+
+/// All runs of an engine, at addresses that never change. Memory that no run has used yet is not touched, so a large capacity costs
+/// address space only.
+struct RunSlab: ~Copyable {
+  static let end = UInt32.max
+
+  private let runs: UnsafeMutablePointer<Run>
+  let capacity: Int
+  private(set) var usedMax = 0
+  private var free = RunSlab.end
+
+  init(capacity: Int) {
+    self.capacity = capacity
+    runs = .allocate(capacity: capacity)
+  }
+
+  deinit {
+    runs.deinitialize(count: usedMax)
+    runs.deallocate()
+  }
+
+  /// Run 0: run N is at `base + N`.
+  var base: UnsafeMutablePointer<Run> { runs }
+
+  subscript(slot: UInt32) -> UnsafeMutablePointer<Run> { runs + Int(slot) }
+
+  /// A free run, or nil when all are in use (law L7).
+  mutating func take() -> UnsafeMutablePointer<Run>? {
+    if free != Self.end {
+      let run = self[free]
+      free = run.pointee.nextSlot
+      run.pointee.nextSlot = Self.end
+      return run
+    }
+    guard usedMax < capacity else { return nil }
+    let run = runs + usedMax
+    run.initialize(to: Run(slot: UInt32(usedMax)))
+    usedMax += 1
+    return run
+  }
+
+  mutating func release(_ run: UnsafeMutablePointer<Run>) {
+    run.pointee.place = .none
+    run.pointee.nextSlot = free
+    free = run.pointee.slot
+  }
+}
+
+/// A first-in-first-out list of runs, threaded through `nextSlot`. Its capacity is the slab's.
+struct RunQueue {
+  private var first = RunSlab.end
+  private var last = RunSlab.end
+  private(set) var count = 0
+
+  var isEmpty: Bool { count == 0 }
+
+  mutating func append(_ run: UnsafeMutablePointer<Run>, in slab: borrowing RunSlab) {
+    run.pointee.nextSlot = RunSlab.end
+    if last == RunSlab.end { first = run.pointee.slot } else { slab[last].pointee.nextSlot = run.pointee.slot }
+    last = run.pointee.slot
+    count += 1
+  }
+
+  mutating func prepend(_ run: UnsafeMutablePointer<Run>, in slab: borrowing RunSlab) {
+    run.pointee.nextSlot = first
+    first = run.pointee.slot
+    if last == RunSlab.end { last = first }
+    count += 1
+  }
+
+  mutating func popFirst(in slab: borrowing RunSlab) -> UnsafeMutablePointer<Run>? {
+    guard count > 0 else { return nil }
+    let run = slab[first]
+    first = run.pointee.nextSlot
+    if first == RunSlab.end { last = RunSlab.end }
+    run.pointee.nextSlot = RunSlab.end
+    count -= 1
+    return run
+  }
+}

@@ -1,0 +1,194 @@
+// Straight runs of atoms become segments: calls that go to the kernel as one chain of linked SQEs.
+//
+// Unsafe fence: a segment's buffers belong to the translator and are filled and read within one turn of the owner's thread.
+
+internal import CLiburing
+
+/// Why a segment ends where it ends.
+enum Cut: Equatable {
+  /// The syslet has no further atom.
+  case end
+  /// The segment is as long as it may be.
+  case limit
+  /// A stop continues at the linear neighbour: which atom follows is known only when the result is.
+  case branch
+  /// The kernel would run past a stop: the syslet stops on `stops`, a link severs on `severs` at the most.
+  case severing(stops: ResultClasses, severs: ResultClasses)
+  /// The result may prove impossible to store, which stops the syslet and which no link sees.
+  case uncheckedResult
+  /// The next atom is in the segment already.
+  case loop
+  case hazard(Hazard)
+  /// The next atom or an argument cannot be read, or is malformed; it will be told when it is reached.
+  case unreadable
+  /// The next call runs elsewhere.
+  case placement(Placement)
+}
+
+/// A call in a segment, with what is needed once the kernel has answered.
+struct StagedCall {
+  var atom: UnsafeMutableRawPointer
+  var result: UnsafeMutablePointer<Int>?
+  var operation: UnsafePointer<Operation>
+  var firstArgument: UInt64
+  var flags: UInt32
+  /// For listings: how it is linked to the next call, and on what grounds.
+  var link: Link
+  var stops: ResultClasses
+  var severs: ResultClasses
+}
+
+/// The calls that go to the kernel in one linked submission. Filled by `Translator.gather`.
+struct Segment: ~Copyable {
+  let sqes: UnsafeMutablePointer<syslet_sqe>
+  let calls: UnsafeMutablePointer<StagedCall>
+  let capacity: Int
+  var count = 0
+  /// The atom after the last call, if that call does not stop the syslet.
+  var after: UnsafeMutableRawPointer?
+  var cut = Cut.end
+  /// No link severs on anything but a stop.
+  var isExact = true
+  var hasWaits = false
+  var softLinks = 0
+  var hardLinks = 0
+
+  init(capacity: Int) {
+    self.capacity = capacity
+    sqes = .allocate(capacity: capacity)
+    sqes.initialize(repeating: syslet_sqe(), count: capacity)
+    calls = .allocate(capacity: capacity)
+  }
+
+  deinit {
+    sqes.deallocate()
+    calls.deallocate()
+  }
+
+  mutating func clear() {
+    count = 0
+    after = nil
+    cut = .end
+    isExact = true
+    hasWaits = false
+    softLinks = 0
+    hardLinks = 0
+  }
+
+  mutating func append(_ call: borrowing Call) {
+    calls[count] = StagedCall(
+      atom: call.atom, result: call.result, operation: call.operation, firstArgument: call.arguments.words.0,
+      flags: call.flags.rawValue, link: .cut, stops: [], severs: [])
+    count += 1
+    after = call.next
+    if call.operation.pointee.traits.contains(.waits) { hasWaits = true }
+  }
+
+  /// Links the last call to the one that will follow.
+  mutating func link(_ link: Link, stops: ResultClasses, severs: ResultClasses) {
+    let last = count - 1
+    calls[last].link = link
+    calls[last].stops = stops
+    calls[last].severs = severs
+    switch link {
+    case .hard:
+      sqes[last].flags = UInt8(SYSLET_SQE_HARDLINK)
+      hardLinks += 1
+    case .soft:
+      sqes[last].flags = UInt8(SYSLET_SQE_LINK)
+      softLinks += 1
+      if stops != severs { isExact = false }
+    case .cut: break
+    }
+  }
+
+  func contains(atom: UnsafeMutableRawPointer) -> Bool {
+    for index in 0..<count where calls[index].atom == atom { return true }
+    return false
+  }
+}
+
+struct Translator: ~Copyable {
+  let memory: AtomMemory
+  let router: Router
+  var segment: Segment
+  private var hazards: Hazards
+
+  init(memory: AtomMemory, router: Router, callsMax: Int) {
+    self.memory = memory
+    self.router = router
+    segment = Segment(capacity: callsMax)
+    hazards = Hazards(callsMax: callsMax)
+  }
+
+  /// Makes an SQE ready to be filled: the next one of the segment.
+  mutating func stage() -> UnsafeMutablePointer<syslet_sqe> {
+    let sqe = segment.sqes + segment.count
+    sqe.pointee = syslet_sqe()
+    return sqe
+  }
+
+  /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
+  mutating func gather(_ call: inout Call, _ layout: AtomLayoutTag, callsMax: Int) {
+    hazards.clear()
+    while true {
+      segment.append(call)
+      guard let next = call.next else {
+        segment.cut = .end
+        return
+      }
+      guard segment.count < callsMax else {
+        segment.cut = .limit
+        return
+      }
+      let link: Link
+      var stops: ResultClasses = []
+      var severs: ResultClasses = []
+      let stopsAt = call.flags.stopClasses
+      if stopsAt.isEmpty {
+        link = .hard
+      } else {
+        if memory.isChecked, call.result != nil, stopsAt.contains(.negative) {
+          segment.cut = .uncheckedResult
+          return
+        }
+        let reachable = call.operation.pointee.reachableResults(call.arguments)
+        stops = stopsAt.intersection(reachable)
+        severs = router.severing.results(call.operation.pointee, call.arguments).intersection(reachable)
+        if !stops.isEmpty, call.flags.contains(.skipToNextOnStop) {
+          segment.cut = .branch
+          return
+        }
+        link = LinkRule.link(stops: stops, severs: severs)
+        if link == .cut {
+          segment.cut = .severing(stops: stops, severs: severs)
+          return
+        }
+      }
+      // A loop has an edge that does not go forward in memory; only there is it worth looking.
+      if next <= call.atom, segment.contains(atom: next) {
+        segment.cut = .loop
+        return
+      }
+      hazards.note(call)
+      if let hazard = hazards.hazard(atom: next) {
+        segment.cut = .hazard(hazard)
+        return
+      }
+      guard case .call = memory.fetch(next, layout, into: &call) else {
+        segment.cut = .unreadable
+        return
+      }
+      if let hazard = hazards.hazard(call) {
+        segment.cut = .hazard(hazard)
+        return
+      }
+      let placement = router.place(call, isSynchronous: false, encodingInto: &stage().pointee)
+      guard placement == .ring else {
+        segment.cut = .placement(placement)
+        return
+      }
+      segment.link(link, stops: stops, severs: severs)
+    }
+  }
+}

@@ -1,0 +1,373 @@
+// How a system call's arguments become an SQE, and how a CQE's result becomes the system call's.
+
+internal import CLiburing
+internal import Glibc
+
+/// The form of a call's SQE. A closed enum and one switch rather than closures in the table: a Swift closure costs a retain per call.
+enum Encoding: UInt8, Sendable {
+  case none
+  case nop
+  case read, readAt, readVector, readVectorAt
+  case write, writeAt, writeVector, writeVectorAt
+  case open, openAt, openAt2, create, close
+  case fsync, fdatasync, syncFileRange, fallocate, ftruncate
+  case statx
+  case unlink, unlinkAt, rmdir, rename, renameAt, renameAt2, mkdir, mkdirAt, symlink, symlinkAt, link, linkAt
+  case setxattr, fsetxattr, getxattr, fgetxattr
+  case madvise, fadvise
+  case splice, tee
+  case sendTo, receiveFrom, sendMessage, receiveMessage
+  case accept, accept4, connect, socket, bind, listen, shutdown
+  case epollControl, epollWait, poll
+  case nanosleep, clockNanosleep
+  case futex, waitid, pipe2
+}
+
+/// Why a call that io_uring could do in general is not given to the ring with these arguments.
+enum RingObstacle: UInt8, Sendable, Equatable {
+  case noOperation
+  case length, offset, offsetPointer, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable, spliceFlags
+}
+
+extension RingObstacle: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .noOperation: "io_uring has no such operation"
+    case .length: "the length does not fit an SQE's 32 bits"
+    case .offset: "a negative offset means the file's position to the ring"
+    case .offsetPointer: "the ring does not update offsets behind pointers"
+    case .address: "the ring's send and recv take no address"
+    case .resourceUsage: "the ring's waitid reports no resource usage"
+    case .timeout: "the ring's operation takes no timeout"
+    case .clock: "the ring has no such clock, or the time is not one that the system call takes"
+    case .futexOperation: "the ring has only wait and wake, without a timeout"
+    case .pollSet: "the ring polls one descriptor at a time"
+    case .unreadable: "a structure behind a pointer cannot be read"
+    case .spliceFlags: "the flag means a registered file to the ring"
+    }
+  }
+}
+
+extension Operation {
+  /// Fills `sqe` (all zero before) with this call, or says why the ring would not do what the system call does.
+  ///
+  /// Everything that the ring understands differently is an obstacle: the ring may never change a result.
+  func encode(_ a: Arguments, into sqe: inout syslet_sqe) -> RingObstacle? {
+    sqe.opcode = UInt8(truncatingIfNeeded: opcode)
+    switch encoding {
+    case .none:
+      return .noOperation
+    case .nop:
+      sqe.fd = -1
+
+    case .read, .write:
+      guard a[2] <= Self.transferMax else { return .length }
+      sqe.transfer(a, offset: .max)
+    case .readAt, .writeAt:
+      guard a[2] <= Self.transferMax else { return .length }
+      guard Int64(bitPattern: a[3]) >= 0 else { return .offset }
+      sqe.transfer(a, offset: a[3])
+    case .readVector, .writeVector:
+      guard a[2] <= Self.transferMax else { return .length }
+      sqe.transfer(a, offset: .max)
+    case .readVectorAt, .writeVectorAt:
+      guard a[2] <= Self.transferMax else { return .length }
+      // preadv2 and pwritev2 take an offset of -1 as the file's position, as the ring does; preadv and pwritev fail.
+      let isVersion2 = number == SystemCall.preadv2 || number == SystemCall.pwritev2
+      guard Int64(bitPattern: a[3]) >= (isVersion2 ? -1 : 0) else { return .offset }
+      sqe.transfer(a, offset: a[3])
+      // preadv and pwritev have five arguments: a sixth word would be read as flags.
+      sqe.op_flags = isVersion2 ? a.low(5) : 0
+
+    case .open:
+      sqe.path(directory: AT_FDCWD, a[0], mode: a.low(2), flags: a.low(1))
+    case .openAt:
+      sqe.path(directory: a.descriptor(0), a[1], mode: a.low(3), flags: a.low(2))
+    case .create:
+      sqe.path(directory: AT_FDCWD, a[0], mode: a.low(1), flags: UInt32(O_CREAT | O_WRONLY | O_TRUNC))
+    case .openAt2:
+      guard let size = UInt32(exactly: a[3]) else { return .length }
+      sqe.path(directory: a.descriptor(0), a[1], mode: size, flags: 0)
+      sqe.off = a[2]
+    case .close:
+      sqe.fd = a.descriptor(0)
+
+    case .fsync:
+      sqe.fd = a.descriptor(0)
+    case .fdatasync:
+      sqe.fd = a.descriptor(0)
+      sqe.op_flags = UInt32(SYSLET_FSYNC_DATASYNC)
+    case .syncFileRange:
+      guard let length = UInt32(exactly: a[2]) else { return .length }
+      sqe.fd = a.descriptor(0)
+      sqe.off = a[1]
+      sqe.len = length
+      sqe.op_flags = a.low(3)
+    case .fallocate:
+      sqe.fd = a.descriptor(0)
+      sqe.len = a.low(1)
+      sqe.off = a[2]
+      sqe.addr = a[3]
+    case .ftruncate:
+      sqe.fd = a.descriptor(0)
+      sqe.off = a[1]
+
+    case .statx:
+      sqe.path(directory: a.descriptor(0), a[1], mode: a.low(3), flags: a.low(2))
+      sqe.off = a[4]
+    case .unlink:
+      sqe.path(directory: AT_FDCWD, a[0], mode: 0, flags: 0)
+    case .rmdir:
+      sqe.path(directory: AT_FDCWD, a[0], mode: 0, flags: UInt32(AT_REMOVEDIR))
+    case .unlinkAt:
+      sqe.path(directory: a.descriptor(0), a[1], mode: 0, flags: a.low(2))
+    case .rename, .link:
+      sqe.paths(AT_FDCWD, a[0], AT_FDCWD, a[1], flags: 0)
+    case .renameAt:
+      sqe.paths(a.descriptor(0), a[1], a.descriptor(2), a[3], flags: 0)
+    case .renameAt2, .linkAt:
+      sqe.paths(a.descriptor(0), a[1], a.descriptor(2), a[3], flags: a.low(4))
+    case .mkdir:
+      sqe.path(directory: AT_FDCWD, a[0], mode: a.low(1), flags: 0)
+    case .mkdirAt:
+      sqe.path(directory: a.descriptor(0), a[1], mode: a.low(2), flags: 0)
+    case .symlink:
+      sqe.path(directory: AT_FDCWD, a[0], mode: 0, flags: 0)
+      sqe.off = a[1]
+    case .symlinkAt:
+      sqe.path(directory: a.descriptor(1), a[0], mode: 0, flags: 0)
+      sqe.off = a[2]
+
+    case .setxattr, .getxattr:
+      guard let size = UInt32(exactly: a[3]) else { return .length }
+      sqe.addr3 = a[0]
+      sqe.addr = a[1]
+      sqe.off = a[2]
+      sqe.len = size
+      sqe.op_flags = encoding == .setxattr ? a.low(4) : 0
+    case .fsetxattr, .fgetxattr:
+      guard let size = UInt32(exactly: a[3]) else { return .length }
+      sqe.fd = a.descriptor(0)
+      sqe.addr = a[1]
+      sqe.off = a[2]
+      sqe.len = size
+      sqe.op_flags = encoding == .fsetxattr ? a.low(4) : 0
+
+    case .madvise:
+      guard let length = UInt32(exactly: a[1]) else { return .length }
+      sqe.addr = a[0]
+      sqe.len = length
+      sqe.op_flags = a.low(2)
+    case .fadvise:
+      guard let length = UInt32(exactly: a[2]) else { return .length }
+      sqe.fd = a.descriptor(0)
+      sqe.off = a[1]
+      sqe.len = length
+      sqe.op_flags = a.low(3)
+
+    case .splice:
+      guard a[1] == 0, a[3] == 0 else { return .offsetPointer }
+      guard a[4] <= Self.transferMax else { return .length }
+      guard a.low(5) & Self.spliceFixed == 0 else { return .spliceFlags }
+      sqe.splice(from: a.low(0), to: a.descriptor(2), length: a.low(4), flags: a.low(5))
+    case .tee:
+      guard a[2] <= Self.transferMax else { return .length }
+      guard a.low(3) & Self.spliceFixed == 0 else { return .spliceFlags }
+      sqe.splice(from: a.low(0), to: a.descriptor(1), length: a.low(2), flags: a.low(3))
+      sqe.off = 0
+      sqe.addr = 0
+
+    case .sendTo, .receiveFrom:
+      guard a[4] == 0 else { return .address }
+      guard a[2] <= Self.transferMax else { return .length }
+      sqe.fd = a.descriptor(0)
+      sqe.addr = a[1]
+      sqe.len = a.low(2)
+      sqe.op_flags = a.low(3)
+    case .sendMessage, .receiveMessage:
+      sqe.fd = a.descriptor(0)
+      sqe.addr = a[1]
+      sqe.len = 1
+      sqe.op_flags = a.low(2)
+    case .accept, .accept4:
+      sqe.fd = a.descriptor(0)
+      sqe.addr = a[1]
+      sqe.off = a[2]
+      sqe.op_flags = encoding == .accept4 ? a.low(3) : 0
+    case .connect:
+      sqe.fd = a.descriptor(0)
+      sqe.addr = a[1]
+      sqe.off = UInt64(a.low(2))
+    case .bind:
+      sqe.fd = a.descriptor(0)
+      sqe.addr = a[1]
+      sqe.off = UInt64(a.low(2))
+    case .socket:
+      sqe.fd = a.descriptor(0)
+      sqe.off = UInt64(a.low(1))
+      sqe.len = a.low(2)
+    case .listen:
+      sqe.fd = a.descriptor(0)
+      sqe.len = a.low(1)
+    case .shutdown:
+      sqe.fd = a.descriptor(0)
+      sqe.len = a.low(1)
+
+    case .epollControl:
+      sqe.fd = a.descriptor(0)
+      sqe.len = a.low(1)
+      sqe.off = UInt64(a.low(2))
+      sqe.addr = a[3]
+    case .epollWait:
+      guard Int32(truncatingIfNeeded: a[3]) == -1 else { return .timeout }
+      sqe.fd = a.descriptor(0)
+      sqe.addr = a[1]
+      sqe.len = a.low(2)
+    case .poll:
+      guard a[1] == 1 else { return .pollSet }
+      guard Int32(truncatingIfNeeded: a[2]) == -1 else { return .timeout }
+      guard let entry = UserMemory.load(a[0], as: pollfd.self) else { return .unreadable }
+      guard entry.fd >= 0 else { return .pollSet }
+      sqe.fd = entry.fd
+      sqe.op_flags = UInt32(UInt16(bitPattern: entry.events)).pollWord
+
+    case .nanosleep:
+      return sqe.sleep(until: a[0], clock: CLOCK_MONOTONIC, isAbsolute: false)
+    case .clockNanosleep:
+      return sqe.sleep(
+        until: a[2], clock: Int32(truncatingIfNeeded: a[0]), isAbsolute: a.low(1) & UInt32(TIMER_ABSTIME) != 0)
+
+    case .futex:
+      return sqe.futex(a)
+    case .waitid:
+      guard a[4] == 0 else { return .resourceUsage }
+      sqe.fd = a.descriptor(1)
+      sqe.len = a.low(0)
+      sqe.off = a[2]
+      sqe.file_index = a.low(3)
+    case .pipe2:
+      sqe.addr = a[0]
+      sqe.op_flags = a.low(1)
+    }
+    return nil
+  }
+
+  /// The system call's result for a result of the ring; `first` is the call's first argument.
+  func systemCallResult(_ result: Int, _ first: UInt64) -> Int {
+    switch encoding {
+    case .nanosleep, .clockNanosleep:
+      return result == -Int(ETIME) ? 0 : result
+    case .poll:
+      // poll(2) answers a closed descriptor with POLLNVAL in revents, not with an error.
+      guard result >= 0 || result == -Int(EBADF) else { return result }
+      let revents = Int16(truncatingIfNeeded: result >= 0 ? result : Int(POLLNVAL))
+      let field = first &+ UInt64(MemoryLayout<pollfd>.offset(of: \pollfd.revents)!)
+      return UserMemory.store(revents, field) ? 1 : -Int(EFAULT)
+    default:
+      return result
+    }
+  }
+
+  /// The most that one transfer moves (MAX_RW_COUNT): above it the system calls move less than asked for, which would be "short".
+  static let transferMax: UInt64 = 0x7fff_f000
+  /// SPLICE_F_FD_IN_FIXED, which only io_uring knows.
+  private static let spliceFixed: UInt32 = 1 << 31
+}
+
+extension Arguments {
+  func low(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
+  func descriptor(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: self[index]) }
+}
+
+extension UInt32 {
+  /// A poll mask as the SQE has it: 32 bits, half-words swapped on big-endian machines.
+  fileprivate var pollWord: UInt32 {
+    #if _endian(big)
+      (self << 16) | (self >> 16)
+    #else
+      self
+    #endif
+  }
+}
+
+extension syslet_sqe {
+  fileprivate mutating func transfer(_ a: Arguments, offset: UInt64) {
+    fd = a.descriptor(0)
+    addr = a[1]
+    len = a.low(2)
+    off = offset
+  }
+
+  fileprivate mutating func path(directory: Int32, _ path: UInt64, mode: UInt32, flags: UInt32) {
+    fd = directory
+    addr = path
+    len = mode
+    op_flags = flags
+  }
+
+  fileprivate mutating func paths(_ fromDirectory: Int32, _ from: UInt64, _ toDirectory: Int32, _ to: UInt64, flags: UInt32) {
+    fd = fromDirectory
+    addr = from
+    len = UInt32(bitPattern: toDirectory)
+    off = to
+    op_flags = flags
+  }
+
+  fileprivate mutating func splice(from: UInt32, to: Int32, length: UInt32, flags: UInt32) {
+    fd = to
+    file_index = from
+    off = .max
+    addr = .max
+    len = length
+    op_flags = flags
+  }
+
+  fileprivate mutating func sleep(until pointer: UInt64, clock: Int32, isAbsolute: Bool) -> RingObstacle? {
+    guard let time = UserMemory.load(pointer, as: timespec.self) else { return .unreadable }
+    // The ring takes any number of nanoseconds; the system call refuses these.
+    guard time.tv_sec >= 0, time.tv_nsec >= 0, time.tv_nsec < 1_000_000_000 else { return .clock }
+    switch clock {
+    case CLOCK_MONOTONIC: break
+    // A relative sleep on CLOCK_REALTIME is not moved by setting the clock: it is one on CLOCK_MONOTONIC (clock_nanosleep(2)).
+    case CLOCK_REALTIME: op_flags = isAbsolute ? UInt32(SYSLET_TIMEOUT_REALTIME) : 0
+    case CLOCK_BOOTTIME: op_flags = UInt32(SYSLET_TIMEOUT_BOOTTIME)
+    default: return .clock
+    }
+    if isAbsolute { op_flags |= UInt32(SYSLET_TIMEOUT_ABS) }
+    // Without it an expired timeout, which is this call's success, would sever the link behind it.
+    op_flags |= UInt32(SYSLET_TIMEOUT_ETIME_SUCCESS)
+    fd = -1
+    addr = pointer
+    len = 1
+    return nil
+  }
+
+  fileprivate mutating func futex(_ a: Arguments) -> RingObstacle? {
+    let command = a.low(1) & ~UInt32(FutexOperation.isPrivate)
+    addr = a[0]
+    off = UInt64(a.low(2))
+    fd = Int32(SYSLET_FUTEX2_SIZE_U32) | (a.low(1) & FutexOperation.isPrivate != 0 ? Int32(SYSLET_FUTEX2_PRIVATE) : 0)
+    addr3 = 0xFFFF_FFFF
+    switch command {
+    case FutexOperation.wait where a[3] == 0:
+      opcode = UInt8(SYSLET_OP_FUTEX_WAIT)
+    case FutexOperation.waitBitset where a[3] == 0 && a.low(5) != 0:
+      opcode = UInt8(SYSLET_OP_FUTEX_WAIT)
+      addr3 = UInt64(a.low(5))
+    // futex(2) wakes one waiter when it is asked to wake none; the ring wakes none.
+    case FutexOperation.wake where Int32(truncatingIfNeeded: a[2]) > 0:
+      opcode = UInt8(SYSLET_OP_FUTEX_WAKE)
+    default:
+      return .futexOperation
+    }
+    return nil
+  }
+}
+
+/// The commands of futex(2) that io_uring has.
+enum FutexOperation {
+  static let wait: UInt32 = 0
+  static let wake: UInt32 = 1
+  static let waitBitset: UInt32 = 9
+  static let isPrivate: UInt32 = 128
+}

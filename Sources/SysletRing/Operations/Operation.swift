@@ -1,0 +1,206 @@
+// One row of the operation table: everything that the translator, the encoder, the router, the calibration, `explain` and
+// docs/OPERATIONS.md know about a system call.
+
+/// What the kernel does with one argument of a system call, and when.
+///
+/// "Captured" is read when the SQE is *submitted*, "read" and "filled" when it is *issued*. Inside one segment bytes may therefore flow
+/// from an earlier call's filled memory to a later call's read memory, and nowhere else.
+struct ArgumentRole: Sendable {
+  enum Kind: UInt8, Sendable {
+    /// A number that the kernel takes as it is.
+    case value
+    /// A string, captured: up to PATH_MAX bytes.
+    case path
+    /// Memory of known size, captured.
+    case captured
+    /// Memory of known size, read.
+    case read
+    /// Memory of known size, filled.
+    case filled
+    /// Memory of known size, captured and then filled.
+    case exchanged
+    /// An array of `struct iovec`, captured, whose buffers are read, or filled.
+    case vectorRead
+    case vectorFilled
+    /// A `struct msghdr`, captured, whose buffers are read, or filled (then the header is filled too).
+    case messageRead
+    case messageFilled
+    /// Memory whose size the table cannot tell, filled.
+    case filledUnbounded
+    /// Memory of known size, captured, and filled by the engine when the whole segment has been reaped: `poll`'s revents.
+    case deferred
+  }
+
+  let kind: Kind
+  /// Bytes, if not negative; otherwise the bytes are in argument `-(byteCount + 1)`.
+  let byteCount: Int32
+
+  static let value = ArgumentRole(kind: .value, byteCount: 0)
+  static let path = ArgumentRole(kind: .path, byteCount: 4096)
+  static func captured(_ byteCount: Int32) -> ArgumentRole { ArgumentRole(kind: .captured, byteCount: byteCount) }
+  static func captured(countIn argument: Int32) -> ArgumentRole { ArgumentRole(kind: .captured, byteCount: -(argument + 1)) }
+  static func read(_ byteCount: Int32) -> ArgumentRole { ArgumentRole(kind: .read, byteCount: byteCount) }
+  static func deferred(_ byteCount: Int32) -> ArgumentRole { ArgumentRole(kind: .deferred, byteCount: byteCount) }
+  static let filledUnbounded = ArgumentRole(kind: .filledUnbounded, byteCount: 0)
+  static func read(countIn argument: Int32) -> ArgumentRole { ArgumentRole(kind: .read, byteCount: -(argument + 1)) }
+  static func filled(_ byteCount: Int32) -> ArgumentRole { ArgumentRole(kind: .filled, byteCount: byteCount) }
+  static func filled(countIn argument: Int32) -> ArgumentRole { ArgumentRole(kind: .filled, byteCount: -(argument + 1)) }
+  static func exchanged(_ byteCount: Int32) -> ArgumentRole { ArgumentRole(kind: .exchanged, byteCount: byteCount) }
+  /// The count in `argument` is of iovecs, of 16 bytes each.
+  static func vectorRead(countIn argument: Int32) -> ArgumentRole { ArgumentRole(kind: .vectorRead, byteCount: -(argument + 1)) }
+  static func vectorFilled(countIn argument: Int32) -> ArgumentRole { ArgumentRole(kind: .vectorFilled, byteCount: -(argument + 1)) }
+  static let messageRead = ArgumentRole(kind: .messageRead, byteCount: 56)
+  static let messageFilled = ArgumentRole(kind: .messageFilled, byteCount: 56)
+}
+
+/// On which results the kernel's reference behaviour severs a soft link after a call. The start-up self-test may take classes away,
+/// never add any (`Severing`).
+enum LinkBehaviour: UInt8, Sendable, CaseIterable {
+  /// Severs on negative results.
+  case failure
+  /// A transfer: severs on negative, and with a length above 0 on zero and short.
+  case transfer
+  /// A transfer whose length only its iovecs know, so that a zero cannot be told from an empty one: negative and short.
+  case vectorTransfer
+  /// recv and send: negative; with `MSG_WAITALL` and a length above 0 also zero and short.
+  case message
+}
+
+/// One system call.
+struct Operation: Sendable {
+  struct Traits: OptionSet, Sendable {
+    let rawValue: UInt8
+    /// Never blocks, and costs less than handing it anywhere: runs inline where it is met.
+    static let neverBlocks = Traits(rawValue: 1)
+    /// io_uring always hands it to a kernel worker, at several times the cost of the plain call.
+    static let punted = Traits(rawValue: 2)
+    /// Refused with -EPERM: it changes the process, or makes sense on the caller's own thread only.
+    static let refused = Traits(rawValue: 4)
+    /// May wait for another party for any length of time.
+    static let waits = Traits(rawValue: 8)
+    /// A pseudo call of ours, not a system call.
+    static let pseudo = Traits(rawValue: 16)
+    /// Not in the table: some other system call, which runs on a worker or inline.
+    static let unlisted = Traits(rawValue: 32)
+  }
+
+  let number: Int
+  /// The kernel's name, as in `man 2 syscalls`.
+  let name: StaticString
+  /// The io_uring operation that does the same; -1 without one.
+  let opcode: Int16
+  let encoding: Encoding
+  let links: LinkBehaviour
+  let traits: Traits
+  /// The classes of results that the call can produce.
+  let results: ResultClasses
+  let roles: (ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole)
+  /// When the ring is not used although there is an operation, and what else a user should know; empty for nothing.
+  let note: StaticString
+
+  /// Whether the kernel reads or fills user memory for this call: most need no look at hazards.
+  let hasMemory: Bool
+
+  var hasOpcode: Bool { opcode >= 0 }
+
+  init(
+    _ number: Int, _ name: StaticString, opcode: Int = -1, _ encoding: Encoding = .none, links: LinkBehaviour = .failure,
+    _ traits: Traits = [], results: ResultClasses = [.negative, .zero], _ roles: [ArgumentRole] = [], note: StaticString = ""
+  ) {
+    self.number = number
+    self.name = name
+    self.opcode = Int16(opcode)
+    self.encoding = encoding
+    self.links = links
+    self.traits = traits
+    self.results = results
+    func role(_ index: Int) -> ArgumentRole { index < roles.count ? roles[index] : .value }
+    self.roles = (role(0), role(1), role(2), role(3), role(4), role(5))
+    self.note = note
+    hasMemory = roles.contains { $0.kind != .value }
+  }
+
+  func role(_ index: Int) -> ArgumentRole {
+    switch index {
+    case 0: roles.0
+    case 1: roles.1
+    case 2: roles.2
+    case 3: roles.3
+    case 4: roles.4
+    default: roles.5
+    }
+  }
+
+  /// The argument that is a transfer's length in bytes, as `LinkBehaviour` means it; nil where links do not depend on one.
+  var lengthArgument: Int? {
+    switch encoding {
+    case .read, .readAt, .write, .writeAt, .sendTo, .receiveFrom: 2
+    case .splice: 4
+    case .tee: 2
+    default: nil
+    }
+  }
+
+  /// The results that make a soft link after this call sever by the reference, for these arguments.
+  func severingResults(_ arguments: Arguments) -> ResultClasses {
+    switch links {
+    case .failure: return .negative
+    case .vectorTransfer: return [.negative, .short]
+    case .transfer:
+      guard let lengthArgument, arguments[lengthArgument] > 0 else { return .negative }
+      return [.negative, .zero, .short]
+    case .message:
+      let waitAll: UInt64 = 0x100  // MSG_WAITALL
+      guard arguments[2] > 0, arguments[3] & waitAll != 0 else { return .negative }
+      return [.negative, .zero, .short]
+    }
+  }
+
+  /// The results that this call can produce with these arguments.
+  func reachableResults(_ arguments: Arguments) -> ResultClasses {
+    if let lengthArgument, arguments[lengthArgument] == 0 { return results.intersection([.negative, .zero]) }
+    return results
+  }
+}
+
+/// The six argument words of a call.
+struct Arguments: Sendable {
+  var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+  init() { words = (0, 0, 0, 0, 0, 0) }
+  init(_ words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)) { self.words = words }
+
+  subscript(index: Int) -> UInt64 {
+    get {
+      switch index {
+      case 0: words.0
+      case 1: words.1
+      case 2: words.2
+      case 3: words.3
+      case 4: words.4
+      default: words.5
+      }
+    }
+    set {
+      switch index {
+      case 0: words.0 = newValue
+      case 1: words.1 = newValue
+      case 2: words.2 = newValue
+      case 3: words.3 = newValue
+      case 4: words.4 = newValue
+      default: words.5 = newValue
+      }
+    }
+  }
+}
+
+extension Operation {
+  /// The results that can sever a soft link after this call with some arguments.
+  var severingResultsMax: ResultClasses {
+    switch links {
+    case .failure: .negative
+    case .vectorTransfer: [.negative, .short]
+    case .transfer, .message: [.negative, .zero, .short]
+    }
+  }
+}

@@ -1,0 +1,327 @@
+// The operation table: one row per system call that the engine knows something about. Every other system call runs too, on a
+// worker, by the row `unlisted`. docs/OPERATIONS.md is generated from here.
+
+internal import CLiburing
+
+extension Operation {
+  /// Calls that io_uring can do. The encoding, the kernel's behaviour on links and what it does with memory are in one place.
+  static let ringRows: [Operation] = [
+    // Reading and writing.
+    Operation(
+      SystemCall.read, "read", opcode: SYSLET_OP_READ, .read, links: .transfer, results: .any,
+      [.value, .filled(countIn: 2)], note: "Moves the file's position, as the system call does."),
+    Operation(
+      SystemCall.pread64, "pread64", opcode: SYSLET_OP_READ, .readAt, links: .transfer, results: .any,
+      [.value, .filled(countIn: 2)],
+      note: "On a pipe or socket the ring reads where the system call gives -ESPIPE: use read there."),
+    Operation(
+      SystemCall.readv, "readv", opcode: SYSLET_OP_READV, .readVector, links: .vectorTransfer, results: .any,
+      [.value, .vectorFilled(countIn: 2)]),
+    Operation(
+      SystemCall.preadv, "preadv", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any,
+      [.value, .vectorFilled(countIn: 2)]),
+    Operation(
+      SystemCall.preadv2, "preadv2", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any,
+      [.value, .vectorFilled(countIn: 2)]),
+    Operation(
+      SystemCall.write, "write", opcode: SYSLET_OP_WRITE, .write, links: .transfer, results: .any,
+      [.value, .read(countIn: 2)]),
+    Operation(
+      SystemCall.pwrite64, "pwrite64", opcode: SYSLET_OP_WRITE, .writeAt, links: .transfer, results: .any,
+      [.value, .read(countIn: 2)],
+      note: "On a pipe or socket the ring writes where the system call gives -ESPIPE: use write there."),
+    Operation(
+      SystemCall.writev, "writev", opcode: SYSLET_OP_WRITEV, .writeVector, links: .vectorTransfer, results: .any,
+      [.value, .vectorRead(countIn: 2)]),
+    Operation(
+      SystemCall.pwritev, "pwritev", opcode: SYSLET_OP_WRITEV, .writeVectorAt, links: .vectorTransfer, results: .any,
+      [.value, .vectorRead(countIn: 2)]),
+    Operation(
+      SystemCall.pwritev2, "pwritev2", opcode: SYSLET_OP_WRITEV, .writeVectorAt, links: .vectorTransfer, results: .any,
+      [.value, .vectorRead(countIn: 2)]),
+
+    // Opening and closing. A descriptor is a positive result; 0 is one too.
+    Operation(
+      SystemCall.open, "open", opcode: SYSLET_OP_OPENAT, .open, results: .descriptor, [.path],
+      note: "Punted with O_CREAT, O_TRUNC or O_TMPFILE. The ring opens a FIFO without waiting for the other end."),
+    Operation(
+      SystemCall.openat, "openat", opcode: SYSLET_OP_OPENAT, .openAt, results: .descriptor, [.value, .path],
+      note: "Punted with O_CREAT, O_TRUNC or O_TMPFILE. The ring opens a FIFO without waiting for the other end."),
+    Operation(
+      SystemCall.openat2, "openat2", opcode: SYSLET_OP_OPENAT2, .openAt2, results: .descriptor,
+      [.value, .path, .captured(countIn: 3)]),
+    Operation(
+      SystemCall.creat, "creat", opcode: SYSLET_OP_OPENAT, .create, .punted, results: .descriptor, [.path]),
+    Operation(SystemCall.close, "close", opcode: SYSLET_OP_CLOSE, .close),
+
+    // Files as a whole.
+    Operation(SystemCall.fsync, "fsync", opcode: SYSLET_OP_FSYNC, .fsync, .punted),
+    Operation(SystemCall.fdatasync, "fdatasync", opcode: SYSLET_OP_FSYNC, .fdatasync, .punted),
+    Operation(
+      SystemCall.sync_file_range, "sync_file_range", opcode: SYSLET_OP_SYNC_FILE_RANGE, .syncFileRange, .punted,
+      note: "On the ring for up to 4 GiB - 1 bytes."),
+    Operation(SystemCall.fallocate, "fallocate", opcode: SYSLET_OP_FALLOCATE, .fallocate, .punted),
+    Operation(SystemCall.ftruncate, "ftruncate", opcode: SYSLET_OP_FTRUNCATE, .ftruncate, .punted),
+    Operation(
+      SystemCall.statx, "statx", opcode: SYSLET_OP_STATX, .statx, .punted,
+      [.value, .path, .value, .value, .filled(256)]),
+    Operation(
+      SystemCall.fadvise64, "fadvise64", opcode: SYSLET_OP_FADVISE, .fadvise, note: "On the ring for up to 4 GiB - 1 bytes."),
+    Operation(
+      SystemCall.madvise, "madvise", opcode: SYSLET_OP_MADVISE, .madvise, .punted, [.value],
+      note: "On the ring for up to 4 GiB - 1 bytes."),
+
+    // Names.
+    Operation(SystemCall.unlink, "unlink", opcode: SYSLET_OP_UNLINKAT, .unlink, .punted, [.path]),
+    Operation(SystemCall.unlinkat, "unlinkat", opcode: SYSLET_OP_UNLINKAT, .unlinkAt, .punted, [.value, .path]),
+    Operation(SystemCall.rmdir, "rmdir", opcode: SYSLET_OP_UNLINKAT, .rmdir, .punted, [.path]),
+    Operation(SystemCall.rename, "rename", opcode: SYSLET_OP_RENAMEAT, .rename, .punted, [.path, .path]),
+    Operation(
+      SystemCall.renameat, "renameat", opcode: SYSLET_OP_RENAMEAT, .renameAt, .punted, [.value, .path, .value, .path]),
+    Operation(
+      SystemCall.renameat2, "renameat2", opcode: SYSLET_OP_RENAMEAT, .renameAt2, .punted, [.value, .path, .value, .path]),
+    Operation(SystemCall.mkdir, "mkdir", opcode: SYSLET_OP_MKDIRAT, .mkdir, .punted, [.path]),
+    Operation(SystemCall.mkdirat, "mkdirat", opcode: SYSLET_OP_MKDIRAT, .mkdirAt, .punted, [.value, .path]),
+    Operation(SystemCall.symlink, "symlink", opcode: SYSLET_OP_SYMLINKAT, .symlink, .punted, [.path, .path]),
+    Operation(
+      SystemCall.symlinkat, "symlinkat", opcode: SYSLET_OP_SYMLINKAT, .symlinkAt, .punted, [.path, .value, .path]),
+    Operation(SystemCall.link, "link", opcode: SYSLET_OP_LINKAT, .link, .punted, [.path, .path]),
+    Operation(
+      SystemCall.linkat, "linkat", opcode: SYSLET_OP_LINKAT, .linkAt, .punted, [.value, .path, .value, .path]),
+
+    // Extended attributes. A value that is set is copied when the SQE is submitted.
+    Operation(
+      SystemCall.setxattr, "setxattr", opcode: SYSLET_OP_SETXATTR, .setxattr, .punted,
+      [.path, .captured(256), .captured(countIn: 3)]),
+    Operation(
+      SystemCall.fsetxattr, "fsetxattr", opcode: SYSLET_OP_FSETXATTR, .fsetxattr, .punted,
+      [.value, .captured(256), .captured(countIn: 3)]),
+    Operation(
+      SystemCall.getxattr, "getxattr", opcode: SYSLET_OP_GETXATTR, .getxattr, .punted, results: .any,
+      [.path, .captured(256), .filled(countIn: 3)]),
+    Operation(
+      SystemCall.fgetxattr, "fgetxattr", opcode: SYSLET_OP_FGETXATTR, .fgetxattr, .punted, results: .any,
+      [.value, .captured(256), .filled(countIn: 3)]),
+
+    // Pipes.
+    Operation(
+      SystemCall.splice, "splice", opcode: SYSLET_OP_SPLICE, .splice, links: .transfer, [.punted, .waits], results: .any,
+      [.value, .exchanged(8), .value, .exchanged(8)], note: "On the ring without offsets behind pointers."),
+    Operation(
+      SystemCall.tee, "tee", opcode: SYSLET_OP_TEE, .tee, links: .transfer, [.punted, .waits], results: .any),
+    Operation(
+      SystemCall.pipe2, "pipe2", opcode: SYSLET_OP_PIPE, .pipe2, .neverBlocks, [.filled(8)]),
+
+    // Sockets.
+    Operation(
+      SystemCall.sendto, "sendto", opcode: SYSLET_OP_SEND, .sendTo, .waits, results: .any,
+      [.value, .read(countIn: 2), .value, .value, .captured(countIn: 5)],
+      note: "On the ring without an address. The ring never raises SIGPIPE."),
+    Operation(
+      SystemCall.recvfrom, "recvfrom", opcode: SYSLET_OP_RECV, .receiveFrom, links: .message, .waits, results: .any,
+      [.value, .filled(countIn: 2), .value, .value, .filled(128), .exchanged(4)], note: "On the ring without an address."),
+    Operation(
+      SystemCall.sendmsg, "sendmsg", opcode: SYSLET_OP_SENDMSG, .sendMessage, .waits, results: .any,
+      [.value, .messageRead]),
+    Operation(
+      SystemCall.recvmsg, "recvmsg", opcode: SYSLET_OP_RECVMSG, .receiveMessage, .waits, results: .any,
+      [.value, .messageFilled]),
+    Operation(
+      SystemCall.accept, "accept", opcode: SYSLET_OP_ACCEPT, .accept, .waits, results: .descriptor,
+      [.value, .filled(128), .exchanged(4)]),
+    Operation(
+      SystemCall.accept4, "accept4", opcode: SYSLET_OP_ACCEPT, .accept4, .waits, results: .descriptor,
+      [.value, .filled(128), .exchanged(4)]),
+    Operation(
+      SystemCall.connect, "connect", opcode: SYSLET_OP_CONNECT, .connect, .waits, [.value, .captured(countIn: 2)]),
+    Operation(SystemCall.socket, "socket", opcode: SYSLET_OP_SOCKET, .socket, .neverBlocks, results: .descriptor),
+    Operation(SystemCall.bind, "bind", opcode: SYSLET_OP_BIND, .bind, .neverBlocks, [.value, .captured(countIn: 2)]),
+    Operation(SystemCall.listen, "listen", opcode: SYSLET_OP_LISTEN, .listen, .neverBlocks),
+    Operation(SystemCall.shutdown, "shutdown", opcode: SYSLET_OP_SHUTDOWN, .shutdown, .neverBlocks),
+
+    // Waiting.
+    Operation(
+      SystemCall.epoll_ctl, "epoll_ctl", opcode: SYSLET_OP_EPOLL_CTL, .epollControl, .neverBlocks,
+      [.value, .value, .value, .captured(16)]),
+    Operation(
+      SystemCall.epoll_wait, "epoll_wait", opcode: SYSLET_OP_EPOLL_WAIT, .epollWait, .waits, results: .any,
+      [.value, .filledUnbounded], note: "On the ring without a timeout."),
+    Operation(
+      SystemCall.poll, "poll", opcode: SYSLET_OP_POLL_ADD, .poll, .waits, results: .any, [.deferred(8)],
+      note: "On the ring for one descriptor, without a timeout."),
+    Operation(
+      SystemCall.nanosleep, "nanosleep", opcode: SYSLET_OP_TIMEOUT, .nanosleep, .waits, [.captured(16), .filled(16)],
+      note: "The remaining time is not written: signals do not interrupt the ring's sleep."),
+    Operation(
+      SystemCall.clock_nanosleep, "clock_nanosleep", opcode: SYSLET_OP_TIMEOUT, .clockNanosleep, .waits,
+      [.value, .value, .captured(16), .filled(16)],
+      note: "On the ring for CLOCK_MONOTONIC, CLOCK_REALTIME and CLOCK_BOOTTIME."),
+    Operation(
+      SystemCall.futex, "futex", opcode: SYSLET_OP_FUTEX_WAIT, .futex, .waits, results: [.negative, .zero, .complete],
+      [.read(4)], note: "On the ring for FUTEX_WAIT and FUTEX_WAIT_BITSET without a timeout, and FUTEX_WAKE."),
+    Operation(
+      SystemCall.waitid, "waitid", opcode: SYSLET_OP_WAITID, .waitid, .waits,
+      [.value, .value, .filled(128), .value, .filled(144)], note: "On the ring without resource usage."),
+
+    // The pseudo call that does nothing.
+    Operation(
+      noOperationNumber, "nop", opcode: SYSLET_OP_NOP, .nop, .pseudo, results: .zero,
+      note: "A pseudo call: IORING_OP_NOP on the ring, getppid elsewhere."),
+  ]
+
+  /// Calls without an operation that never block for long: handing them anywhere costs more than making them.
+  ///
+  /// fstat and its like look at an inode that the descriptor holds in memory; on a network file system they may ask the server.
+  static let inlineRows: [Operation] = [
+    Operation(umemAddNumber, "umem_add", [.pseudo, .neverBlocks], results: .any, [.exchanged(8)], note: "A pseudo call; it never enters the kernel."),
+    inline(SystemCall.getpid, "getpid", .descriptor),
+    inline(SystemCall.getppid, "getppid", .descriptor),
+    inline(SystemCall.getpgrp, "getpgrp", .descriptor),
+    inline(SystemCall.getpgid, "getpgid", .descriptor),
+    inline(SystemCall.getsid, "getsid", .descriptor),
+    inline(SystemCall.getuid, "getuid", .descriptor),
+    inline(SystemCall.geteuid, "geteuid", .descriptor),
+    inline(SystemCall.getgid, "getgid", .descriptor),
+    inline(SystemCall.getegid, "getegid", .descriptor),
+    inline(SystemCall.umask, "umask", .descriptor),
+    inline(SystemCall.lseek, "lseek", .any),
+    inline(SystemCall.fstat, "fstat"),
+    inline(SystemCall.dup, "dup", .descriptor),
+    inline(SystemCall.pipe, "pipe"),
+    inline(SystemCall.eventfd, "eventfd", .descriptor),
+    inline(SystemCall.eventfd2, "eventfd2", .descriptor),
+    inline(SystemCall.epoll_create1, "epoll_create1", .descriptor),
+    inline(SystemCall.timerfd_create, "timerfd_create", .descriptor),
+    inline(SystemCall.timerfd_settime, "timerfd_settime"),
+    inline(SystemCall.timerfd_gettime, "timerfd_gettime"),
+    inline(SystemCall.memfd_create, "memfd_create", .descriptor),
+    inline(SystemCall.socketpair, "socketpair"),
+    inline(SystemCall.getsockname, "getsockname"),
+    inline(SystemCall.getpeername, "getpeername"),
+    inline(SystemCall.getsockopt, "getsockopt"),
+    inline(SystemCall.setsockopt, "setsockopt"),
+    inline(SystemCall.uname, "uname"),
+    inline(SystemCall.sysinfo, "sysinfo"),
+    inline(SystemCall.times, "times", .any),
+    inline(SystemCall.time, "time", .any),
+    inline(SystemCall.getrlimit, "getrlimit"),
+    inline(SystemCall.gettimeofday, "gettimeofday"),
+    inline(SystemCall.clock_gettime, "clock_gettime"),
+    inline(SystemCall.clock_getres, "clock_getres"),
+    inline(SystemCall.getcpu, "getcpu"),
+    inline(SystemCall.kill, "kill"),
+  ]
+
+  /// Calls that are refused with -EPERM before they run: they change the process as a whole, or only make sense on the thread that
+  /// makes them, and on a worker they would change a worker (the kernel keeps credentials and signal masks per thread).
+  static let refusedRows: [Operation] = [
+    refused(SystemCall.fork, "fork"),
+    refused(SystemCall.vfork, "vfork"),
+    refused(SystemCall.clone, "clone"),
+    refused(SystemCall.clone3, "clone3"),
+    refused(SystemCall.execve, "execve"),
+    refused(SystemCall.execveat, "execveat"),
+    refused(SystemCall.exit, "exit"),
+    refused(SystemCall.exit_group, "exit_group"),
+    refused(SystemCall.rt_sigreturn, "rt_sigreturn"),
+    refused(SystemCall.rt_sigprocmask, "rt_sigprocmask"),
+    refused(SystemCall.rt_sigsuspend, "rt_sigsuspend"),
+    refused(SystemCall.rt_sigpending, "rt_sigpending"),
+    refused(SystemCall.rt_sigtimedwait, "rt_sigtimedwait"),
+    refused(SystemCall.sigaltstack, "sigaltstack"),
+    refused(SystemCall.pause, "pause"),
+    refused(SystemCall.gettid, "gettid"),
+    refused(SystemCall.set_tid_address, "set_tid_address"),
+    refused(SystemCall.set_robust_list, "set_robust_list"),
+    refused(SystemCall.get_robust_list, "get_robust_list"),
+    refused(SystemCall.rseq, "rseq"),
+    refused(SystemCall.arch_prctl, "arch_prctl"),
+    refused(SystemCall.prctl, "prctl"),
+    refused(SystemCall.seccomp, "seccomp"),
+    refused(SystemCall.ptrace, "ptrace"),
+    refused(SystemCall.restart_syscall, "restart_syscall"),
+    refused(SystemCall.unshare, "unshare"),
+    refused(SystemCall.setns, "setns"),
+    refused(SystemCall.setuid, "setuid"),
+    refused(SystemCall.setgid, "setgid"),
+    refused(SystemCall.setreuid, "setreuid"),
+    refused(SystemCall.setregid, "setregid"),
+    refused(SystemCall.setresuid, "setresuid"),
+    refused(SystemCall.setresgid, "setresgid"),
+    refused(SystemCall.setfsuid, "setfsuid"),
+    refused(SystemCall.setfsgid, "setfsgid"),
+    refused(SystemCall.setgroups, "setgroups"),
+    refused(SystemCall.capget, "capget"),
+    refused(SystemCall.capset, "capset"),
+    refused(SystemCall.personality, "personality"),
+    refused(SystemCall.iopl, "iopl"),
+    refused(SystemCall.ioperm, "ioperm"),
+    refused(SystemCall.modify_ldt, "modify_ldt"),
+    refused(SystemCall.set_thread_area, "set_thread_area"),
+    refused(SystemCall.get_thread_area, "get_thread_area"),
+    refused(SystemCall.set_mempolicy, "set_mempolicy"),
+    refused(SystemCall.get_mempolicy, "get_mempolicy"),
+  ]
+
+  /// Every system call that has no row.
+  static let unlistedRow = Operation(-1, "unlisted", .unlisted, results: .any)
+
+  /// All rows that this architecture has.
+  static let rows: [Operation] = (ringRows + inlineRows + refusedRows).filter { $0.number >= 0 }
+
+  static let umemAddNumber = Int(SYSLET_NR_umem_add)
+  static let noOperationNumber = Int(SYSLET_NR_nop)
+
+  private init(_ number: Int, _ name: StaticString, _ traits: Traits, results: ResultClasses, _ roles: [ArgumentRole] = [], note: StaticString = "") {
+    self.init(number, name, opcode: -1, .none, traits, results: results, roles, note: note)
+  }
+
+  private static func inline(
+    _ number: Int, _ name: StaticString, _ results: ResultClasses = [.negative, .zero]
+  ) -> Operation {
+    Operation(number, name, .neverBlocks, results: results)
+  }
+
+  private static func refused(_ number: Int, _ name: StaticString) -> Operation {
+    Operation(number, name, .refused, results: .negative)
+  }
+}
+
+extension ResultClasses {
+  static let any: ResultClasses = [.negative, .zero, .short, .complete]
+  /// A descriptor, a process or another number that is not a count of something asked for.
+  static let descriptor: ResultClasses = [.negative, .zero, .complete]
+}
+
+/// The rows by number, as the engine looks them up: two loads, no hashing.
+///
+/// The memory is filled once per process and never freed or changed, so every thread may read it.
+struct OperationTable: @unchecked Sendable {
+  /// Position in `rows` by system call number, for numbers below `numbersMax`; the last row is the unlisted one.
+  private let positions: UnsafePointer<UInt16>
+  let rows: UnsafePointer<Operation>
+  let rowCount: Int
+  private static let numbersMax = 1 << 16
+
+  static let shared = OperationTable(Operation.rows)
+
+  private init(_ listed: [Operation]) {
+    let rows = UnsafeMutablePointer<Operation>.allocate(capacity: listed.count + 1)
+    let positions = UnsafeMutablePointer<UInt16>.allocate(capacity: Self.numbersMax)
+    positions.initialize(repeating: UInt16(listed.count), count: Self.numbersMax)
+    for (position, operation) in listed.enumerated() {
+      (rows + position).initialize(to: operation)
+      positions[operation.number] = UInt16(position)
+    }
+    (rows + listed.count).initialize(to: Operation.unlistedRow)
+    self.rows = UnsafePointer(rows)
+    self.positions = UnsafePointer(positions)
+    rowCount = listed.count + 1
+  }
+
+  /// The row of system call `number`; the unlisted one for a number that has none.
+  func operation(_ number: Int) -> UnsafePointer<Operation> {
+    guard number >= 0, number < Self.numbersMax else { return rows + (rowCount - 1) }
+    return rows + Int(positions[number])
+  }
+}

@@ -1,0 +1,60 @@
+// What is known about this kernel's links: the table's reference, less what the start-up self-test saw not to hold.
+
+/// On which results a soft link severs, per operation code, as far as it may be relied on (law L1).
+///
+/// The reference alone is never enough: since about Linux 6.0 a failing fsync, rename, statx and others do not sever, and a rename
+/// behind a failed fsync would run. A class counts only if the table expects it *and* the self-test saw it on this kernel.
+///
+/// A table is filled by whoever makes it and then only read, from any thread. A process makes three at the most and never frees them, so
+/// that a copy is a pointer: the router carries one, and it is read for every call.
+struct Severing: @unchecked Sendable {
+  private struct Entry {
+    var confirmed: ResultClasses = []
+    /// This kernel takes the operation code.
+    var isSupported = false
+  }
+
+  private let entries: UnsafeMutablePointer<Entry>
+
+  private init() {
+    entries = .allocate(capacity: 256)
+    entries.initialize(repeating: Entry(), count: 256)
+  }
+
+  /// A new table with nothing supported and nothing confirmed: every call is alone, and none goes to the ring.
+  static func empty() -> Severing { Severing() }
+
+  /// The table of an engine without a ring.
+  static let none = Severing.empty()
+
+  /// What Linux 6.18 does: every operation supported, links severed as docs/TRANSLATION.md says. For listings that must not depend on
+  /// the machine they are made on.
+  static let reference: Severing = {
+    let severing = Severing.empty()
+    for operation in Operation.ringRows {
+      severing.support(operation.opcode)
+      let runsOn: Bool = Self.runOnAfterFailure.contains(operation.encoding)
+      severing.confirm(runsOn ? [] : [.negative, .zero, .short], for: operation.opcode)
+    }
+    return severing
+  }()
+
+  /// The encodings whose failures do not sever a soft link on the reference kernel.
+  static let runOnAfterFailure: Set<Encoding> = [
+    .fsync, .fdatasync, .syncFileRange, .fallocate, .ftruncate, .statx, .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2,
+    .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt, .setxattr, .fsetxattr, .getxattr, .fgetxattr, .madvise, .shutdown,
+  ]
+
+  func support(_ opcode: Int16) { entries[Int(opcode)].isSupported = true }
+  func confirm(_ classes: ResultClasses, for opcode: Int16) { entries[Int(opcode)].confirmed = classes }
+
+  func isSupported(_ opcode: Int16) -> Bool { opcode >= 0 && entries[Int(opcode)].isSupported }
+
+  /// The results on which a soft link after this call is known to sever: `B` of the link rule.
+  func results(_ operation: borrowing Operation, _ arguments: Arguments) -> ResultClasses {
+    operation.severingResults(arguments).intersection(entries[Int(operation.opcode)].confirmed)
+  }
+
+  /// The classes confirmed for an operation code, whatever the arguments.
+  func confirmedResults(_ opcode: Int16) -> ResultClasses { entries[Int(opcode)].confirmed }
+}

@@ -1,0 +1,265 @@
+// The start-up self-test: which results sever a soft link on *this* kernel. Once per process, on a ring of its own.
+//
+// Each probe is a call that is made to fail (or to transfer less than asked) *inside its operation*, softly linked to a nop. What became
+// of the nop is the finding. A failure while the SQE is prepared, such as a bad descriptor, would prove nothing: such failures sever
+// on every kernel, while the operation's own may not (docs/TRANSLATION.md).
+//
+// Unsafe fence: buffers and descriptors belong to the test. They are released once every CQE has been reaped; if one stays out past the
+// deadline, they are left alone for good rather than freed under the kernel (law L4).
+
+internal import CLiburing
+internal import Glibc
+
+enum SelfTest {
+  /// What this process found; made at the first use.
+  static let severing: Severing = run()
+
+  private struct Probe {
+    let opcode: Int
+    let expected: ResultClasses
+    let asked: Int
+    let sqe: syslet_sqe
+  }
+
+  private static let deadlineNanoseconds: Int64 = 1_000_000_000
+
+  private static func run() -> Severing {
+    guard let ring = try? Ring(entries: 256, completionEntries: 512) else { return .none }
+    defer { ring.close() }
+    let severing = Severing.empty()
+    let supported = ring.supportedOperations()
+    for operation in Operation.ringRows where supported[Int(operation.opcode)] { severing.support(operation.opcode) }
+    for extra in [SYSLET_OP_FUTEX_WAKE] where supported[Int(extra)] { severing.support(Int16(extra)) }
+
+    let fixture = Fixture()
+    let probes = fixture.probes().filter { supported[$0.opcode] }
+    precondition(probes.count * 2 <= 256, "the self-test's ring is too small for its probes")
+    for (index, probe) in probes.enumerated() {
+      var chain = [probe.sqe, syslet_sqe()]
+      chain[0].flags = UInt8(SYSLET_SQE_LINK)
+      chain[0].user_data = UInt64(index * 2)
+      chain[1].opcode = UInt8(SYSLET_OP_NOP)
+      chain[1].user_data = UInt64(index * 2 + 1)
+      guard ring.issue(chain, 2) else { return .none }
+    }
+    let results = collect(ring, count: probes.count * 2)
+    // Something did not answer: its memory must stay.
+    if results.contains(nil) { _ = Unmanaged.passRetained(fixture) }
+
+    for (index, probe) in probes.enumerated() {
+      guard let result = results[index * 2], let follower = results[index * 2 + 1] else { continue }
+      let seen: ResultClasses =
+        result < 0 ? .negative : result == 0 ? .zero : result < probe.asked ? .short : .complete
+      guard seen == probe.expected, follower == -Int(ECANCELED) else { continue }
+      // The kernel compares a transfer's result with its length: what severs on short severs on zero, which no write can be made to
+      // give. Reads and recvs are probed for zero all the same, and one that does not hold takes both away below.
+      let classes: ResultClasses = seen == .short ? [.short, .zero] : seen
+      severing.confirm(severing.confirmedResults(Int16(probe.opcode)).union(classes), for: Int16(probe.opcode))
+    }
+    for (index, probe) in probes.enumerated() where probe.expected == .zero {
+      if results[index * 2 + 1] == -Int(ECANCELED) { continue }
+      severing.confirm(severing.confirmedResults(Int16(probe.opcode)).subtracting([.zero, .short]), for: Int16(probe.opcode))
+    }
+    // A nop cannot fail, and a futex has two operations of which the table names the first.
+    severing.confirm(.negative, for: Int16(SYSLET_OP_NOP))
+    let futex = severing.confirmedResults(Int16(SYSLET_OP_FUTEX_WAIT))
+      .intersection(severing.confirmedResults(Int16(SYSLET_OP_FUTEX_WAKE)))
+    severing.confirm(futex, for: Int16(SYSLET_OP_FUTEX_WAIT))
+    severing.confirm(futex, for: Int16(SYSLET_OP_FUTEX_WAKE))
+    return severing
+  }
+
+  private static func collect(_ ring: Ring, count: Int) -> [Int?] {
+    var results = [Int?](repeating: nil, count: count)
+    var missing = count
+    let end = syslet_now() + deadlineNanoseconds
+    var cqes = [syslet_cqe](repeating: syslet_cqe(), count: 64)
+    while missing > 0 {
+      let left = end - syslet_now()
+      guard left > 0 else { break }
+      let entered = ring.enter(waitFor: missing, nanoseconds: left)
+      if entered < 0, ![-Int(EINTR), -Int(EAGAIN), -Int(EBUSY), -Int(ETIME)].contains(entered) { break }
+      while case let reaped = ring.reap(into: &cqes, 64), reaped > 0 {
+        for cqe in cqes[..<reaped] {
+          results[Int(cqe.user_data)] = Int(cqe.res)
+          missing -= 1
+        }
+      }
+    }
+    return results
+  }
+
+  /// What the probes work on: objects that fail in the way each operation needs.
+  private final class Fixture {
+    let file: Int32  // 4,096 bytes, sealed against growing: a write across its end is short
+    let pipe: (read: Int32, write: Int32)
+    let target: (read: Int32, write: Int32)  // where splice and tee move to
+    let event: Int32
+    let epoll: Int32
+    let silent: (Int32, Int32)  // a connection on which nothing arrives
+    let closing: (Int32, Int32)  // 10 bytes arrive at .0, then the end; .1 cannot send any more
+    let ended: (Int32, Int32)  // only the end arrives at .0
+    let unbound: Int32
+    let memory: UnsafeMutableRawPointer
+    let absent: UnsafeMutablePointer<CChar>
+    let attribute: UnsafeMutablePointer<CChar>
+    let vector: UnsafeMutablePointer<iovec>
+    let badVector: UnsafeMutablePointer<iovec>
+    let message: UnsafeMutablePointer<msghdr>
+    let address: UnsafeMutablePointer<sockaddr_un>
+    let how: UnsafeMutablePointer<UInt64>
+    let time: UnsafeMutablePointer<Int64>
+    let word: UnsafeMutablePointer<UInt32>
+    let interest: UnsafeMutablePointer<UInt64>  // room for one epoll_event
+
+    init() {
+      // Plain calls where Swift's Glibc module has no function. MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS, F_SEAL_GROW.
+      file = "syslet-self-test".withCString { Self.call(SystemCall.memfd_create, UInt64(argument: $0), 3) }
+      _ = ftruncate(file, 4096)
+      _ = fcntl(file, 1033, 4)
+      pipe = Self.pair { Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
+      target = Self.pair { Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
+      event = Self.call(SystemCall.eventfd2, 0, UInt64(argument: O_CLOEXEC))
+      epoll = Self.call(SystemCall.epoll_create1, UInt64(argument: O_CLOEXEC), 0)
+      let stream = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+      silent = Self.pair { socketpair(AF_UNIX, stream, 0, $0) }
+      closing = Self.pair { socketpair(AF_UNIX, stream, 0, $0) }
+      ended = Self.pair { socketpair(AF_UNIX, stream, 0, $0) }
+      unbound = socket(AF_UNIX, stream, 0)
+      memory = .allocate(byteCount: 8192, alignment: 4096)
+      memory.initializeMemory(as: UInt8.self, repeating: 0, count: 8192)
+      absent = strdup("/dev/null/absent")
+      attribute = strdup("user.syslet")
+      vector = .allocate(capacity: 1)
+      vector.initialize(to: iovec(iov_base: memory, iov_len: 8192))
+      badVector = .allocate(capacity: 1)
+      badVector.initialize(to: iovec(iov_base: UnsafeMutableRawPointer(bitPattern: 8), iov_len: 16))
+      message = .allocate(capacity: 1)
+      message.initialize(to: msghdr())
+      message.pointee.msg_iov = vector
+      message.pointee.msg_iovlen = 1
+      address = .allocate(capacity: 1)
+      address.initialize(to: sockaddr_un())
+      address.pointee.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.pointee.sun_path) { $0.copyBytes(from: "/dev/null/absent".utf8) }
+      how = .allocate(capacity: 3)
+      how.initialize(repeating: 0, count: 3)
+      time = .allocate(capacity: 2)
+      time.initialize(repeating: 0, count: 2)
+      time[1] = 1
+      word = .allocate(capacity: 1)
+      word.initialize(to: 1)
+      interest = .allocate(capacity: 2)
+      interest.initialize(repeating: 0, count: 2)
+      // Ten bytes wait in the pipe for tee and, after it, splice.
+      _ = write(pipe.write, memory, 10)
+      _ = write(closing.1, memory, 10)
+      _ = shutdown(closing.1, Int32(SHUT_WR))
+      _ = shutdown(ended.1, Int32(SHUT_WR))
+    }
+
+    deinit {
+      for descriptor in [
+        file, pipe.read, pipe.write, target.read, target.write, event, epoll, silent.0, silent.1, closing.0, closing.1, ended.0,
+        ended.1, unbound,
+      ] where descriptor >= 0 { close(descriptor) }
+      memory.deallocate()
+      free(absent)
+      free(attribute)
+      vector.deallocate()
+      badVector.deallocate()
+      message.deallocate()
+      address.deallocate()
+      how.deallocate()
+      time.deallocate()
+      word.deallocate()
+      interest.deallocate()
+    }
+
+    private static func call(_ number: Int, _ first: UInt64, _ second: UInt64) -> Int32 {
+      Int32(truncatingIfNeeded: syslet_call(number, first, second, 0, 0, 0, 0))
+    }
+
+    private static func pair(_ make: (UnsafeMutablePointer<Int32>) -> Int32) -> (Int32, Int32) {
+      var pair: [Int32] = [-1, -1]
+      _ = make(&pair)
+      return (pair[0], pair[1])
+    }
+
+    func probes() -> [Probe] {
+      let absent = UInt64(argument: absent)
+      let memory = UInt64(argument: memory)
+      let nowhere: UInt64 = 8
+      let here = AT_FDCWD
+      var probes: [Probe] = []
+      func add(
+        _ opcode: Int, _ expected: ResultClasses = .negative, asked: Int? = nil, fd: Int32 = 0, off: UInt64 = 0, addr: UInt64 = 0,
+        len: UInt32 = 0, flags: UInt32 = 0, index: Int32 = 0, addr3: UInt64 = 0
+      ) {
+        var sqe = syslet_sqe()
+        sqe.opcode = UInt8(opcode)
+        sqe.fd = fd
+        sqe.off = off
+        sqe.addr = addr
+        sqe.len = len
+        sqe.op_flags = flags
+        sqe.file_index = UInt32(bitPattern: index)
+        sqe.addr3 = addr3
+        probes.append(Probe(opcode: opcode, expected: expected, asked: asked ?? Int(len), sqe: sqe))
+      }
+      add(SYSLET_OP_READ, fd: file, addr: nowhere, len: 16)
+      add(SYSLET_OP_READ, .short, fd: file, addr: memory, len: 8192)
+      add(SYSLET_OP_READ, .zero, fd: file, off: 4096, addr: memory, len: 8192)
+      add(SYSLET_OP_READV, fd: file, addr: UInt64(argument: badVector), len: 1)
+      add(SYSLET_OP_READV, .short, asked: 8192, fd: file, addr: UInt64(argument: vector), len: 1)
+      add(SYSLET_OP_WRITE, fd: file, addr: nowhere, len: 16)
+      add(SYSLET_OP_WRITE, .short, fd: file, addr: memory, len: 8192)
+      add(SYSLET_OP_WRITEV, fd: file, addr: UInt64(argument: badVector), len: 1)
+      add(SYSLET_OP_WRITEV, .short, asked: 8192, fd: file, addr: UInt64(argument: vector), len: 1)
+      add(SYSLET_OP_OPENAT, fd: here, addr: absent)
+      add(SYSLET_OP_OPENAT2, fd: here, off: UInt64(argument: how), addr: absent, len: 24)
+      add(SYSLET_OP_CLOSE, fd: 1 << 29)
+      add(SYSLET_OP_FSYNC, fd: event)
+      add(SYSLET_OP_SYNC_FILE_RANGE, fd: pipe.write)
+      add(SYSLET_OP_FALLOCATE, fd: pipe.write, addr: 1)
+      add(SYSLET_OP_FTRUNCATE, fd: pipe.write)
+      add(SYSLET_OP_FADVISE, fd: pipe.write)
+      add(SYSLET_OP_MADVISE, addr: memory + 1, len: 4096, flags: 4)
+      add(SYSLET_OP_STATX, fd: here, off: memory, addr: absent, len: 0x7ff)
+      add(SYSLET_OP_UNLINKAT, fd: here, addr: absent)
+      add(SYSLET_OP_RENAMEAT, fd: here, off: absent, addr: absent, len: UInt32(bitPattern: here))
+      add(SYSLET_OP_MKDIRAT, fd: here, addr: absent, len: 0o700)
+      add(SYSLET_OP_SYMLINKAT, fd: here, off: absent, addr: absent)
+      add(SYSLET_OP_LINKAT, fd: here, off: absent, addr: absent, len: UInt32(bitPattern: here))
+      add(SYSLET_OP_SETXATTR, off: memory, addr: UInt64(argument: attribute), len: 4, addr3: absent)
+      add(SYSLET_OP_FSETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
+      add(SYSLET_OP_GETXATTR, off: memory, addr: UInt64(argument: attribute), len: 4, addr3: absent)
+      add(SYSLET_OP_FGETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
+      add(SYSLET_OP_SPLICE, fd: file, off: .max, addr: .max, len: 16, index: file)
+      add(SYSLET_OP_TEE, fd: file, len: 16, index: file)
+      add(SYSLET_OP_TEE, .short, fd: target.write, len: 100, index: pipe.read)
+      add(SYSLET_OP_SPLICE, .short, fd: target.write, off: .max, addr: .max, len: 100, index: pipe.read)
+      add(SYSLET_OP_SEND, fd: closing.1, addr: memory, len: 4, flags: UInt32(MSG_NOSIGNAL))
+      add(SYSLET_OP_SENDMSG, fd: closing.1, addr: UInt64(argument: message), len: 1, flags: UInt32(MSG_NOSIGNAL))
+      add(SYSLET_OP_RECV, fd: silent.0, addr: memory, len: 4, flags: UInt32(MSG_DONTWAIT))
+      add(SYSLET_OP_RECV, .short, fd: closing.0, addr: memory, len: 100, flags: UInt32(MSG_WAITALL))
+      add(SYSLET_OP_RECV, .zero, fd: ended.0, addr: memory, len: 100, flags: UInt32(MSG_WAITALL))
+      add(SYSLET_OP_RECVMSG, fd: silent.0, addr: UInt64(argument: message), len: 1, flags: UInt32(MSG_DONTWAIT))
+      add(SYSLET_OP_ACCEPT, fd: unbound)
+      add(SYSLET_OP_CONNECT, fd: unbound, off: UInt64(MemoryLayout<sockaddr_un>.size), addr: UInt64(argument: address))
+      add(SYSLET_OP_SOCKET, fd: 9999)
+      add(SYSLET_OP_BIND, fd: silent.0, off: 1, addr: UInt64(argument: address))
+      add(SYSLET_OP_LISTEN, fd: silent.0, len: 1)
+      add(SYSLET_OP_SHUTDOWN, fd: silent.0, len: 99)
+      add(SYSLET_OP_EPOLL_CTL, fd: epoll, off: UInt64(event), addr: UInt64(argument: interest), len: UInt32(2))
+      add(SYSLET_OP_EPOLL_WAIT, fd: epoll, addr: UInt64(argument: interest), len: 0)
+      add(SYSLET_OP_POLL_ADD, fd: 1 << 29)
+      add(SYSLET_OP_TIMEOUT, fd: -1, addr: UInt64(argument: time), len: 1)
+      add(SYSLET_OP_FUTEX_WAIT, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 7, addr: UInt64(argument: word), addr3: 0xFFFF_FFFF)
+      add(SYSLET_OP_FUTEX_WAKE, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 1, addr: UInt64(argument: word) + 1, addr3: 0xFFFF_FFFF)
+      add(SYSLET_OP_WAITID, fd: Int32.max, off: memory, len: UInt32(P_PID.rawValue), index: Int32(WEXITED))
+      add(SYSLET_OP_PIPE, addr: nowhere)
+      return probes
+    }
+  }
+}

@@ -1,0 +1,287 @@
+// Worker threads: they make the calls that io_uring cannot make or makes badly, whole runs of atoms at a time.
+//
+// A run is handed over through the pool's queue, comes back through its mailbox, and belongs to exactly one side at a time. The pool
+// starts a thread only when work waits and no thread is idle, wakes one thread at a time (each that finds more work wakes the next),
+// and an idle pool costs nothing: its threads sleep in a futex.
+//
+// Unsafe fence: the runs' memory is the engine's slab. The engine does not end before every run has come back (law L4), so a pointer to a
+// run is good for as long as the pool has it. The mutex and the condition are the pool's, freed when the last thread has let go of it.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+final class WorkerPool: @unchecked Sendable {
+  private let memory: AtomMemory
+  private let router: Router
+  private let stepsMax: Int?
+  private let runs: UnsafeMutablePointer<Run>
+  private let workersMax: Int
+
+  // Read and written under `mutex`: everything from here to the mailbox.
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let hasWork: UnsafeMutablePointer<pthread_cond_t>
+  private var first = RunSlab.end
+  private var last = RunSlab.end
+  private var idle = 0
+  private var threads = 0
+  /// Threads that were woken or started and have not looked at the queue yet. One at a time is enough: it wakes the next.
+  private var waking = 0
+  private var isStopping = false
+
+  /// The newest run that came back; older ones follow through `nextSlot`. Workers push, the owner takes all.
+  private let mailbox = Atomic<UInt32>(RunSlab.end)
+  /// How many more deliveries the sleeping owner wants before it is woken. Negative when it does not sleep.
+  private let wanted = Atomic<Int>(0)
+  /// The futex that an owner without a ring sleeps on: 1 = rung. `Atomic<UInt32>` has the word's layout.
+  private let bell: UnsafeMutablePointer<Atomic<UInt32>>
+  /// The eventfd that an owner with a ring sleeps on, through a read that waits in the ring; -1 without a ring.
+  let doorbell: Int32
+
+  /// - Parameter hasRing: The owner sleeps in its ring, so workers ring an eventfd.
+  init(
+    runs: UnsafeMutablePointer<Run>, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int, hasRing: Bool
+  ) throws(KernelError) {
+    var descriptor: Int32 = -1
+    if hasRing {
+      descriptor = syslet_doorbell_open()
+      guard descriptor >= 0 else { throw KernelError(errno: -descriptor) }
+    }
+    self.runs = runs
+    self.memory = memory
+    self.router = router
+    self.stepsMax = stepsMax
+    self.workersMax = workersMax
+    doorbell = descriptor
+    mutex = .allocate(capacity: 1)
+    hasWork = .allocate(capacity: 1)
+    bell = .allocate(capacity: 1)
+    mutex.initialize(to: pthread_mutex_t())
+    hasWork.initialize(to: pthread_cond_t())
+    bell.initialize(to: Atomic(0))
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(hasWork, nil)
+  }
+
+  deinit {
+    pthread_mutex_destroy(mutex)
+    pthread_cond_destroy(hasWork)
+    mutex.deallocate()
+    hasWork.deallocate()
+    bell.deinitialize(count: 1)
+    bell.deallocate()
+    if doorbell >= 0 { close(doorbell) }
+  }
+
+  // MARK: The owner's side
+
+  /// Hands over all of `queue`. -errno if no thread could be started and none exists, so that nobody would ever do the work.
+  func submit(_ queue: inout RunQueue, in slab: borrowing RunSlab) -> Int {
+    pthread_mutex_lock(mutex)
+    while let run = queue.popFirst(in: slab) {
+      if last == RunSlab.end { first = run.pointee.slot } else { runs[Int(last)].nextSlot = run.pointee.slot }
+      last = run.pointee.slot
+    }
+    let start = summon()
+    pthread_mutex_unlock(mutex)
+    return start ? startThread() : 0
+  }
+
+  /// The runs that have come back, oldest first.
+  func take(_ body: (UnsafeMutablePointer<Run>) -> Void) {
+    // Acquire pairs with the release of `deliver`: what the worker wrote into the run is visible.
+    var slot = mailbox.exchange(RunSlab.end, ordering: .acquiring)
+    var oldest = RunSlab.end
+    while slot != RunSlab.end {
+      let next = runs[Int(slot)].nextSlot
+      runs[Int(slot)].nextSlot = oldest
+      oldest = slot
+      slot = next
+    }
+    while oldest != RunSlab.end {
+      let run = runs + Int(oldest)
+      oldest = run.pointee.nextSlot
+      body(run)
+    }
+  }
+
+  var hasMail: Bool { mailbox.load(ordering: .sequentiallyConsistent) != RunSlab.end }
+
+  /// Announces that the owner will sleep until `count` more runs have come back. False: there is mail already, do not sleep.
+  ///
+  /// Sequentially consistent, as is `deliver`: either the worker sees the announcement or the owner sees the mail.
+  func announceSleep(until count: Int) -> Bool {
+    bell.pointee.store(0, ordering: .relaxed)
+    wanted.store(count, ordering: .sequentiallyConsistent)
+    guard hasMail else { return true }
+    wanted.store(0, ordering: .relaxed)
+    return false
+  }
+
+  /// Sleeps without a ring until enough runs have come back or the time is up. Call after `announceSleep`. False when a signal came.
+  func sleep(nanoseconds: Int64?) -> Bool {
+    defer { endSleep() }
+    while bell.pointee.load(ordering: .acquiring) == 0 {
+      let word = UnsafeMutableRawPointer(bell).assumingMemoryBound(to: UInt32.self)
+      switch -syslet_futex_wait(word, 0, nanoseconds ?? -1) {
+      case 0: continue
+      case EINTR: return false
+      default: return true
+      }
+    }
+    return true
+  }
+
+  func endSleep() { wanted.store(0, ordering: .relaxed) }
+
+  /// Interrupts the call that a worker is making for `run`, if it is making one. The call then returns -EINTR.
+  ///
+  /// A signal may come just before the call blocks and be lost, so the owner repeats this while the run stays away.
+  func interrupt(_ run: UnsafeMutablePointer<Run>) {
+    let state = run.pointee.workerThread.load(ordering: .sequentiallyConsistent)
+    let tid = state & Self.tidMask
+    guard tid != 0 else { return }
+    // The worker does not leave this run while the mark is set, so the signal cannot hit another run's call.
+    guard
+      run.pointee.workerThread.compareExchange(
+        expected: state, desired: tid | Self.isSignalling, ordering: .sequentiallyConsistent
+      ).exchanged
+    else { return }
+    _ = syslet_thread_interrupt(tid)
+    run.pointee.workerThread.store(tid | Self.wasSignalled, ordering: .sequentiallyConsistent)
+  }
+
+  /// Lets the threads end. Runs must all have come back. Threads keep the pool alive until they are out of it.
+  func stop() {
+    pthread_mutex_lock(mutex)
+    isStopping = true
+    pthread_cond_broadcast(hasWork)
+    pthread_mutex_unlock(mutex)
+  }
+
+  // MARK: The workers' side
+
+  /// Under the mutex, with work in the queue: wakes an idle thread. True: a thread should be started instead.
+  private func summon() -> Bool {
+    guard first != RunSlab.end, waking == 0 else { return false }
+    if idle > 0 {
+      waking = 1
+      pthread_cond_signal(hasWork)
+      return false
+    }
+    guard threads < workersMax else { return false }
+    waking = 1
+    threads += 1
+    return true
+  }
+
+  private func startThread() -> Int {
+    let context = Unmanaged.passRetained(self)
+    let result = syslet_thread_start(
+      { context in
+        Unmanaged<WorkerPool>.fromOpaque(context!).takeRetainedValue().work()
+        return nil
+      }, context.toOpaque())
+    guard result != 0 else { return 0 }
+    context.release()
+    pthread_mutex_lock(mutex)
+    waking = 0
+    threads -= 1
+    let isAlone = threads == 0
+    pthread_mutex_unlock(mutex)
+    return isAlone ? Int(result) : 0
+  }
+
+  private func work() {
+    let tid = syslet_thread_id()
+    pthread_mutex_lock(mutex)
+    waking = 0
+    while true {
+      while first == RunSlab.end {
+        if isStopping {
+          threads -= 1
+          pthread_mutex_unlock(mutex)
+          return
+        }
+        idle += 1
+        pthread_cond_wait(hasWork, mutex)
+        idle -= 1
+        waking = 0
+      }
+      let run = runs + Int(first)
+      first = run.pointee.nextSlot
+      if first == RunSlab.end { last = RunSlab.end }
+      let start = summon()
+      pthread_mutex_unlock(mutex)
+      if start { _ = startThread() }
+      interpret(run, tid)
+      deliver(run)
+      pthread_mutex_lock(mutex)
+    }
+  }
+
+  private func deliver(_ run: UnsafeMutablePointer<Run>) {
+    var head = mailbox.load(ordering: .relaxed)
+    while true {
+      run.pointee.nextSlot = head
+      // Release publishes the run; sequentially consistent because of `announceSleep`.
+      let (exchanged, original) = mailbox.weakCompareExchange(
+        expected: head, desired: run.pointee.slot, ordering: .sequentiallyConsistent)
+      if exchanged { break }
+      head = original
+    }
+    guard wanted.wrappingSubtract(1, ordering: .sequentiallyConsistent).oldValue == 1 else { return }
+    if doorbell >= 0 {
+      syslet_doorbell_ring(doorbell)
+    } else {
+      bell.pointee.store(1, ordering: .releasing)
+      syslet_futex_wake(UnsafeMutableRawPointer(bell).assumingMemoryBound(to: UInt32.self), 1)
+    }
+  }
+
+  /// Executes atoms of `run` until it ends or comes to one that belongs to the owner; leaves the verdict in the run.
+  private func interpret(_ run: UnsafeMutablePointer<Run>, _ tid: Int32) {
+    var call = Call.none
+    var isFirst = true
+    while true {
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return run.pointee.verdict = .finish(.cancelled) }
+      if let stepsMax, run.pointee.executed >= stepsMax { return run.pointee.verdict = .finish(.stepLimit) }
+      if let fault = memory.fetch(run, into: &call) { return run.pointee.verdict = fault }
+      // The first call is the worker's whatever it is: the owner has decided that.
+      if !isFirst, !router.staysOnWorker(call) { return run.pointee.verdict = .route }
+      isFirst = false
+      run.pointee.isRefused = false
+      guard let result = make(call, run, tid) else { return run.pointee.verdict = .finish(.cancelled) }
+      run.pointee.workerCalls += 1
+      let tested = memory.store(result, call.result)
+      let verdict = run.pointee.advance(call.atom, call.flags, call.next, result: tested)
+      if verdict != .route { return run.pointee.verdict = verdict }
+    }
+  }
+
+  /// Makes one call so that the owner can interrupt it; nil if it was cancelled before it had an effect.
+  private func make(_ call: borrowing Call, _ run: UnsafeMutablePointer<Run>, _ tid: Int32) -> Int? {
+    run.pointee.workerThread.store(tid, ordering: .sequentiallyConsistent)
+    // Either this load sees the cancellation, or the canceller's load sees the thread.
+    let isCancelled = run.pointee.isCancelled.load(ordering: .sequentiallyConsistent)
+    let result = isCancelled ? 0 : Interpreter.make(call, isChecked: memory.isChecked)
+    var state = tid
+    while true {
+      let (exchanged, original) = run.pointee.workerThread.compareExchange(
+        expected: state, desired: 0, ordering: .sequentiallyConsistent)
+      if exchanged { break }
+      // While the owner is signalling, wait: the signal must be sent before this thread works for another run.
+      state = original & Self.isSignalling != 0 ? tid | Self.wasSignalled : original
+    }
+    // A signal that is sent may still be on its way; it is taken at the latest on the way out of a system call. This one cannot be hurt.
+    if state != tid { _ = syslet_call(SystemCall.getppid, 0, 0, 0, 0, 0, 0) }
+    if isCancelled { return nil }
+    if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed) { return nil }
+    return result
+  }
+
+  /// A thread id is at most 2^22 (PID_MAX_LIMIT), so the bits above it can tell how far an interruption has come.
+  private static let tidMask: Int32 = (1 << 23) - 1
+  private static let isSignalling: Int32 = 1 << 24
+  private static let wasSignalled: Int32 = 1 << 25
+}

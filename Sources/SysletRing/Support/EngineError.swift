@@ -1,0 +1,109 @@
+// What an engine can refuse, and what the user can do about it. A system call's failure is not here: it is data, a negative result.
+
+internal import Glibc
+
+/// Why an engine refused. Every case's `description` names what was wrong, where, and what to do.
+public enum EngineError: Error, Equatable, Sendable {
+  /// io_uring cannot be used here. `call` failed with `errno`.
+  case ringUnavailable(call: String, errno: Int32)
+  /// An option has a value that cannot work.
+  case invalidOption(name: String, value: String, rule: String)
+  /// The memory at `address` is not a well-formed atom.
+  case malformedAtom(address: UInt, rule: String)
+  /// The atom at `address` cannot be read (checked engines only).
+  case unreadableAtom(address: UInt)
+  /// A completion ring that cannot be registered.
+  case invalidRing(rule: String)
+  /// A completion ring is registered already.
+  case ringRegistered
+  /// No completion ring is registered.
+  case noRingRegistered
+  /// No syslet with this head is pending.
+  case notPending(address: UInt)
+  /// As many syslets as the engine can hold are pending or completed and not yet taken.
+  case full(limit: Int)
+  /// The engine was called from a thread that does not own it.
+  case wrongThread
+  /// The engine was called in a forked child.
+  case forked
+  /// The engine is closed.
+  case closed
+  /// The kernel refused something that the engine cannot go on without.
+  case kernel(call: String, errno: Int32)
+}
+
+extension EngineError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .ringUnavailable(let call, let errno):
+      return "io_uring cannot be used here: \(call) failed with \(Errno.name(errno)). \(Self.cure(errno))"
+    case .invalidOption(let name, let value, let rule):
+      return "the option \(name) is \(value): \(rule)"
+    case .malformedAtom(let address, let rule):
+      return "the atom at \(hex(address)) is malformed: \(rule)"
+    case .unreadableAtom(let address):
+      return "the atom at \(hex(address)) cannot be read: the address is not mapped. Keep atoms alive until their syslet has completed"
+    case .invalidRing(let rule):
+      return "the completion ring cannot be registered: \(rule)"
+    case .ringRegistered:
+      return "a completion ring is registered, so completions go there: unregister() it first, or read the ring's slots"
+    case .noRingRegistered:
+      return "no completion ring is registered: register(_:) one first"
+    case .notPending(let address):
+      return "no syslet with the head \(hex(address)) is pending: it has completed, or was never submitted to this engine"
+    case .full(let limit):
+      return "the engine holds \(limit) syslets, which is its limit: take completions with wait, or raise Options.maxPending"
+    case .wrongThread:
+      return "the engine was called from a thread that does not own it: use an engine on the thread that made it, one engine per thread"
+    case .forked:
+      return "the engine was inherited by a forked child, where its ring and workers do not exist: make a new engine after the fork"
+    case .closed:
+      return "the engine is closed: make a new one"
+    case .kernel(let call, let errno):
+      return "\(call) failed with \(Errno.name(errno)), and the engine cannot go on without it"
+    }
+  }
+
+  /// What to do about an io_uring_setup that failed: three causes, three different cures (docs/OPERATIONS.md, "Where it runs").
+  private static func cure(_ errno: Int32) -> String {
+    switch errno {
+    case EPERM:
+      return
+        "It is forbidden: by the sysctl kernel.io_uring_disabled (see /proc/sys/kernel/io_uring_disabled; 0 allows it) or by a seccomp filter, as containers have by default (Docker: run with --security-opt seccomp=PROFILE, where PROFILE allows io_uring_setup, io_uring_enter and io_uring_register). Until then use the backend automatic or threads"
+    case ENOSYS:
+      return
+        "The call does not exist here: the kernel is older than Linux 5.1 or built without io_uring, or a sandbox (gVisor, a seccomp filter that answers ENOSYS) hides it. Run on a stock kernel or outside the sandbox, or use the backend automatic or threads"
+    case ENOMEM:
+      return
+        "There is not enough memory that may be locked: before Linux 5.12 rings count against RLIMIT_MEMLOCK (see `ulimit -l`). Raise the limit, or use fewer Options.entries, or the backend automatic or threads"
+    case EMFILE, ENFILE:
+      return "Too many files are open: raise `ulimit -n`, or close engines that are no longer used"
+    case EOPNOTSUPP:
+      return
+        "This kernel's io_uring lacks features that the engine needs (EXT_ARG, NODROP, RW_CUR_POS, SUBMIT_STABLE): Linux 5.11 or newer has them. Use the backend automatic or threads"
+    default:
+      return "Use the backend automatic or threads"
+    }
+  }
+}
+
+func hex(_ address: UInt) -> String { "0x" + String(address, radix: 16) }
+
+/// Symbolic names of errno values.
+enum Errno {
+  /// The name and the meaning of `errno`, such as "EPERM (Operation not permitted)".
+  static func name(_ errno: Int32) -> String {
+    var buffer = [CChar](repeating: 0, count: 128)
+    strerror_r(errno, &buffer, buffer.count)
+    let meaning = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard let symbol = symbols[errno] else { return "errno \(errno) (\(meaning))" }
+    return "\(symbol) (\(meaning))"
+  }
+
+  private static let symbols: [Int32: String] = [
+    EPERM: "EPERM", ENOENT: "ENOENT", EINTR: "EINTR", EIO: "EIO", EBADF: "EBADF", EAGAIN: "EAGAIN", ENOMEM: "ENOMEM",
+    EACCES: "EACCES", EFAULT: "EFAULT", EBUSY: "EBUSY", EEXIST: "EEXIST", ENODEV: "ENODEV", ENOTDIR: "ENOTDIR", EISDIR: "EISDIR",
+    EINVAL: "EINVAL", ENFILE: "ENFILE", EMFILE: "EMFILE", ENOSPC: "ENOSPC", EROFS: "EROFS", ENOSYS: "ENOSYS", EBADR: "EBADR",
+    EOPNOTSUPP: "EOPNOTSUPP", EOWNERDEAD: "EOWNERDEAD", ECANCELED: "ECANCELED", ETIME: "ETIME", EBADFD: "EBADFD", ENXIO: "ENXIO",
+  ]
+}
