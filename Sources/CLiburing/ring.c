@@ -159,6 +159,8 @@ bool syslet_ring_issue(struct syslet_ring *ring, const struct syslet_sqe *sqes, 
   return true;
 }
 
+unsigned syslet_ring_submit_max;
+
 int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t timeout_ns) {
   struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
   struct io_uring_getevents_arg extra = {.ts = timeout_ns < 0 ? 0 : (uint64_t)(uintptr_t)&limit};
@@ -171,12 +173,33 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
     ring->published = ring->tail;
   }
   submit = ring->tail - taken(ring);
+  if (syslet_ring_submit_max && submit > syslet_ring_submit_max) submit = syslet_ring_submit_max;
   if (timeout_ns < 0)
     result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count, IORING_ENTER_GETEVENTS, NULL, 0);
   else
     result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count,
                      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &extra, sizeof extra);
   return result < 0 ? -errno : (int)result;
+}
+
+unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark) {
+  unsigned head = taken(ring), mended = 0;
+  /* The SQE before the head is the last one that the kernel took; nothing has filled its slot again. */
+  if (head == ring->tail || head == 0 ||
+      !(ring->uring.sq.sqes[(head - 1) & ring->mask].flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)))
+    return 0;
+  for (unsigned i = head; i != ring->tail; i++) {
+    struct io_uring_sqe *sqe = &ring->uring.sq.sqes[i & ring->mask];
+    unsigned linked = sqe->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
+    uint64_t user_data = sqe->user_data;
+    memset(sqe, 0, sizeof *sqe);
+    sqe->opcode = IORING_OP_NOP;
+    sqe->fd = -1;
+    sqe->user_data = user_data | mark;
+    mended++;
+    if (!linked) break;
+  }
+  return mended;
 }
 
 unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count) {

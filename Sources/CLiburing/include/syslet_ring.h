@@ -127,6 +127,13 @@ bool syslet_ring_issue(struct syslet_ring *ring, const struct syslet_sqe *sqes, 
  * (-ETIME when the time ran out). `timeout_ns` < 0 waits without a limit. A failed enter may still have taken SQEs. */
 int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t timeout_ns);
 
+/* Call after each enter. If the kernel took only a part of a linked chain, what it left would run unlinked, as the start of a chain of
+ * its own: past every stop. This turns that rest into nops whose user_data has `mark` set: how many. */
+unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark);
+
+/* For tests: at most so many SQEs are submitted by one enter; 0 is no limit. */
+extern unsigned syslet_ring_submit_max;
+
 /* Copies up to `count` CQEs out of the completion queue and frees their slots. */
 unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count);
 

@@ -7,23 +7,25 @@ internal import CLiburing
 internal import Glibc
 
 /// A fetched atom: what it calls, with which arguments, and where execution goes on.
-struct Call {
-  var operation: UnsafePointer<Operation>
+/// Not copyable, so that passing one on never copies its 160 bytes (10 % of a nop syslet when it did).
+@safe struct Call: ~Copyable {
+  var operation: Reference<Operation>
   var number: Int
   var arguments: Arguments
   /// For each argument that was behind a pointer, that pointer; 0 for direct ones.
   var pointers: Arguments
   var flags: AtomFlags
-  var atom: UnsafeMutableRawPointer
-  var result: UnsafeMutablePointer<Int>?
-  var next: UnsafeMutableRawPointer?
+  var atom: AtomAddress
+  /// Where the result is to be stored; 0 for nowhere.
+  var result: UInt
+  var next: AtomAddress?
   var hasPointers: Bool
 
   /// A call that has not been fetched.
   static var none: Call {
     Call(
-      operation: OperationTable.shared.rows, number: -1, arguments: Arguments(), pointers: Arguments(), flags: [],
-      atom: UnsafeMutableRawPointer(bitPattern: 1)!, result: nil, next: nil, hasPointers: false)
+      operation: OperationTable.shared.operation(-1), number: -1, arguments: Arguments(), pointers: Arguments(), flags: [],
+      atom: .nowhere, result: 0, next: nil, hasPointers: false)
   }
 }
 
@@ -36,41 +38,38 @@ enum Fetch {
   case malformed
 }
 
-struct AtomMemory {
+@safe struct AtomMemory {
   let table: OperationTable
   let isChecked: Bool
 
-  /// The size of an atom in either layout: `skipToNextOnStop` goes this far.
-  static let stride = MemoryLayout<syslet_atom>.stride
-
   /// Reads the atom at `address` and its arguments into `call`.
-  func fetch(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
+  func fetch(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
     isChecked ? fetchChecked(address, layout, into: &call) : fetchTrusted(address, layout, into: &call)
   }
 
   /// Whether the atom at `address` can be accepted as a head: readable and well-formed. Its arguments are loaded when it is reached.
-  func check(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> Fetch {
+  func check(_ address: AtomAddress, _ layout: AtomLayoutTag) -> Fetch {
     if isChecked {
       var scratch = Call.none
       let fetched = fetchChecked(address, layout, into: &scratch)
       // An argument that cannot be read is the syslet's fault, told by its completion; only the atom itself is looked at here.
-      return fetched == .fault && UserMemory.loadAtom(UInt64(UInt(bitPattern: address)), as: syslet_atom.self) != nil ? .call : fetched
+      return fetched == .fault && UserMemory.loadAtom(UInt64(address.word), as: syslet_atom.self) != nil ? .call : fetched
     }
-    let atom = address.assumingMemoryBound(to: syslet_atom.self)
+    let atom = address.pointer.assumingMemoryBound(to: syslet_atom.self)
     guard atom.pointee.flags & ~AtomFlags.known.rawValue == 0 else { return .malformed }
     return layout == .direct && atom.pointee.nparams > 6 ? .malformed : .call
   }
 
-  private func fetchTrusted(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
+  private func fetchTrusted(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
     switch layout {
     case .direct:
-      let atom = address.assumingMemoryBound(to: syslet_atom.self)
+      let atom = address.pointer.assumingMemoryBound(to: syslet_atom.self)
       guard header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
         return .malformed
       }
       return direct(atom, &call)
     case .indirect:
-      let atom = address.assumingMemoryBound(to: syslet_uatom.self)
+      let atom = address.pointer.assumingMemoryBound(to: syslet_uatom.self)
       guard header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
         return .malformed
       }
@@ -78,8 +77,8 @@ struct AtomMemory {
     }
   }
 
-  private func fetchChecked(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
-    let word = UInt64(UInt(bitPattern: address))
+  private func fetchChecked(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
+    let word = UInt64(address.word)
     switch layout {
     case .direct:
       guard let atom = UserMemory.loadAtom(word, as: syslet_atom.self) else { return .fault }
@@ -94,15 +93,15 @@ struct AtomMemory {
 
   private func header(
     flags: UInt32, _ number: Int, _ result: UnsafeMutablePointer<Int>?, _ next: UnsafeMutableRawPointer?,
-    _ address: UnsafeMutableRawPointer, _ call: inout Call
+    _ address: AtomAddress, _ call: inout Call
   ) -> Bool {
     guard flags & ~AtomFlags.known.rawValue == 0 else { return false }
     call.flags = AtomFlags(rawValue: flags)
     call.number = number
     call.operation = table.operation(number)
     call.atom = address
-    call.result = result
-    call.next = next
+    call.result = UInt(bitPattern: result)
+    call.next = AtomAddress(next)
     return true
   }
 
@@ -161,16 +160,16 @@ struct AtomMemory {
   }
 
   /// Stores a result and gives what the stop conditions test: the result, or -EFAULT where it cannot be stored.
-  func store(_ result: Int, _ pointer: UnsafeMutablePointer<Int>?) -> Int {
-    guard let pointer else { return result }
-    if isChecked { return UserMemory.store(result, UInt64(UInt(bitPattern: pointer))) ? result : -Int(EFAULT) }
-    pointer.pointee = result
+  func store(_ result: Int, _ address: UInt) -> Int {
+    guard address != 0 else { return result }
+    if isChecked { return UserMemory.store(result, UInt64(address)) ? result : -Int(EFAULT) }
+    UnsafeMutablePointer<Int>(bitPattern: address)!.pointee = result
     return result
   }
 
   /// The rule that the atom at `address` breaks, in words; for errors only.
-  func brokenRule(_ address: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> String {
-    let atom = address.assumingMemoryBound(to: syslet_atom.self).pointee
+  func brokenRule(_ address: AtomAddress, _ layout: AtomLayoutTag) -> String {
+    let atom = address.pointer.assumingMemoryBound(to: syslet_atom.self).pointee
     let unknown = atom.flags & ~AtomFlags.known.rawValue
     if unknown != 0 {
       return "the flag bits \(hex(UInt(unknown))) are unknown; only 0x01 to 0x80 have a meaning"
@@ -179,10 +178,10 @@ struct AtomMemory {
   }
 
   /// The user's word of the atom at `address`.
-  func privateData(_ address: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+  func privateData(_ address: AtomAddress) -> UnsafeMutableRawPointer? {
     let offset = MemoryLayout<syslet_atom>.offset(of: \syslet_atom.private)!
-    guard isChecked else { return address.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self) }
-    let word = UserMemory.load(UInt64(UInt(bitPattern: address + offset)), as: UInt.self) ?? 0
+    guard isChecked else { return address.pointer.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self) }
+    let word = UserMemory.load(UInt64(address.word + UInt(offset)), as: UInt.self) ?? 0
     return UnsafeMutableRawPointer(bitPattern: word)
   }
 }

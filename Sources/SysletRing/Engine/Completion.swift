@@ -3,7 +3,7 @@
 /// One completed syslet.
 ///
 /// The pointers are the user's own; sending a completion to another thread sends no more than their values.
-public struct Completion: @unchecked Sendable {
+@safe public struct Completion: @unchecked Sendable {
   /// Why the syslet ended.
   public enum Reason: UInt8, Sendable {
     /// The last atom has no next one.

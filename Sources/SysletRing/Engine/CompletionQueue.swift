@@ -6,7 +6,7 @@ internal import CLiburing
 
 /// Completions that nobody has taken yet, in the order in which they came. Its capacity is the engine's limit on syslets, which is
 /// enough because a syslet is accepted only while there is room for its completion (law L7).
-struct CompletionQueue: ~Copyable {
+@safe struct CompletionQueue: ~Copyable {
   private let slots: UnsafeMutablePointer<Completion>
   private let capacity: Int
   private var head = 0
@@ -50,7 +50,7 @@ struct CompletionQueue: ~Copyable {
 ///
 /// A slot is written only while it is NULL (law L5). The store is a release and pairs with the acquire of whoever reads slots on another
 /// thread; on the owner's thread program order is enough.
-struct CompletionRing {
+@safe struct CompletionRing {
   private let slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>
   /// The next slot to fill, and the oldest one that has not been seen cleared; both count without wrapping.
   private var filled = 0

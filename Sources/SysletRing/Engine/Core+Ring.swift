@@ -19,6 +19,7 @@ extension Core {
     guard let ring else { return 0 }
     statistics.enters += 1
     let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
+    if ring.queued > 0 { ring.mend() }
     switch -Int32(truncatingIfNeeded: result) {
     case ...0, EINTR, ETIME: break
     // The kernel cannot take more now: what it has must be reaped first. The callers reap and come again.
@@ -56,7 +57,7 @@ extension Core {
         UserData.isCurrent(cqe.user_data, record.pointee.generation) && record.pointee.isOut,
         "L6: a CQE names a call that is not out")
       record.pointee.isOut = false
-      record.pointee.value = cqe.res
+      record.pointee.value = UserData.kind(cqe.user_data) == UserData.withdrawn ? Self.neverSubmitted : cqe.res
       callsOut -= 1
       statistics.cqes += 1
       let run = runs[record.pointee.runSlot]
@@ -70,7 +71,7 @@ extension Core {
   }
 
   /// All calls of the run's segment have been answered: advances the run over them, in order.
-  private mutating func conclude(_ run: UnsafeMutablePointer<Run>) {
+  private mutating func conclude(_ run: Reference<Run>) {
     runsOnRing -= 1
     if !run.pointee.isFinalSegment { openSegments -= 1 }
     let count = Int(run.pointee.callCount)
@@ -100,7 +101,7 @@ extension Core {
           isPrefix = false
           verdict = .route
           run.pointee.cursor = record.atom
-          statistics.resumed += 1
+          if !run.pointee.isCancelled.load(ordering: .relaxed) { statistics.resumed += 1 }
           // The chain was refused as a whole; one call at a time finds the one it was refused for.
           if position == 0 { run.pointee.isSingleStep = true }
         case .refused:
@@ -111,7 +112,8 @@ extension Core {
           statistics.refused += 1
         }
       } else {
-        precondition(!hasStopped || value == -Int(ECANCELED), "L1: the kernel ran a call past a stop of its syslet")
+        precondition(
+          !hasStopped || value == -Int(ECANCELED) || value == Int(Self.neverSubmitted), "L1: the kernel ran a call past a stop of its syslet")
       }
       index = next
     }
@@ -119,8 +121,9 @@ extension Core {
   }
 
   /// What a CQE's result says about the call at `position` of its segment (law L9).
-  private func outcome(_ run: UnsafeMutablePointer<Run>, _ value: Int, _ position: Int, _ nextValue: Int?) -> Outcome {
-    let isLastToRun = nextValue == nil || nextValue == -Int(ECANCELED)
+  private func outcome(_ run: Reference<Run>, _ value: Int, _ position: Int, _ nextValue: Int?) -> Outcome {
+    let isLastToRun = nextValue == nil || nextValue == -Int(ECANCELED) || nextValue == Int(Self.neverSubmitted)
+    if value == Int(Self.neverSubmitted) { return .notStarted }
     switch -Int32(truncatingIfNeeded: value) {
     case ECANCELED:
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .notStarted }
@@ -134,8 +137,11 @@ extension Core {
     }
   }
 
+  /// The value of a call whose SQE never reached the kernel; no system call returns it.
+  private static let neverSubmitted = Int32.min
+
   /// Does what a verdict asks for, with a run that the owner has.
-  mutating func follow(_ run: UnsafeMutablePointer<Run>, _ verdict: Verdict) {
+  mutating func follow(_ run: Reference<Run>, _ verdict: Verdict) {
     switch verdict {
     case .finish(let reason):
       complete(run, reason)
@@ -148,7 +154,7 @@ extension Core {
 
   /// Asks the kernel to cancel the call of the run's segment that is running: the first that has not been answered. Only that one can be
   /// found, so this is repeated as the chain goes on.
-  mutating func cancelOnRing(_ run: UnsafeMutablePointer<Run>) {
+  mutating func cancelOnRing(_ run: Reference<Run>) {
     var index = run.pointee.firstRecord
     while index != CallSlab.end, !calls[index].pointee.isOut { index = calls[index].pointee.next }
     guard index != CallSlab.end else { return }

@@ -110,7 +110,7 @@ extension Core {
     if pool == nil {
       do {
         pool = try WorkerPool(
-          runs: runs.base, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
+          runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
           hasRing: ring != nil)
       } catch {
         throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
@@ -208,7 +208,7 @@ extension Core {
 
   // MARK: Cancelling and closing
 
-  mutating func cancel(_ head: UnsafeMutableRawPointer) throws(EngineError) {
+  mutating func cancel(_ head: AtomAddress) throws(EngineError) {
     drain()
     var found = 0
     for slot in 0..<runs.usedMax {
@@ -217,11 +217,11 @@ extension Core {
       found += 1
       askToStop(run)
     }
-    guard found > 0 else { throw .notPending(address: UInt(bitPattern: head)) }
+    guard found > 0 else { throw .notPending(address: head.word) }
     try flushStarted()
   }
 
-  private mutating func askToStop(_ run: UnsafeMutablePointer<Run>) {
+  private mutating func askToStop(_ run: Reference<Run>) {
     guard !run.pointee.isCancelled.load(ordering: .relaxed) else { return }
     run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
     switch run.pointee.place {

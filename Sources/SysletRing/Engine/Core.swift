@@ -8,7 +8,7 @@ internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
-struct Core: ~Copyable {
+@safe struct Core: ~Copyable {
   let options: SysletEngine.Options
   let router: Router
   let memory: AtomMemory
@@ -50,8 +50,11 @@ struct Core: ~Copyable {
   var failure: EngineError?
   let cqes: UnsafeMutablePointer<syslet_cqe>
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
-  private let scratch: UnsafeMutablePointer<Call>
+  private let scratchMemory: UnsafeMutablePointer<Call>
+  private var scratch: Reference<Call> { Reference(scratchMemory) }
   static let reapMax = 64
+  /// IORING_FEAT_LINKED_FILE.
+  private static let linkedFile: UInt32 = 1 << 12
 
   /// Atoms that an asynchronous run may execute inline before the others get their turn.
   static let inlineTurnMax = 256
@@ -81,13 +84,16 @@ struct Core: ~Copyable {
     forkGeneration = syslet_fork_generation()
     runs = RunSlab(capacity: options.maxPending)
     completions = CompletionQueue(capacity: options.maxPending)
-    let entries = ring.map { Int($0.facts.sq_entries) } ?? 1
+    // Before 5.17 (LINKED_FILE) a linked call's file is looked up when it is submitted: after a close or an open in the same segment
+    // that may be another file than the system call's. There, nothing is linked.
+    let canLink = (ring?.facts.features ?? 0) & Self.linkedFile != 0
+    let entries = canLink ? Int(ring!.facts.sq_entries) : 1
     // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
     calls = CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
     translator = Translator(memory: memory, router: router, callsMax: entries)
     cqes = .allocate(capacity: Self.reapMax)
-    scratch = .allocate(capacity: 1)
-    scratch.initialize(to: .none)
+    scratchMemory = .allocate(capacity: 1)
+    scratchMemory.initialize(to: .none)
     doorbellBuffer = .allocate(capacity: 1)
     doorbellBuffer.initialize(to: 0)
     self.ring = ring
@@ -96,7 +102,7 @@ struct Core: ~Copyable {
   deinit {
     // Open only if the engine was never closed, on a thread that may not enter the ring, with nothing pending.
     ring?.close()
-    scratch.deallocate()
+    scratchMemory.deallocate()
     cqes.deallocate()
     doorbellBuffer.deallocate()
   }
@@ -132,7 +138,7 @@ struct Core: ~Copyable {
 
   // MARK: Accepting
 
-  mutating func exec(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) throws(EngineError) -> UnsafeMutableRawPointer? {
+  mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
     switch route(run, mayRunInline: false) {
     case .left:
@@ -154,19 +160,19 @@ struct Core: ~Copyable {
     }
   }
 
-  mutating func enqueue(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) throws(EngineError) {
+  mutating func enqueue(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) {
     let run = try accept(head, layout, isSynchronous: false)
     run.pointee.place = .ready
     ready.append(run, in: runs)
   }
 
   private mutating func accept(
-    _ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, isSynchronous: Bool
-  ) throws(EngineError) -> UnsafeMutablePointer<Run> {
+    _ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool
+  ) throws(EngineError) -> Reference<Run> {
     switch memory.check(head, layout) {
     case .call: break
-    case .fault: throw .unreadableAtom(address: UInt(bitPattern: head))
-    case .malformed: throw .malformedAtom(address: UInt(bitPattern: head), rule: memory.brokenRule(head, layout))
+    case .fault: throw .unreadableAtom(address: head.word)
+    case .malformed: throw .malformedAtom(address: head.word, rule: memory.brokenRule(head, layout))
     }
     guard pending + completions.count < options.maxPending, let run = runs.take() else {
       throw .full(limit: options.maxPending)
@@ -191,7 +197,7 @@ struct Core: ~Copyable {
   /// Routes a run from its cursor on: executes what runs inline, and gives the rest to its place.
   ///
   /// - Parameter mayRunInline: Whether an *asynchronous* call may run inline now; in `exec` it waits for the next flush or wait.
-  mutating func route(_ run: UnsafeMutablePointer<Run>, mayRunInline: Bool) -> Turn {
+  mutating func route(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
     let call = scratch
     var turns = Self.inlineTurnMax
     while true {
@@ -227,13 +233,13 @@ struct Core: ~Copyable {
     }
   }
 
-  private mutating func queue(_ run: UnsafeMutablePointer<Run>) -> Turn {
+  private mutating func queue(_ run: Reference<Run>) -> Turn {
     run.pointee.place = .ready
     ready.append(run, in: runs)
     return .left
   }
 
-  private mutating func handOver(_ run: UnsafeMutablePointer<Run>) -> Turn {
+  private mutating func handOver(_ run: Reference<Run>) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
     handover.append(run, in: runs)
@@ -241,7 +247,7 @@ struct Core: ~Copyable {
   }
 
   /// Translates the straight run that begins with `call`, whose SQE is staged, and issues it.
-  private mutating func translate(_ run: UnsafeMutablePointer<Run>, _ call: UnsafeMutablePointer<Call>) -> Turn {
+  private mutating func translate(_ run: Reference<Run>, _ call: Reference<Call>) -> Turn {
     // Checked before the atoms behind the first one are read: they are read again when there is room.
     var callsMax = min(translator.segment.capacity, calls.freeCount)
     guard callsMax > 0 else { return .blocked }
@@ -265,11 +271,11 @@ struct Core: ~Copyable {
   }
 
   /// Gives the gathered segment to the ring as one submission (law L2).
-  private mutating func issue(_ run: UnsafeMutablePointer<Run>, on ring: Ring) {
+  private mutating func issue(_ run: Reference<Run>, on ring: Ring) {
     let count = translator.segment.count
     var previous = CallSlab.end
     for position in 0..<count {
-      let staged = translator.segment.calls + position
+      let staged = translator.segment.call(position)
       let index = calls.take()
       let record = calls[index]
       record.pointee.atom = staged.pointee.atom
@@ -278,11 +284,11 @@ struct Core: ~Copyable {
       record.pointee.firstArgument = staged.pointee.firstArgument
       record.pointee.flags = staged.pointee.flags
       record.pointee.runSlot = run.pointee.slot
-      translator.segment.sqes[position].user_data = UserData.call(index, record.pointee.generation)
+      translator.segment.sqe(position).pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
       previous = index
     }
-    let issued = ring.issue(translator.segment.sqes, count)
+    let issued = ring.issue(translator.segment.block, count)
     precondition(issued, "L2: room was reserved for the whole segment and is gone")
     run.pointee.place = .ring
     run.pointee.callsOut = UInt32(count)
@@ -302,7 +308,7 @@ struct Core: ~Copyable {
   // MARK: Ending
 
   /// The end of a run: its completion is made and posted, unless NO_COMPLETE is on the last executed atom. A fault is told in any case.
-  mutating func complete(_ run: UnsafeMutablePointer<Run>, _ reason: Completion.Reason) {
+  mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
     if reason == .faulted { statistics.faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
@@ -314,10 +320,10 @@ struct Core: ~Copyable {
     // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
     post(
       Completion(
-        atom: last, privateData: memory.privateData(last), result: result, executed: executed, reason: reason))
+        atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason))
   }
 
-  private mutating func retire(_ run: UnsafeMutablePointer<Run>) {
+  private mutating func retire(_ run: Reference<Run>) {
     runs.release(run)
     pending -= 1
     statistics.completed += 1
@@ -325,7 +331,7 @@ struct Core: ~Copyable {
 }
 
 extension Core {
-  mutating func explain(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> Explanation {
+  mutating func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
     translator.explain(head, layout)
   }
 }

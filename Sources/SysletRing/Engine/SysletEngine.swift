@@ -1,6 +1,6 @@
 // The engine's public face: checks the caller, the options and the head, then leaves the work to `Core`.
 
-public import CLiburing
+internal import CLiburing
 internal import Glibc
 
 /// Runs syslets: programs of system calls that branch, loop and stop on their results.
@@ -11,7 +11,7 @@ internal import Glibc
 ///
 /// Source: docs/SEMANTICS.md; the calls of 2007 that the methods stand for are `sys_async_register`, `sys_async_exec`, `sys_async_wait`, and
 /// Davide Libenzi's `async_wait(r, n)`.
-public final class SysletEngine {
+@safe public final class SysletEngine {
   /// What an engine runs on.
   public typealias Backend = EngineBackend
 
@@ -91,7 +91,7 @@ public final class SysletEngine {
   /// - Throws: What keeps the head from being accepted: `.malformedAtom`, `.unreadableAtom` (checked engines), `.full`.
   public func exec<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
     try core.pointee.checkCaller()
-    return try core.pointee.exec(UnsafeMutableRawPointer(head), A.layout)?.assumingMemoryBound(to: A.self)
+    return try core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)?.pointer.assumingMemoryBound(to: A.self)
   }
 
   /// Waits until at least `count` completions are visible or nothing is pending any more; a timeout or a signal ends the wait too.
@@ -122,7 +122,7 @@ public final class SysletEngine {
   /// - Throws: What keeps the head from being accepted, as `exec` does.
   public func enqueue<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
     try core.pointee.checkCaller()
-    try core.pointee.enqueue(UnsafeMutableRawPointer(head), A.layout)
+    try core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
 
   /// Begins what was enqueued, and enters the kernel once for all of it, if need be. Does not wait.
@@ -139,7 +139,7 @@ public final class SysletEngine {
   /// - Throws: `.notPending`.
   public func cancel<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
     try core.pointee.checkCaller()
-    try core.pointee.cancel(UnsafeMutableRawPointer(head))
+    try core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)))
   }
 
   /// Cancels what is pending, waits until the kernel and the workers have let go of all memory, and frees the ring and the threads.
@@ -160,6 +160,6 @@ public final class SysletEngine {
 
   /// How the syslet at `head` would run on this engine, with the memory as it is now. Nothing is executed.
   public func explain<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) -> Explanation {
-    core.pointee.explain(UnsafeMutableRawPointer(head), A.layout)
+    core.pointee.explain(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
 }

@@ -6,10 +6,10 @@
 internal import CLiburing
 
 /// What `advance` needs of a call after the kernel has answered: the atom may have changed by then.
-struct CallRecord {
-  var atom: UnsafeMutableRawPointer
-  var result: UnsafeMutablePointer<Int>?
-  var operation: UnsafePointer<Operation>
+@safe struct CallRecord {
+  var atom: AtomAddress
+  var result: UInt
+  var operation: Reference<Operation>
   /// The call's first argument, for results that are made from it (poll).
   var firstArgument: UInt64
   var value: Int32
@@ -20,7 +20,7 @@ struct CallRecord {
   var isOut: Bool
 }
 
-struct CallSlab: ~Copyable {
+@safe struct CallSlab: ~Copyable {
   static let end = UInt32.max
 
   private let records: UnsafeMutablePointer<CallRecord>
@@ -32,11 +32,11 @@ struct CallSlab: ~Copyable {
     self.capacity = capacity
     freeCount = capacity
     records = .allocate(capacity: capacity)
-    let nowhere = UnsafeMutableRawPointer(bitPattern: 1)!
+    let operation = OperationTable.shared.operation(-1)
     for index in 0..<capacity {
       (records + index).initialize(
         to: CallRecord(
-          atom: nowhere, result: nil, operation: OperationTable.shared.rows, firstArgument: 0, value: 0, flags: 0,
+          atom: .nowhere, result: 0, operation: operation, firstArgument: 0, value: 0, flags: 0,
           runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0, isOut: false))
     }
     free = capacity > 0 ? 0 : Self.end
@@ -44,7 +44,7 @@ struct CallSlab: ~Copyable {
 
   deinit { records.deallocate() }
 
-  subscript(index: UInt32) -> UnsafeMutablePointer<CallRecord> { records + Int(index) }
+  subscript(index: UInt32) -> Reference<CallRecord> { Reference(records + Int(index)) }
 
   /// A free record's index; the caller has looked at `freeCount`.
   mutating func take() -> UInt32 {
@@ -70,6 +70,8 @@ struct CallSlab: ~Copyable {
 enum UserData {
   static let doorbell: UInt64 = 1 << 62
   static let cancellation: UInt64 = 2 << 62
+  /// Set on a call whose SQE was turned into a nop before the kernel took it: both kind bits, and the rest is the call's.
+  static let withdrawn: UInt64 = 3 << 62
 
   static func call(_ index: UInt32, _ generation: UInt32) -> UInt64 {
     UInt64(generation & 0x3FFF_FFFF) << 32 | UInt64(index)

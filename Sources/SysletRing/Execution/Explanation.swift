@@ -46,13 +46,13 @@ extension Translator {
   private static var atomsListedMax: Int { 10_000 }
 
   /// Lists the syslet at `head` as it would run asynchronously, with the memory as it is now.
-  mutating func explain(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> Explanation {
+  mutating func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
     let numbers = number(head, layout)
     let order = numbers.sorted { $0.value < $1.value }.map(\.key)
-    var lines: [UnsafeMutableRawPointer: Explanation.Line] = [:]
+    var lines: [AtomAddress: Explanation.Line] = [:]
     var segments = 0
     for start in order where lines[start] == nil {
-      var cursor: UnsafeMutableRawPointer? = start
+      var cursor: AtomAddress? = start
       var isOnWorker = false
       while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
         var call = Call.none
@@ -84,7 +84,7 @@ extension Translator {
           if router.backend == .automatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
             isOnWorker = true
             for position in 0..<segment.count {
-              let staged = segment.calls[position].atom
+              let staged = segment.call(position).pointee.atom
               lines[staged] = line(at: staged, layout, numbers, place: "worker", reason: Placement.WorkerReason.surroundings.description)
             }
           } else {
@@ -99,10 +99,10 @@ extension Translator {
   }
 
   private func explainStaged(
-    _ position: Int, _ number: Int, _ layout: AtomLayoutTag, _ numbers: [UnsafeMutableRawPointer: Int],
-    _ lines: inout [UnsafeMutableRawPointer: Explanation.Line]
+    _ position: Int, _ number: Int, _ layout: AtomLayoutTag, _ numbers: [AtomAddress: Int],
+    _ lines: inout [AtomAddress: Explanation.Line]
   ) {
-    let staged = segment.calls[position]
+    let staged = segment.call(position).pointee
     // A loop's atom may be met again; its first place in a segment is the one that is told.
     guard lines[staged.atom] == nil else { return }
     var text = line(at: staged.atom, layout, numbers, place: "ring", reason: "")
@@ -122,16 +122,16 @@ extension Translator {
   }
 
   /// Numbers the atoms that can be reached, in the order of discovery.
-  private func number(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag) -> [UnsafeMutableRawPointer: Int] {
-    var numbers: [UnsafeMutableRawPointer: Int] = [:]
+  private func number(_ head: AtomAddress, _ layout: AtomLayoutTag) -> [AtomAddress: Int] {
+    var numbers: [AtomAddress: Int] = [:]
     var stack = [head]
     while let start = stack.popLast() {
-      var cursor: UnsafeMutableRawPointer? = start
+      var cursor: AtomAddress? = start
       while let atom = cursor, numbers[atom] == nil, numbers.count < Self.atomsListedMax {
         numbers[atom] = numbers.count
         var call = Call.none
         guard case .call = memory.fetch(atom, layout, into: &call) else { break }
-        if canSkip(call) { stack.append(atom + AtomMemory.stride) }
+        if canSkip(call) { stack.append(atom.neighbour) }
         cursor = call.next
       }
     }
@@ -144,7 +144,7 @@ extension Translator {
   }
 
   private func line(
-    at atom: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, _ numbers: [UnsafeMutableRawPointer: Int], place: String, reason: String
+    at atom: AtomAddress, _ layout: AtomLayoutTag, _ numbers: [AtomAddress: Int], place: String, reason: String
   ) -> Explanation.Line {
     var call = Call.none
     _ = memory.fetch(atom, layout, into: &call)
@@ -152,16 +152,16 @@ extension Translator {
   }
 
   private func line(
-    _ call: borrowing Call, _ numbers: [UnsafeMutableRawPointer: Int], place: String, reason: String
+    _ call: borrowing Call, _ numbers: [AtomAddress: Int], place: String, reason: String
   ) -> Explanation.Line {
-    func name(_ atom: UnsafeMutableRawPointer) -> String { numbers[atom].map { "atom \($0)" } ?? "an atom that is not listed" }
+    func name(_ atom: AtomAddress) -> String { numbers[atom].map { "atom \($0)" } ?? "an atom that is not listed" }
     var edges: [String] = []
     if call.flags.contains(.async) { edges.append("async") }
     if call.flags.contains(.sync) { edges.append("sync") }
     if call.flags.contains(.noComplete) { edges.append("no completion") }
     let stops = call.flags.stopClasses
     if !stops.isEmpty {
-      let skip = canSkip(call) ? ", then \(name(call.atom + AtomMemory.stride))" : ""
+      let skip = canSkip(call) ? ", then \(name(call.atom.neighbour))" : ""
       edges.append("stops on \(call.flags.stopDescription)\(skip)")
     }
     if let next = call.next { edges.append("next atom \(numbers[next].map(String.init) ?? "not listed")") }

@@ -18,7 +18,7 @@ enum Hazard: Equatable {
   case unknown
 }
 
-struct Hazards: ~Copyable {
+@safe struct Hazards: ~Copyable {
   struct Range {
     var low: UInt
     var high: UInt
@@ -26,8 +26,8 @@ struct Hazards: ~Copyable {
   }
 
   /// Ranges in the order they were noted, and a box around all of them: most calls are far from the box, and then no list is walked.
-  private struct Ranges {
-    let list: UnsafeMutablePointer<Range>
+  @safe private struct Ranges {
+    private let list: UnsafeMutablePointer<Range>
     let capacity: Int
     var count = 0
     var box = Range(low: .max, high: 0)
@@ -36,6 +36,8 @@ struct Hazards: ~Copyable {
       self.capacity = capacity
       list = .allocate(capacity: capacity)
     }
+
+    func free() { list.deallocate() }
 
     mutating func clear() {
       count = 0
@@ -71,8 +73,8 @@ struct Hazards: ~Copyable {
   }
 
   deinit {
-    filled.list.deallocate()
-    deferred.list.deallocate()
+    filled.free()
+    deferred.free()
   }
 
   mutating func clear() {
@@ -83,10 +85,7 @@ struct Hazards: ~Copyable {
 
   /// Takes in what `call` writes.
   mutating func note(_ call: borrowing Call) {
-    if let result = call.result {
-      let low = UInt(bitPattern: result)
-      deferred.insert(Range(low: low, high: low &+ 8))
-    }
+    if call.result != 0 { deferred.insert(Range(low: call.result, high: call.result &+ 8)) }
     guard call.operation.pointee.hasMemory else { return }
     for index in 0..<6 {
       let role = call.operation.pointee.role(index)
@@ -100,10 +99,9 @@ struct Hazards: ~Copyable {
   }
 
   /// Whether the atom at `address` may be read before the noted calls have run.
-  func hazard(atom address: UnsafeMutableRawPointer) -> Hazard? {
+  func hazard(atom address: AtomAddress) -> Hazard? {
     if isUnknown { return .unknown }
-    let low = UInt(bitPattern: address)
-    let range = Range(low: low, high: low &+ UInt(AtomMemory.stride))
+    let range = Range(low: address.word, high: address.word &+ AtomAddress.stride)
     return filled.overlaps(range) || deferred.overlaps(range) ? .atom : nil
   }
 

@@ -19,7 +19,7 @@ enum Place: UInt8 {
 }
 
 /// One activation of a syslet: cursor, last executed atom, last result, counts, where it is now.
-struct Run: ~Copyable {
+@safe struct Run: ~Copyable {
   let slot: UInt32
   var place = Place.none
   var layout = AtomLayoutTag.direct
@@ -32,10 +32,10 @@ struct Run: ~Copyable {
   var lastFlags = AtomFlags()
   var lastResult = 0
   var executed = 0
-  var head: UnsafeMutableRawPointer
-  var cursor: UnsafeMutableRawPointer
+  var head = AtomAddress.nowhere
+  var cursor = AtomAddress.nowhere
   /// The last executed atom; the head before there is one.
-  var last: UnsafeMutableRawPointer
+  var last = AtomAddress.nowhere
 
   /// The segment with the kernel: its first record, how many of its calls are still out, and the atom after it.
   var firstRecord = CallSlab.end
@@ -43,7 +43,7 @@ struct Run: ~Copyable {
   var callCount: UInt32 = 0
   /// The segment's end is known to be the syslet's end, and none of its links may sever early: it needs no second submission.
   var isFinalSegment = false
-  var afterSegment: UnsafeMutableRawPointer?
+  var afterSegment: AtomAddress?
 
   /// The next slot in whatever list this run is in.
   var nextSlot = RunSlab.end
@@ -56,13 +56,7 @@ struct Run: ~Copyable {
   /// What a worker decided when it gave the run back.
   var verdict = Verdict.route
 
-  init(slot: UInt32) {
-    self.slot = slot
-    let nowhere = UnsafeMutableRawPointer(bitPattern: 1)!
-    head = nowhere
-    cursor = nowhere
-    last = nowhere
-  }
+  init(slot: UInt32) { self.slot = slot }
 }
 
 /// What to do with a run next.
@@ -74,7 +68,7 @@ enum Verdict: Equatable {
 
 extension Run {
   /// Takes the run into use for the syslet at `head`.
-  mutating func begin(_ head: UnsafeMutableRawPointer, _ layout: AtomLayoutTag, isSynchronous: Bool) {
+  mutating func begin(_ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool) {
     self.head = head
     cursor = head
     last = head
@@ -93,7 +87,7 @@ extension Run {
   ///
   /// `result` is the tested value: the call's result, or -EFAULT if it could not be stored.
   mutating func advance(
-    _ atom: UnsafeMutableRawPointer, _ flags: AtomFlags, _ next: UnsafeMutableRawPointer?, result: Int
+    _ atom: AtomAddress, _ flags: AtomFlags, _ next: AtomAddress?, result: Int
   ) -> Verdict {
     last = atom
     lastFlags = flags
@@ -101,7 +95,7 @@ extension Run {
     executed += 1
     if flags.stops(on: result) {
       guard flags.contains(.skipToNextOnStop) else { return .finish(.stopped) }
-      cursor = atom + AtomMemory.stride
+      cursor = atom.neighbour
       return .route
     }
     guard let next else { return .finish(.ended) }
@@ -112,7 +106,7 @@ extension Run {
 
 extension AtomMemory {
   /// Fetches the atom at the run's cursor; nil when there is a call, otherwise what ends the run.
-  func fetch(_ run: UnsafeMutablePointer<Run>, into call: inout Call) -> Verdict? {
+  func fetch(_ run: Reference<Run>, into call: inout Call) -> Verdict? {
     switch fetch(run.pointee.cursor, run.pointee.layout, into: &call) {
     case .call: return nil
     case .fault: run.pointee.lastResult = -Int(EFAULT)
@@ -122,33 +116,43 @@ extension AtomMemory {
   }
 }
 
+/// The memory of a slab, for whoever turns a slot into its run: the slab, and the pool while it has runs.
+@safe struct RunMemory: @unchecked Sendable {
+  private let runs: UnsafeMutablePointer<Run>
+
+  init(capacity: Int) { runs = .allocate(capacity: capacity) }
+
+  subscript(slot: UInt32) -> Reference<Run> { Reference(runs + Int(slot)) }
+
+  fileprivate func use(_ slot: UInt32) { (runs + Int(slot)).initialize(to: Run(slot: slot)) }
+
+  fileprivate func free(_ usedMax: Int) {
+    runs.deinitialize(count: usedMax)
+    runs.deallocate()
+  }
+}
+
 /// All runs of an engine, at addresses that never change. Memory that no run has used yet is not touched, so a large capacity costs
 /// address space only.
-struct RunSlab: ~Copyable {
+@safe struct RunSlab: ~Copyable {
   static let end = UInt32.max
 
-  private let runs: UnsafeMutablePointer<Run>
+  let memory: RunMemory
   let capacity: Int
   private(set) var usedMax = 0
   private var free = RunSlab.end
 
   init(capacity: Int) {
     self.capacity = capacity
-    runs = .allocate(capacity: capacity)
+    memory = RunMemory(capacity: capacity)
   }
 
-  deinit {
-    runs.deinitialize(count: usedMax)
-    runs.deallocate()
-  }
+  deinit { memory.free(usedMax) }
 
-  /// Run 0: run N is at `base + N`.
-  var base: UnsafeMutablePointer<Run> { runs }
-
-  subscript(slot: UInt32) -> UnsafeMutablePointer<Run> { runs + Int(slot) }
+  subscript(slot: UInt32) -> Reference<Run> { memory[slot] }
 
   /// A free run, or nil when all are in use (law L7).
-  mutating func take() -> UnsafeMutablePointer<Run>? {
+  mutating func take() -> Reference<Run>? {
     if free != Self.end {
       let run = self[free]
       free = run.pointee.nextSlot
@@ -156,13 +160,12 @@ struct RunSlab: ~Copyable {
       return run
     }
     guard usedMax < capacity else { return nil }
-    let run = runs + usedMax
-    run.initialize(to: Run(slot: UInt32(usedMax)))
+    memory.use(UInt32(usedMax))
     usedMax += 1
-    return run
+    return memory[UInt32(usedMax - 1)]
   }
 
-  mutating func release(_ run: UnsafeMutablePointer<Run>) {
+  mutating func release(_ run: Reference<Run>) {
     run.pointee.place = .none
     run.pointee.nextSlot = free
     free = run.pointee.slot
@@ -177,21 +180,21 @@ struct RunQueue {
 
   var isEmpty: Bool { count == 0 }
 
-  mutating func append(_ run: UnsafeMutablePointer<Run>, in slab: borrowing RunSlab) {
+  mutating func append(_ run: Reference<Run>, in slab: borrowing RunSlab) {
     run.pointee.nextSlot = RunSlab.end
     if last == RunSlab.end { first = run.pointee.slot } else { slab[last].pointee.nextSlot = run.pointee.slot }
     last = run.pointee.slot
     count += 1
   }
 
-  mutating func prepend(_ run: UnsafeMutablePointer<Run>, in slab: borrowing RunSlab) {
+  mutating func prepend(_ run: Reference<Run>, in slab: borrowing RunSlab) {
     run.pointee.nextSlot = first
     first = run.pointee.slot
     if last == RunSlab.end { last = first }
     count += 1
   }
 
-  mutating func popFirst(in slab: borrowing RunSlab) -> UnsafeMutablePointer<Run>? {
+  mutating func popFirst(in slab: borrowing RunSlab) -> Reference<Run>? {
     guard count > 0 else { return nil }
     let run = slab[first]
     first = run.pointee.nextSlot

@@ -26,10 +26,10 @@ enum Cut: Equatable {
 }
 
 /// A call in a segment, with what is needed once the kernel has answered.
-struct StagedCall {
-  var atom: UnsafeMutableRawPointer
-  var result: UnsafeMutablePointer<Int>?
-  var operation: UnsafePointer<Operation>
+@safe struct StagedCall {
+  var atom: AtomAddress
+  var result: UInt
+  var operation: Reference<Operation>
   var firstArgument: UInt64
   var flags: UInt32
   /// For listings: how it is linked to the next call, and on what grounds.
@@ -39,13 +39,13 @@ struct StagedCall {
 }
 
 /// The calls that go to the kernel in one linked submission. Filled by `Translator.gather`.
-struct Segment: ~Copyable {
-  let sqes: UnsafeMutablePointer<syslet_sqe>
-  let calls: UnsafeMutablePointer<StagedCall>
+@safe struct Segment: ~Copyable {
+  private let stagedSQEs: UnsafeMutablePointer<syslet_sqe>
+  private let stagedCalls: UnsafeMutablePointer<StagedCall>
   let capacity: Int
   var count = 0
   /// The atom after the last call, if that call does not stop the syslet.
-  var after: UnsafeMutableRawPointer?
+  var after: AtomAddress?
   var cut = Cut.end
   /// No link severs on anything but a stop.
   var isExact = true
@@ -55,15 +55,21 @@ struct Segment: ~Copyable {
 
   init(capacity: Int) {
     self.capacity = capacity
-    sqes = .allocate(capacity: capacity)
-    sqes.initialize(repeating: syslet_sqe(), count: capacity)
-    calls = .allocate(capacity: capacity)
+    stagedSQEs = .allocate(capacity: capacity)
+    stagedSQEs.initialize(repeating: syslet_sqe(), count: capacity)
+    stagedCalls = .allocate(capacity: capacity)
   }
 
   deinit {
-    sqes.deallocate()
-    calls.deallocate()
+    stagedSQEs.deallocate()
+    stagedCalls.deallocate()
   }
+
+  func sqe(_ position: Int) -> Reference<syslet_sqe> { Reference(stagedSQEs + position) }
+  func call(_ position: Int) -> Reference<StagedCall> { Reference(stagedCalls + position) }
+
+  /// The SQEs as one block, for the ring to copy.
+  var block: UnsafePointer<syslet_sqe> { UnsafePointer(stagedSQEs) }
 
   mutating func clear() {
     count = 0
@@ -76,9 +82,10 @@ struct Segment: ~Copyable {
   }
 
   mutating func append(_ call: borrowing Call) {
-    calls[count] = StagedCall(
+    (stagedCalls + count).initialize(
+      to: StagedCall(
       atom: call.atom, result: call.result, operation: call.operation, firstArgument: call.arguments.words.0,
-      flags: call.flags.rawValue, link: .cut, stops: [], severs: [])
+      flags: call.flags.rawValue, link: .cut, stops: [], severs: []))
     count += 1
     after = call.next
     if call.operation.pointee.traits.contains(.waits) { hasWaits = true }
@@ -87,28 +94,29 @@ struct Segment: ~Copyable {
   /// Links the last call to the one that will follow.
   mutating func link(_ link: Link, stops: ResultClasses, severs: ResultClasses) {
     let last = count - 1
-    calls[last].link = link
-    calls[last].stops = stops
-    calls[last].severs = severs
+    let staged = call(last)
+    staged.pointee.link = link
+    staged.pointee.stops = stops
+    staged.pointee.severs = severs
     switch link {
     case .hard:
-      sqes[last].flags = UInt8(SYSLET_SQE_HARDLINK)
+      sqe(last).pointee.flags = UInt8(SYSLET_SQE_HARDLINK)
       hardLinks += 1
     case .soft:
-      sqes[last].flags = UInt8(SYSLET_SQE_LINK)
+      sqe(last).pointee.flags = UInt8(SYSLET_SQE_LINK)
       softLinks += 1
       if stops != severs { isExact = false }
     case .cut: break
     }
   }
 
-  func contains(atom: UnsafeMutableRawPointer) -> Bool {
-    for index in 0..<count where calls[index].atom == atom { return true }
+  func contains(atom: AtomAddress) -> Bool {
+    for index in 0..<count where call(index).pointee.atom == atom { return true }
     return false
   }
 }
 
-struct Translator: ~Copyable {
+@safe struct Translator: ~Copyable {
   let memory: AtomMemory
   let router: Router
   var segment: Segment
@@ -122,8 +130,8 @@ struct Translator: ~Copyable {
   }
 
   /// Makes an SQE ready to be filled: the next one of the segment.
-  mutating func stage() -> UnsafeMutablePointer<syslet_sqe> {
-    let sqe = segment.sqes + segment.count
+  mutating func stage() -> Reference<syslet_sqe> {
+    let sqe = segment.sqe(segment.count)
     sqe.pointee = syslet_sqe()
     return sqe
   }
@@ -148,7 +156,7 @@ struct Translator: ~Copyable {
       if stopsAt.isEmpty {
         link = .hard
       } else {
-        if memory.isChecked, call.result != nil, stopsAt.contains(.negative) {
+        if memory.isChecked, call.result != 0, stopsAt.contains(.negative) {
           segment.cut = .uncheckedResult
           return
         }
@@ -166,7 +174,7 @@ struct Translator: ~Copyable {
         }
       }
       // A loop has an edge that does not go forward in memory; only there is it worth looking.
-      if next <= call.atom, segment.contains(atom: next) {
+      if next.word <= call.atom.word, segment.contains(atom: next) {
         segment.cut = .loop
         return
       }

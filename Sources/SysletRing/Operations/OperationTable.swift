@@ -296,10 +296,10 @@ extension ResultClasses {
 /// The rows by number, as the engine looks them up: two loads, no hashing.
 ///
 /// The memory is filled once per process and never freed or changed, so every thread may read it.
-struct OperationTable: @unchecked Sendable {
+@safe struct OperationTable: @unchecked Sendable {
   /// Position in `rows` by system call number, for numbers below `numbersMax`; the last row is the unlisted one.
   private let positions: UnsafePointer<UInt16>
-  let rows: UnsafePointer<Operation>
+  private let rows: UnsafeMutablePointer<Operation>
   let rowCount: Int
   private static let numbersMax = 1 << 16
 
@@ -314,14 +314,14 @@ struct OperationTable: @unchecked Sendable {
       positions[operation.number] = UInt16(position)
     }
     (rows + listed.count).initialize(to: Operation.unlistedRow)
-    self.rows = UnsafePointer(rows)
+    self.rows = rows
     self.positions = UnsafePointer(positions)
     rowCount = listed.count + 1
   }
 
   /// The row of system call `number`; the unlisted one for a number that has none.
-  func operation(_ number: Int) -> UnsafePointer<Operation> {
-    guard number >= 0, number < Self.numbersMax else { return rows + (rowCount - 1) }
-    return rows + Int(positions[number])
+  func operation(_ number: Int) -> Reference<Operation> {
+    guard number >= 0, number < Self.numbersMax else { return Reference(rows + (rowCount - 1)) }
+    return Reference(rows + Int(positions[number]))
   }
 }

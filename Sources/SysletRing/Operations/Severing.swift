@@ -7,7 +7,7 @@
 ///
 /// A table is filled by whoever makes it and then only read, from any thread. A process makes three at the most and never frees them, so
 /// that a copy is a pointer: the router carries one, and it is read for every call.
-struct Severing: @unchecked Sendable {
+@safe struct Severing: @unchecked Sendable {
   private struct Entry {
     var confirmed: ResultClasses = []
     /// This kernel takes the operation code.

@@ -90,7 +90,7 @@ enum SelfTest {
   }
 
   /// What the probes work on: objects that fail in the way each operation needs.
-  private final class Fixture {
+  @safe private final class Fixture {
     let file: Int32  // 4,096 bytes, sealed against growing: a write across its end is short
     let pipe: (read: Int32, write: Int32)
     let target: (read: Int32, write: Int32)  // where splice and tee move to

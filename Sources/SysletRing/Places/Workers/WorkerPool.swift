@@ -11,11 +11,11 @@ internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
-final class WorkerPool: @unchecked Sendable {
+@safe final class WorkerPool: @unchecked Sendable {
   private let memory: AtomMemory
   private let router: Router
   private let stepsMax: Int?
-  private let runs: UnsafeMutablePointer<Run>
+  private let runs: RunMemory
   private let workersMax: Int
 
   // Read and written under `mutex`: everything from here to the mailbox.
@@ -40,7 +40,7 @@ final class WorkerPool: @unchecked Sendable {
 
   /// - Parameter hasRing: The owner sleeps in its ring, so workers ring an eventfd.
   init(
-    runs: UnsafeMutablePointer<Run>, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int, hasRing: Bool
+    runs: RunMemory, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int, hasRing: Bool
   ) throws(KernelError) {
     var descriptor: Int32 = -1
     if hasRing {
@@ -79,7 +79,7 @@ final class WorkerPool: @unchecked Sendable {
   func submit(_ queue: inout RunQueue, in slab: borrowing RunSlab) -> Int {
     pthread_mutex_lock(mutex)
     while let run = queue.popFirst(in: slab) {
-      if last == RunSlab.end { first = run.pointee.slot } else { runs[Int(last)].nextSlot = run.pointee.slot }
+      if last == RunSlab.end { first = run.pointee.slot } else { runs[last].pointee.nextSlot = run.pointee.slot }
       last = run.pointee.slot
     }
     let start = summon()
@@ -88,18 +88,18 @@ final class WorkerPool: @unchecked Sendable {
   }
 
   /// The runs that have come back, oldest first.
-  func take(_ body: (UnsafeMutablePointer<Run>) -> Void) {
+  func take(_ body: (Reference<Run>) -> Void) {
     // Acquire pairs with the release of `deliver`: what the worker wrote into the run is visible.
     var slot = mailbox.exchange(RunSlab.end, ordering: .acquiring)
     var oldest = RunSlab.end
     while slot != RunSlab.end {
-      let next = runs[Int(slot)].nextSlot
-      runs[Int(slot)].nextSlot = oldest
+      let next = runs[slot].pointee.nextSlot
+      runs[slot].pointee.nextSlot = oldest
       oldest = slot
       slot = next
     }
     while oldest != RunSlab.end {
-      let run = runs + Int(oldest)
+      let run = runs[oldest]
       oldest = run.pointee.nextSlot
       body(run)
     }
@@ -137,7 +137,7 @@ final class WorkerPool: @unchecked Sendable {
   /// Interrupts the call that a worker is making for `run`, if it is making one. The call then returns -EINTR.
   ///
   /// A signal may come just before the call blocks and be lost, so the owner repeats this while the run stays away.
-  func interrupt(_ run: UnsafeMutablePointer<Run>) {
+  func interrupt(_ run: Reference<Run>) {
     let state = run.pointee.workerThread.load(ordering: .sequentiallyConsistent)
     let tid = state & Self.tidMask
     guard tid != 0 else { return }
@@ -208,7 +208,7 @@ final class WorkerPool: @unchecked Sendable {
         idle -= 1
         waking = 0
       }
-      let run = runs + Int(first)
+      let run = runs[first]
       first = run.pointee.nextSlot
       if first == RunSlab.end { last = RunSlab.end }
       let start = summon()
@@ -220,7 +220,7 @@ final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  private func deliver(_ run: UnsafeMutablePointer<Run>) {
+  private func deliver(_ run: Reference<Run>) {
     var head = mailbox.load(ordering: .relaxed)
     while true {
       run.pointee.nextSlot = head
@@ -240,7 +240,7 @@ final class WorkerPool: @unchecked Sendable {
   }
 
   /// Executes atoms of `run` until it ends or comes to one that belongs to the owner; leaves the verdict in the run.
-  private func interpret(_ run: UnsafeMutablePointer<Run>, _ tid: Int32) {
+  private func interpret(_ run: Reference<Run>, _ tid: Int32) {
     var call = Call.none
     var isFirst = true
     while true {
@@ -260,7 +260,7 @@ final class WorkerPool: @unchecked Sendable {
   }
 
   /// Makes one call so that the owner can interrupt it; nil if it was cancelled before it had an effect.
-  private func make(_ call: borrowing Call, _ run: UnsafeMutablePointer<Run>, _ tid: Int32) -> Int? {
+  private func make(_ call: borrowing Call, _ run: Reference<Run>, _ tid: Int32) -> Int? {
     run.pointee.workerThread.store(tid, ordering: .sequentiallyConsistent)
     // Either this load sees the cancellation, or the canceller's load sees the thread.
     let isCancelled = run.pointee.isCancelled.load(ordering: .sequentiallyConsistent)

@@ -1,0 +1,24 @@
+// Where an atom is. Only `AtomMemory` looks at what is there.
+
+/// The address of an atom in the user's memory, in whichever layout.
+@safe struct AtomAddress: Hashable, @unchecked Sendable {
+  let pointer: UnsafeMutableRawPointer
+
+  /// The size of an atom, the same in both layouts (asserted in syslet.h).
+  static let stride: UInt = 80
+
+  init(_ pointer: UnsafeMutableRawPointer) { self.pointer = pointer }
+
+  init?(_ pointer: UnsafeMutableRawPointer?) {
+    guard let pointer else { return nil }
+    self.pointer = pointer
+  }
+
+  /// No atom's address; what a slot holds before it is used.
+  static let nowhere = AtomAddress(UnsafeMutableRawPointer(bitPattern: 1)!)
+
+  var word: UInt { UInt(bitPattern: pointer) }
+
+  /// The linearly next atom: where SKIP_TO_NEXT_ON_STOP goes.
+  var neighbour: AtomAddress { AtomAddress(pointer + Int(Self.stride)) }
+}

@@ -1,0 +1,18 @@
+// A pointer whose memory is known to outlive every use of it, so that using it needs no further argument.
+//
+// Unsafe fence: whoever makes a reference (a slab, a table, a staging buffer) owns the memory and answers for its life; nobody else can make
+// one by accident, because making one is what is marked unsafe.
+
+@safe struct Reference<Pointee: ~Copyable> {
+  private let pointer: UnsafeMutablePointer<Pointee>
+
+  /// - Parameter pointer: Initialised memory that outlives the reference and everything that it is copied to.
+  @unsafe init(_ pointer: UnsafeMutablePointer<Pointee>) { self.pointer = pointer }
+
+  var pointee: Pointee {
+    _read { yield pointer.pointee }
+    nonmutating _modify { yield &pointer.pointee }
+  }
+}
+
+extension Reference: @unchecked Sendable where Pointee: ~Copyable {}
