@@ -49,15 +49,15 @@ extension syslet_atom: AtomLayout {
     _ number: Int, _ arguments: UInt64..., flags: AtomFlags = [], pointers pmap: UInt8 = 0,
     result: UnsafeMutablePointer<Int>? = nil, next: UnsafeMutablePointer<syslet_atom>? = nil
   ) {
-    self.init()
-    self.flags = flags.rawValue
-    nr = UInt16(exactly: number) ?? .max
-    nparams = UInt8(clamping: arguments.count)
-    self.pmap = pmap
-    ret_ptr = result
-    self.next = next
+    unsafe self.init()
+    unsafe self.flags = flags.rawValue
+    unsafe nr = UInt16(exactly: number) ?? .max
+    unsafe nparams = UInt8(clamping: arguments.count)
+    unsafe self.pmap = pmap
+    unsafe ret_ptr = unsafe result
+    unsafe self.next = unsafe next
     func argument(_ index: Int) -> UInt64 { index < arguments.count ? arguments[index] : 0 }
-    args = (argument(0), argument(1), argument(2), argument(3), argument(4), argument(5))
+    unsafe args = (argument(0), argument(1), argument(2), argument(3), argument(4), argument(5))
   }
 }
 
@@ -77,15 +77,15 @@ extension syslet_uatom: AtomLayout {
     _ number: Int, _ arguments: UnsafeMutablePointer<UInt>?..., flags: AtomFlags = [],
     result: UnsafeMutablePointer<Int>? = nil, next: UnsafeMutablePointer<syslet_uatom>? = nil
   ) {
-    precondition(
-      arguments.count <= 6, "an atom has at most 6 arguments, and \(arguments.count) were given for system call \(number)")
-    self.init()
-    self.flags = flags.rawValue
-    nr = UInt32(exactly: number) ?? .max
-    ret_ptr = result
-    self.next = next
-    func argument(_ index: Int) -> UnsafeMutablePointer<UInt>? { index < arguments.count ? arguments[index] : nil }
-    arg_ptr = (argument(0), argument(1), argument(2), argument(3), argument(4), argument(5))
+    unsafe precondition(
+      arguments.count <= 6, unsafe "an atom has at most 6 arguments, and \(arguments.count) were given for system call \(number)")
+    unsafe self.init()
+    unsafe self.flags = flags.rawValue
+    unsafe nr = UInt32(exactly: number) ?? .max
+    unsafe ret_ptr = unsafe result
+    unsafe self.next = unsafe next
+    func argument(_ index: Int) -> UnsafeMutablePointer<UInt>? { unsafe index < arguments.count ? arguments[index] : nil }
+    unsafe arg_ptr = unsafe (argument(0), argument(1), argument(2), argument(3), argument(4), argument(5))
   }
 }
 

@@ -7,18 +7,18 @@
   /// The size of an atom, the same in both layouts (asserted in syslet.h).
   static let stride: UInt = 80
 
-  init(_ pointer: UnsafeMutableRawPointer) { self.pointer = pointer }
+  init(_ pointer: UnsafeMutableRawPointer) { unsafe self.pointer = unsafe pointer }
 
   init?(_ pointer: UnsafeMutableRawPointer?) {
-    guard let pointer else { return nil }
-    self.pointer = pointer
+    guard let pointer = unsafe pointer else { return nil }
+    unsafe self.pointer = unsafe pointer
   }
 
   /// No atom's address; what a slot holds before it is used.
-  static let nowhere = AtomAddress(UnsafeMutableRawPointer(bitPattern: 1)!)
+  static let nowhere = unsafe AtomAddress(UnsafeMutableRawPointer(bitPattern: 1)!)
 
-  var word: UInt { UInt(bitPattern: pointer) }
+  var word: UInt { unsafe UInt(bitPattern: pointer) }
 
   /// The linearly next atom: where SKIP_TO_NEXT_ON_STOP goes.
-  var neighbour: AtomAddress { AtomAddress(pointer + Int(Self.stride)) }
+  var neighbour: AtomAddress { unsafe AtomAddress(pointer + Int(Self.stride)) }
 }

@@ -53,27 +53,27 @@ enum Fetch {
       var scratch = Call.none
       let fetched = fetchChecked(address, layout, into: &scratch)
       // An argument that cannot be read is the syslet's fault, told by its completion; only the atom itself is looked at here.
-      return fetched == .fault && UserMemory.loadAtom(UInt64(address.word), as: syslet_atom.self) != nil ? .call : fetched
+      return unsafe fetched == .fault && UserMemory.loadAtom(UInt64(address.word), as: syslet_atom.self) != nil ? .call : fetched
     }
-    let atom = address.pointer.assumingMemoryBound(to: syslet_atom.self)
-    guard atom.pointee.flags & ~AtomFlags.known.rawValue == 0 else { return .malformed }
-    return layout == .direct && atom.pointee.nparams > 6 ? .malformed : .call
+    let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
+    guard unsafe atom.pointee.flags & ~AtomFlags.known.rawValue == 0 else { return .malformed }
+    return unsafe layout == .direct && atom.pointee.nparams > 6 ? .malformed : .call
   }
 
   private func fetchTrusted(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: inout Call) -> Fetch {
     switch layout {
     case .direct:
-      let atom = address.pointer.assumingMemoryBound(to: syslet_atom.self)
-      guard header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
+      let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
+      guard unsafe header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
         return .malformed
       }
-      return direct(atom, &call)
+      return unsafe direct(atom, &call)
     case .indirect:
-      let atom = address.pointer.assumingMemoryBound(to: syslet_uatom.self)
-      guard header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
+      let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_uatom.self)
+      guard unsafe header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, &call) else {
         return .malformed
       }
-      return indirect(atom, &call)
+      return unsafe indirect(atom, &call)
     }
   }
 
@@ -81,13 +81,13 @@ enum Fetch {
     let word = UInt64(address.word)
     switch layout {
     case .direct:
-      guard let atom = UserMemory.loadAtom(word, as: syslet_atom.self) else { return .fault }
-      guard header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, &call) else { return .malformed }
-      return withUnsafePointer(to: atom) { direct($0, &call) }
+      guard let atom = unsafe UserMemory.loadAtom(word, as: syslet_atom.self) else { return .fault }
+      guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, &call) else { return .malformed }
+      return unsafe withUnsafePointer(to: atom) { unsafe direct($0, &call) }
     case .indirect:
-      guard let atom = UserMemory.loadAtom(word, as: syslet_uatom.self) else { return .fault }
-      guard header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, &call) else { return .malformed }
-      return withUnsafePointer(to: atom) { indirect($0, &call) }
+      guard let atom = unsafe UserMemory.loadAtom(word, as: syslet_uatom.self) else { return .fault }
+      guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, &call) else { return .malformed }
+      return unsafe withUnsafePointer(to: atom) { unsafe indirect($0, &call) }
     }
   }
 
@@ -101,16 +101,16 @@ enum Fetch {
     call.operation = table.operation(number)
     call.atom = address
     call.result = UInt(bitPattern: result)
-    call.next = AtomAddress(next)
+    call.next = unsafe AtomAddress(next)
     return true
   }
 
   private func direct(_ atom: UnsafePointer<syslet_atom>, _ call: inout Call) -> Fetch {
-    let count = atom.pointee.nparams
+    let count = unsafe atom.pointee.nparams
     guard count <= 6 else { return .malformed }
-    let pmap = atom.pointee.pmap
+    let pmap = unsafe atom.pointee.pmap
     call.hasPointers = pmap != 0
-    let words = atom.pointee.args
+    let words = unsafe atom.pointee.args
     // The words past nparams are 0 whatever the atom holds there.
     call.arguments = Arguments(
       (
@@ -132,18 +132,18 @@ enum Fetch {
     call.hasPointers = true
     call.pointers = Arguments()
     call.arguments = Arguments()
-    let pointers = atom.pointee.arg_ptr
+    let pointers = unsafe atom.pointee.arg_ptr
     for index in 0..<6 {
       let pointer: UnsafeMutablePointer<UInt>? =
         switch index {
-        case 0: pointers.0
-        case 1: pointers.1
-        case 2: pointers.2
-        case 3: pointers.3
-        case 4: pointers.4
-        default: pointers.5
+        case 0: unsafe pointers.0
+        case 1: unsafe pointers.1
+        case 2: unsafe pointers.2
+        case 3: unsafe pointers.3
+        case 4: unsafe pointers.4
+        default: unsafe pointers.5
         }
-      guard let pointer else { break }
+      guard let pointer = unsafe pointer else { break }
       let word = UInt64(UInt(bitPattern: pointer))
       guard let value = argument(word) else { return .fault }
       call.pointers[index] = word
@@ -156,43 +156,43 @@ enum Fetch {
   private func argument(_ pointer: UInt64) -> UInt64? {
     if isChecked { return UserMemory.load(pointer, as: UInt64.self) }
     // A null pointer with its pmap bit set is the one wild pointer that is likely enough, and cheap enough, to catch here too.
-    return UnsafePointer<UInt64>(bitPattern: UInt(pointer))?.pointee
+    return unsafe UnsafePointer<UInt64>(bitPattern: UInt(pointer))?.pointee
   }
 
   /// Stores a result and gives what the stop conditions test: the result, or -EFAULT where it cannot be stored.
   func store(_ result: Int, _ address: UInt) -> Int {
     guard address != 0 else { return result }
     if isChecked { return UserMemory.store(result, UInt64(address)) ? result : -Int(EFAULT) }
-    UnsafeMutablePointer<Int>(bitPattern: address)!.pointee = result
+    unsafe UnsafeMutablePointer<Int>(bitPattern: address)!.pointee = result
     return result
   }
 
   /// The rule that the atom at `address` breaks, in words; for errors only.
   func brokenRule(_ address: AtomAddress, _ layout: AtomLayoutTag) -> String {
-    let atom = address.pointer.assumingMemoryBound(to: syslet_atom.self).pointee
-    let unknown = atom.flags & ~AtomFlags.known.rawValue
+    let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self).pointee
+    let unknown = unsafe atom.flags & ~AtomFlags.known.rawValue
     if unknown != 0 {
       return "the flag bits \(hex(UInt(unknown))) are unknown; only 0x01 to 0x80 have a meaning"
     }
-    return "nparams is \(atom.nparams), and a system call has at most 6 arguments"
+    return unsafe "nparams is \(atom.nparams), and a system call has at most 6 arguments"
   }
 
   /// The user's word of the atom at `address`.
   func privateData(_ address: AtomAddress) -> UnsafeMutableRawPointer? {
-    let offset = MemoryLayout<syslet_atom>.offset(of: \syslet_atom.private)!
-    guard isChecked else { return address.pointer.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self) }
+    let offset = unsafe MemoryLayout<syslet_atom>.offset(of: \syslet_atom.private)!
+    guard isChecked else { return unsafe address.pointer.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self) }
     let word = UserMemory.load(UInt64(address.word + UInt(offset)), as: UInt.self) ?? 0
-    return UnsafeMutableRawPointer(bitPattern: word)
+    return unsafe UnsafeMutableRawPointer(bitPattern: word)
   }
 }
 
 extension UserMemory {
   /// An atom, which as a C struct with pointers is not BitwiseCopyable to Swift, but is to C.
   fileprivate static func loadAtom<Layout: AtomLayout>(_ address: UInt64, as type: Layout.Type) -> Layout? {
-    withUnsafeTemporaryAllocation(of: Layout.self, capacity: 1) { local in
-      let result = syslet_memory_read(
+    unsafe withUnsafeTemporaryAllocation(of: Layout.self, capacity: 1) { local in
+      let result = unsafe syslet_memory_read(
         UnsafeRawPointer(bitPattern: UInt(address)), local.baseAddress!, MemoryLayout<Layout>.size)
-      return result == 0 ? local[0] : nil
+      return unsafe result == 0 ? local[0] : nil
     }
   }
 }

@@ -34,8 +34,8 @@
     atom: UnsafeMutableRawPointer, privateData: UnsafeMutableRawPointer? = nil, result: Int = 0, executed: Int = 0,
     reason: Reason = .ended
   ) {
-    self.atom = atom
-    self.privateData = privateData
+    unsafe self.atom = unsafe atom
+    unsafe self.privateData = unsafe privateData
     self.result = result
     self.executed = executed
     self.reason = reason

@@ -14,20 +14,20 @@ internal import CLiburing
 
   init(capacity: Int) {
     self.capacity = capacity
-    slots = .allocate(capacity: capacity)
+    unsafe slots = .allocate(capacity: capacity)
   }
 
-  deinit { slots.deallocate() }
+  deinit { unsafe slots.deallocate() }
 
   mutating func append(_ completion: Completion) {
     precondition(count < capacity, "L5: there is no room for a completion")
     var index = head + count
     if index >= capacity { index -= capacity }
-    (slots + index).initialize(to: completion)
+    unsafe (slots + index).initialize(to: completion)
     count += 1
   }
 
-  var first: Completion? { count > 0 ? slots[head] : nil }
+  var first: Completion? { unsafe count > 0 ? slots[head] : nil }
 
   mutating func removeFirst() {
     head += 1
@@ -39,7 +39,7 @@ internal import CLiburing
   mutating func take(into buffer: UnsafeMutableBufferPointer<Completion>) -> Int {
     let taken = min(count, buffer.count)
     for index in 0..<taken {
-      (buffer.baseAddress! + index).initialize(to: slots[head])
+      unsafe (buffer.baseAddress! + index).initialize(to: slots[head])
       removeFirst()
     }
     return taken
@@ -56,15 +56,15 @@ internal import CLiburing
   private var filled = 0
   private var cleared = 0
 
-  init(_ slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) { self.slots = slots }
+  init(_ slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) { unsafe self.slots = unsafe slots }
 
-  var capacity: Int { slots.count }
+  var capacity: Int { unsafe slots.count }
 
   /// Writes `atom` into the next slot; false if the slot is taken.
   mutating func post(_ atom: UnsafeMutableRawPointer) -> Bool {
-    let slot = slots.baseAddress! + filled % slots.count
-    guard syslet_slot_load(slot) == nil else { return false }
-    syslet_slot_store(slot, atom)
+    let slot = unsafe slots.baseAddress! + filled % slots.count
+    guard unsafe syslet_slot_load(slot) == nil else { return false }
+    unsafe syslet_slot_store(slot, atom)
     filled += 1
     return true
   }
@@ -72,10 +72,10 @@ internal import CLiburing
   /// How many slots hold a completion that has not been cleared.
   mutating func visible() -> Int {
     // A slot is filled again only after it was cleared, so at most one turn of the ring can be outstanding.
-    cleared = max(cleared, filled - slots.count)
-    while cleared < filled, syslet_slot_load(slots.baseAddress! + cleared % slots.count) == nil { cleared += 1 }
+    cleared = unsafe max(cleared, filled - slots.count)
+    while cleared < filled, unsafe syslet_slot_load(slots.baseAddress! + cleared % slots.count) == nil { cleared += 1 }
     var count = 0
-    for position in cleared..<filled where syslet_slot_load(slots.baseAddress! + position % slots.count) != nil { count += 1 }
+    for position in cleared..<filled where unsafe syslet_slot_load(slots.baseAddress! + position % slots.count) != nil { count += 1 }
     return count
   }
 }

@@ -3,11 +3,11 @@
 extension Core {
   mutating func register(_ slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
     guard userRing == nil else { throw .ringRegistered }
-    guard slots.count > 0, slots.baseAddress != nil else { throw .invalidRing(rule: "it has no slots; give it at least one") }
-    if let taken = slots.firstIndex(where: { $0 != nil }) {
+    guard slots.count > 0, unsafe slots.baseAddress != nil else { throw .invalidRing(rule: "it has no slots; give it at least one") }
+    if let taken = unsafe slots.firstIndex(where: { unsafe $0 != nil }) {
       throw .invalidRing(rule: "slot \(taken) is not nil; clear all slots first, the engine never overwrites one that is taken")
     }
-    userRing = CompletionRing(slots)
+    userRing = unsafe CompletionRing(slots)
     postKept()
   }
 
@@ -19,7 +19,7 @@ extension Core {
   mutating func post(_ completion: Completion) {
     guard userRing != nil else { return completions.append(completion) }
     // Order is kept: nothing overtakes a completion that waits for a slot.
-    if completions.count == 0, userRing!.post(completion.atom) { return }
+    if completions.count == 0, unsafe userRing!.post(completion.atom) { return }
     if options.strictRing {
       lost += 1
     } else {
@@ -31,7 +31,7 @@ extension Core {
   /// Posts completions that waited for a slot, as far as slots have been cleared.
   mutating func postKept() {
     guard userRing != nil else { return }
-    while let completion = completions.first, userRing!.post(completion.atom) { completions.removeFirst() }
+    while let completion = completions.first, unsafe userRing!.post(completion.atom) { completions.removeFirst() }
   }
 
   /// Completions that the user can see without another call.

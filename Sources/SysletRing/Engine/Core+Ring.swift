@@ -36,8 +36,8 @@ extension Core {
   /// Takes all CQEs that are there.
   mutating func reap() {
     guard let ring else { return }
-    while case let count = ring.reap(into: cqes, Self.reapMax), count > 0 {
-      for position in 0..<count { take(cqes[position]) }
+    while case let count = unsafe ring.reap(into: cqes, Self.reapMax), count > 0 {
+      for position in 0..<count { unsafe take(cqes[position]) }
     }
   }
 
@@ -172,7 +172,7 @@ extension Core {
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_READ)
     sqe.fd = pool.doorbell
-    sqe.addr = UInt64(UInt(bitPattern: doorbellBuffer))
+    sqe.addr = unsafe UInt64(UInt(bitPattern: doorbellBuffer))
     sqe.len = 8
     sqe.user_data = UserData.doorbell
     isDoorbellArmed = issueAuxiliary(&sqe)
@@ -181,7 +181,7 @@ extension Core {
   private mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
     guard let ring else { return false }
     if ring.room == 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
-    guard ring.issue(&sqe, 1) else { return false }
+    guard unsafe ring.issue(&sqe, 1) else { return false }
     statistics.auxiliarySQEs += 1
     return true
   }

@@ -16,7 +16,7 @@ extension Core {
   ) throws(EngineError) -> Int {
     guard userRing == nil else { throw .ringRegistered }
     _ = try settle(min(count, buffer.count), deadline: deadline(timeout))
-    return completions.take(into: buffer)
+    return unsafe completions.take(into: buffer)
   }
 
   mutating func flush() throws(EngineError) {

@@ -51,7 +51,7 @@ internal import Synchronization
   let cqes: UnsafeMutablePointer<syslet_cqe>
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
   private let scratchMemory: UnsafeMutablePointer<Call>
-  private var scratch: Reference<Call> { Reference(scratchMemory) }
+  private var scratch: Reference<Call> { unsafe Reference(scratchMemory) }
   static let reapMax = 64
   /// IORING_FEAT_LINKED_FILE.
   private static let linkedFile: UInt32 = 1 << 12
@@ -91,20 +91,20 @@ internal import Synchronization
     // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
     calls = CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
     translator = Translator(memory: memory, router: router, callsMax: entries)
-    cqes = .allocate(capacity: Self.reapMax)
-    scratchMemory = .allocate(capacity: 1)
-    scratchMemory.initialize(to: .none)
-    doorbellBuffer = .allocate(capacity: 1)
-    doorbellBuffer.initialize(to: 0)
+    unsafe cqes = .allocate(capacity: Self.reapMax)
+    unsafe scratchMemory = .allocate(capacity: 1)
+    unsafe scratchMemory.initialize(to: .none)
+    unsafe doorbellBuffer = .allocate(capacity: 1)
+    unsafe doorbellBuffer.initialize(to: 0)
     self.ring = ring
   }
 
   deinit {
     // Open only if the engine was never closed, on a thread that may not enter the ring, with nothing pending.
     ring?.close()
-    scratchMemory.deallocate()
-    cqes.deallocate()
-    doorbellBuffer.deallocate()
+    unsafe scratchMemory.deallocate()
+    unsafe cqes.deallocate()
+    unsafe doorbellBuffer.deallocate()
   }
 
   private static func check(_ options: SysletEngine.Options) throws(EngineError) {
@@ -288,7 +288,7 @@ internal import Synchronization
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
       previous = index
     }
-    let issued = ring.issue(translator.segment.block, count)
+    let issued = unsafe ring.issue(translator.segment.block, count)
     precondition(issued, "L2: room was reserved for the whole segment and is gone")
     run.pointee.place = .ring
     run.pointee.callsOut = UInt32(count)
@@ -318,7 +318,7 @@ internal import Synchronization
     retire(run)
     guard !isSilent, !isClosed else { return }
     // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
-    post(
+    unsafe post(
       Completion(
         atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason))
   }

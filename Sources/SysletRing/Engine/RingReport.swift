@@ -38,7 +38,7 @@ public struct RingReport: Sendable {
 
   /// Opens a ring for a moment and looks.
   public static func current() -> RingReport {
-    var report = RingReport(
+    var report = unsafe RingReport(
       unavailability: nil, setupFlags: [], features: [], sqEntries: 0, cqEntries: 0,
       liburing: String(cString: syslet_liburing_version()), operations: [])
     var severing = Severing.none

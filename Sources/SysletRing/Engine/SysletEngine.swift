@@ -40,10 +40,10 @@ internal import Glibc
   }
 
   /// What an engine that was asked for runs on: `automatic` and `ring` use io_uring, `automatic` becomes `threads` where it cannot.
-  public var backend: Backend { core.pointee.router.backend }
+  public var backend: Backend { unsafe core.pointee.router.backend }
 
   /// Why `automatic` runs on threads; nil when it has a ring, and on other backends.
-  public var ringUnavailability: EngineError? { core.pointee.ringUnavailability }
+  public var ringUnavailability: EngineError? { unsafe core.pointee.ringUnavailability }
 
   /// All mutable state, behind a `let` pointer: stored in the class, each access would be checked for exclusivity.
   ///
@@ -56,14 +56,14 @@ internal import Glibc
   ///   may not copy memory through the kernel (`process_vm_readv`).
   public init(_ options: Options = Options()) throws(EngineError) {
     let made = try Core(options)
-    core = .allocate(capacity: 1)
-    core.initialize(to: made)
+    unsafe core = .allocate(capacity: 1)
+    unsafe core.initialize(to: made)
   }
 
   deinit {
-    core.pointee.closeInDeinit()
-    core.deinitialize(count: 1)
-    core.deallocate()
+    unsafe core.pointee.closeInDeinit()
+    unsafe core.deinitialize(count: 1)
+    unsafe core.deallocate()
   }
 
   // MARK: The calls of 2007
@@ -73,15 +73,15 @@ internal import Glibc
   /// Completions that were not taken before are posted first. The corresponding call of 2007 is `sys_async_register`.
   /// - Throws: `.invalidRing` for a ring without slots; `.ringRegistered`.
   public func register(_ ring: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
-    try core.pointee.checkCaller()
-    try core.pointee.register(ring)
+    try unsafe core.pointee.checkCaller()
+    try unsafe core.pointee.register(ring)
   }
 
   /// Lets go of the completion ring. Completions that found no slot are kept for `wait(into:)` or the next ring.
   /// - Throws: `.noRingRegistered`.
   public func unregister() throws(EngineError) {
-    try core.pointee.checkCaller()
-    try core.pointee.unregister()
+    try unsafe core.pointee.checkCaller()
+    try unsafe core.pointee.unregister()
   }
 
   /// Runs the syslet at `head`.
@@ -90,8 +90,8 @@ internal import Glibc
   ///   when it goes on asynchronously (its completion comes later), or when it ended by a fault or the step limit (its completion tells).
   /// - Throws: What keeps the head from being accepted: `.malformedAtom`, `.unreadableAtom` (checked engines), `.full`.
   public func exec<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
-    try core.pointee.checkCaller()
-    return try core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)?.pointer.assumingMemoryBound(to: A.self)
+    try unsafe core.pointee.checkCaller()
+    return try unsafe core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)?.pointer.assumingMemoryBound(to: A.self)
   }
 
   /// Waits until at least `count` completions are visible or nothing is pending any more; a timeout or a signal ends the wait too.
@@ -99,8 +99,8 @@ internal import Glibc
   /// - Returns: Completions now visible: in the registered ring, those posted and not yet cleared; without a ring, those that
   ///   `wait(into:)` would copy. The corresponding call of 2007 is `sys_async_wait`.
   public func wait(atLeast count: Int, timeout: Duration? = nil) throws(EngineError) -> Int {
-    try core.pointee.checkCaller()
-    return try core.pointee.wait(atLeast: count, timeout: timeout)
+    try unsafe core.pointee.checkCaller()
+    return try unsafe core.pointee.wait(atLeast: count, timeout: timeout)
   }
 
   /// Waits as `wait(atLeast:)` does and copies up to `buffer.count` completions into `buffer`, which need not be initialised.
@@ -111,8 +111,8 @@ internal import Glibc
   public func wait(
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int = 1, timeout: Duration? = nil
   ) throws(EngineError) -> Int {
-    try core.pointee.checkCaller()
-    return try core.pointee.wait(into: buffer, atLeast: count, timeout: timeout)
+    try unsafe core.pointee.checkCaller()
+    return try unsafe core.pointee.wait(into: buffer, atLeast: count, timeout: timeout)
   }
 
   // MARK: Batches
@@ -121,14 +121,14 @@ internal import Glibc
   ///
   /// - Throws: What keeps the head from being accepted, as `exec` does.
   public func enqueue<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
-    try core.pointee.checkCaller()
-    try core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
+    try unsafe core.pointee.checkCaller()
+    try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
 
   /// Begins what was enqueued, and enters the kernel once for all of it, if need be. Does not wait.
   public func flush() throws(EngineError) {
-    try core.pointee.checkCaller()
-    try core.pointee.flush()
+    try unsafe core.pointee.checkCaller()
+    try unsafe core.pointee.flush()
   }
 
   // MARK: Control
@@ -138,28 +138,28 @@ internal import Glibc
   ///
   /// - Throws: `.notPending`.
   public func cancel<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
-    try core.pointee.checkCaller()
-    try core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)))
+    try unsafe core.pointee.checkCaller()
+    try unsafe core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)))
   }
 
   /// Cancels what is pending, waits until the kernel and the workers have let go of all memory, and frees the ring and the threads.
   /// Completions that were not taken are dropped. Closing twice is fine; every other method throws `.closed` afterwards.
   public func close() throws(EngineError) {
-    try core.pointee.checkOwner()
-    core.pointee.close()
+    try unsafe core.pointee.checkOwner()
+    unsafe core.pointee.close()
   }
 
   /// Syslets accepted and not yet completed.
-  public var pending: Int { core.pointee.pending }
+  public var pending: Int { unsafe core.pointee.pending }
   /// Completions that had to wait for a slot of the completion ring.
-  public var overflowed: Int { core.pointee.overflowed }
+  public var overflowed: Int { unsafe core.pointee.overflowed }
   /// Completions dropped for want of a slot, with `Options.strictRing`.
-  public var lost: Int { core.pointee.lost }
+  public var lost: Int { unsafe core.pointee.lost }
   /// What the engine has done so far.
-  public var statistics: Statistics { core.pointee.statistics }
+  public var statistics: Statistics { unsafe core.pointee.statistics }
 
   /// How the syslet at `head` would run on this engine, with the memory as it is now. Nothing is executed.
   public func explain<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) -> Explanation {
-    core.pointee.explain(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
+    unsafe core.pointee.explain(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
 }

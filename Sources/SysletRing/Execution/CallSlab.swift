@@ -31,10 +31,10 @@ internal import CLiburing
   init(capacity: Int) {
     self.capacity = capacity
     freeCount = capacity
-    records = .allocate(capacity: capacity)
+    unsafe records = .allocate(capacity: capacity)
     let operation = OperationTable.shared.operation(-1)
     for index in 0..<capacity {
-      (records + index).initialize(
+      unsafe (records + index).initialize(
         to: CallRecord(
           atom: .nowhere, result: 0, operation: operation, firstArgument: 0, value: 0, flags: 0,
           runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0, isOut: false))
@@ -42,25 +42,25 @@ internal import CLiburing
     free = capacity > 0 ? 0 : Self.end
   }
 
-  deinit { records.deallocate() }
+  deinit { unsafe records.deallocate() }
 
-  subscript(index: UInt32) -> Reference<CallRecord> { Reference(records + Int(index)) }
+  subscript(index: UInt32) -> Reference<CallRecord> { unsafe Reference(records + Int(index)) }
 
   /// A free record's index; the caller has looked at `freeCount`.
   mutating func take() -> UInt32 {
     precondition(free != Self.end, "L7: a record was taken although none is free")
     let index = free
-    free = records[Int(index)].next
+    free = unsafe records[Int(index)].next
     freeCount -= 1
-    records[Int(index)].next = Self.end
-    records[Int(index)].isOut = true
+    unsafe records[Int(index)].next = Self.end
+    unsafe records[Int(index)].isOut = true
     return index
   }
 
   mutating func release(_ index: UInt32) {
     // A CQE that names an older generation belongs to nobody any more.
-    records[Int(index)].generation &+= 1
-    records[Int(index)].next = free
+    unsafe records[Int(index)].generation &+= 1
+    unsafe records[Int(index)].next = free
     free = index
     freeCount += 1
   }

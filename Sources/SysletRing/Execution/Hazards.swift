@@ -34,10 +34,10 @@ enum Hazard: Equatable {
 
     init(capacity: Int) {
       self.capacity = capacity
-      list = .allocate(capacity: capacity)
+      unsafe list = .allocate(capacity: capacity)
     }
 
-    func free() { list.deallocate() }
+    func free() { unsafe list.deallocate() }
 
     mutating func clear() {
       count = 0
@@ -49,14 +49,14 @@ enum Hazard: Equatable {
       box = Range(low: min(box.low, range.low), high: max(box.high, range.high))
       // Full: from here on the box itself is the answer, which is careful enough.
       guard count < capacity else { return }
-      list[count] = range
+      unsafe list[count] = range
       count += 1
     }
 
     func overlaps(_ range: Range) -> Bool {
       guard range.low < range.high, box.overlaps(range) else { return false }
       if count == capacity { return true }
-      for index in 0..<count where list[index].overlaps(range) { return true }
+      for index in 0..<count where unsafe list[index].overlaps(range) { return true }
       return false
     }
   }

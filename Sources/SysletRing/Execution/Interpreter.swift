@@ -16,7 +16,7 @@ enum Interpreter {
         return 0
       }
       var sum = 0
-      let result = syslet_memory_add(
+      let result = unsafe syslet_memory_add(
         UnsafeMutablePointer(bitPattern: UInt(words.0)), Int(bitPattern: UInt(words.1)), isChecked ? 1 : 0, &sum)
       return result < 0 ? Int(result) : sum
     }

@@ -120,15 +120,15 @@ extension AtomMemory {
 @safe struct RunMemory: @unchecked Sendable {
   private let runs: UnsafeMutablePointer<Run>
 
-  init(capacity: Int) { runs = .allocate(capacity: capacity) }
+  init(capacity: Int) { unsafe runs = .allocate(capacity: capacity) }
 
-  subscript(slot: UInt32) -> Reference<Run> { Reference(runs + Int(slot)) }
+  subscript(slot: UInt32) -> Reference<Run> { unsafe Reference(runs + Int(slot)) }
 
-  fileprivate func use(_ slot: UInt32) { (runs + Int(slot)).initialize(to: Run(slot: slot)) }
+  fileprivate func use(_ slot: UInt32) { unsafe (runs + Int(slot)).initialize(to: Run(slot: slot)) }
 
   fileprivate func free(_ usedMax: Int) {
-    runs.deinitialize(count: usedMax)
-    runs.deallocate()
+    unsafe runs.deinitialize(count: usedMax)
+    unsafe runs.deallocate()
   }
 }
 

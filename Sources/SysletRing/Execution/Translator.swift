@@ -55,21 +55,21 @@ enum Cut: Equatable {
 
   init(capacity: Int) {
     self.capacity = capacity
-    stagedSQEs = .allocate(capacity: capacity)
-    stagedSQEs.initialize(repeating: syslet_sqe(), count: capacity)
-    stagedCalls = .allocate(capacity: capacity)
+    unsafe stagedSQEs = .allocate(capacity: capacity)
+    unsafe stagedSQEs.initialize(repeating: syslet_sqe(), count: capacity)
+    unsafe stagedCalls = .allocate(capacity: capacity)
   }
 
   deinit {
-    stagedSQEs.deallocate()
-    stagedCalls.deallocate()
+    unsafe stagedSQEs.deallocate()
+    unsafe stagedCalls.deallocate()
   }
 
-  func sqe(_ position: Int) -> Reference<syslet_sqe> { Reference(stagedSQEs + position) }
-  func call(_ position: Int) -> Reference<StagedCall> { Reference(stagedCalls + position) }
+  func sqe(_ position: Int) -> Reference<syslet_sqe> { unsafe Reference(stagedSQEs + position) }
+  func call(_ position: Int) -> Reference<StagedCall> { unsafe Reference(stagedCalls + position) }
 
   /// The SQEs as one block, for the ring to copy.
-  var block: UnsafePointer<syslet_sqe> { UnsafePointer(stagedSQEs) }
+  var block: UnsafePointer<syslet_sqe> { unsafe UnsafePointer(stagedSQEs) }
 
   mutating func clear() {
     count = 0
@@ -82,7 +82,7 @@ enum Cut: Equatable {
   }
 
   mutating func append(_ call: borrowing Call) {
-    (stagedCalls + count).initialize(
+    unsafe (stagedCalls + count).initialize(
       to: StagedCall(
       atom: call.atom, result: call.result, operation: call.operation, firstArgument: call.arguments.words.0,
       flags: call.flags.rawValue, link: .cut, stops: [], severs: []))

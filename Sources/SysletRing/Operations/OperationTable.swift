@@ -308,20 +308,20 @@ extension ResultClasses {
   private init(_ listed: [Operation]) {
     let rows = UnsafeMutablePointer<Operation>.allocate(capacity: listed.count + 1)
     let positions = UnsafeMutablePointer<UInt16>.allocate(capacity: Self.numbersMax)
-    positions.initialize(repeating: UInt16(listed.count), count: Self.numbersMax)
+    unsafe positions.initialize(repeating: UInt16(listed.count), count: Self.numbersMax)
     for (position, operation) in listed.enumerated() {
-      (rows + position).initialize(to: operation)
-      positions[operation.number] = UInt16(position)
+      unsafe (rows + position).initialize(to: operation)
+      unsafe positions[operation.number] = UInt16(position)
     }
-    (rows + listed.count).initialize(to: Operation.unlistedRow)
-    self.rows = rows
-    self.positions = UnsafePointer(positions)
+    unsafe (rows + listed.count).initialize(to: Operation.unlistedRow)
+    unsafe self.rows = unsafe rows
+    unsafe self.positions = unsafe UnsafePointer(positions)
     rowCount = listed.count + 1
   }
 
   /// The row of system call `number`; the unlisted one for a number that has none.
   func operation(_ number: Int) -> Reference<Operation> {
-    guard number >= 0, number < Self.numbersMax else { return Reference(rows + (rowCount - 1)) }
-    return Reference(rows + Int(positions[number]))
+    guard number >= 0, number < Self.numbersMax else { return unsafe Reference(rows + (rowCount - 1)) }
+    return unsafe Reference(rows + Int(positions[number]))
   }
 }

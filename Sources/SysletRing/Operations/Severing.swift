@@ -17,8 +17,8 @@
   private let entries: UnsafeMutablePointer<Entry>
 
   private init() {
-    entries = .allocate(capacity: 256)
-    entries.initialize(repeating: Entry(), count: 256)
+    unsafe entries = .allocate(capacity: 256)
+    unsafe entries.initialize(repeating: Entry(), count: 256)
   }
 
   /// A new table with nothing supported and nothing confirmed: every call is alone, and none goes to the ring.
@@ -45,16 +45,16 @@
     .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt, .setxattr, .fsetxattr, .getxattr, .fgetxattr, .madvise, .shutdown,
   ]
 
-  func support(_ opcode: Int16) { entries[Int(opcode)].isSupported = true }
-  func confirm(_ classes: ResultClasses, for opcode: Int16) { entries[Int(opcode)].confirmed = classes }
+  func support(_ opcode: Int16) { unsafe entries[Int(opcode)].isSupported = true }
+  func confirm(_ classes: ResultClasses, for opcode: Int16) { unsafe entries[Int(opcode)].confirmed = classes }
 
-  func isSupported(_ opcode: Int16) -> Bool { opcode >= 0 && entries[Int(opcode)].isSupported }
+  func isSupported(_ opcode: Int16) -> Bool { unsafe opcode >= 0 && entries[Int(opcode)].isSupported }
 
   /// The results on which a soft link after this call is known to sever: `B` of the link rule.
   func results(_ operation: borrowing Operation, _ arguments: Arguments) -> ResultClasses {
-    operation.severingResults(arguments).intersection(entries[Int(operation.opcode)].confirmed)
+    unsafe operation.severingResults(arguments).intersection(entries[Int(operation.opcode)].confirmed)
   }
 
   /// The classes confirmed for an operation code, whatever the arguments.
-  func confirmedResults(_ opcode: Int16) -> ResultClasses { entries[Int(opcode)].confirmed }
+  func confirmedResults(_ opcode: Int16) -> ResultClasses { unsafe entries[Int(opcode)].confirmed }
 }

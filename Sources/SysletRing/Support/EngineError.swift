@@ -94,7 +94,7 @@ enum Errno {
   /// The name and the meaning of `errno`, such as "EPERM (Operation not permitted)".
   static func name(_ errno: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 128)
-    strerror_r(errno, &buffer, buffer.count)
+    unsafe strerror_r(errno, &buffer, buffer.count)
     let meaning = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     guard let symbol = symbols[errno] else { return "errno \(errno) (\(meaning))" }
     return "\(symbol) (\(meaning))"

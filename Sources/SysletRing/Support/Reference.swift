@@ -7,11 +7,11 @@
   private let pointer: UnsafeMutablePointer<Pointee>
 
   /// - Parameter pointer: Initialised memory that outlives the reference and everything that it is copied to.
-  @unsafe init(_ pointer: UnsafeMutablePointer<Pointee>) { self.pointer = pointer }
+  @unsafe init(_ pointer: UnsafeMutablePointer<Pointee>) { unsafe self.pointer = unsafe pointer }
 
   var pointee: Pointee {
-    _read { yield pointer.pointee }
-    nonmutating _modify { yield &pointer.pointee }
+    _read { yield unsafe pointer.pointee }
+    nonmutating _modify { yield unsafe &pointer.pointee }
   }
 }
 

@@ -16,47 +16,47 @@ internal import Glibc
   init(entries: Int, completionEntries: Int) throws(KernelError) {
     var handle: OpaquePointer?
     var facts = syslet_ring_facts()
-    let result = syslet_ring_open(&handle, UInt32(entries), UInt32(completionEntries), &facts)
-    guard result == 0, let handle else { throw KernelError(errno: -result) }
-    self.handle = handle
+    let result = unsafe syslet_ring_open(&handle, UInt32(entries), UInt32(completionEntries), &facts)
+    guard result == 0, let handle = unsafe handle else { throw KernelError(errno: -result) }
+    unsafe self.handle = unsafe handle
     self.facts = facts
     // Unset, the bound for unbounded work is RLIMIT_NPROC: one slow disk could start thousands of kernel threads. Kernels before 5.15
     // refuse, and keep theirs.
-    _ = syslet_ring_limit_workers(handle, UInt32(4 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 256)
+    _ = unsafe syslet_ring_limit_workers(handle, UInt32(4 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 256)
   }
 
   /// Closes the ring. The kernel cancels what is still in flight, some time after this.
-  func close() { syslet_ring_close(handle) }
+  func close() { unsafe syslet_ring_close(handle) }
 
   /// SQEs that can be issued before the next enter.
-  var room: Int { Int(syslet_ring_room(handle)) }
+  var room: Int { unsafe Int(syslet_ring_room(handle)) }
   /// SQEs that are issued and not yet with the kernel.
-  var queued: Int { Int(syslet_ring_queued(handle)) }
+  var queued: Int { unsafe Int(syslet_ring_queued(handle)) }
   /// The kernel holds CQEs that found the queue full.
-  var hasOverflow: Bool { syslet_ring_has_overflow(handle) }
+  var hasOverflow: Bool { unsafe syslet_ring_has_overflow(handle) }
 
   /// Issues `count` SQEs as one submission: all of them, or none (law L2).
   func issue(_ sqes: UnsafePointer<syslet_sqe>, _ count: Int) -> Bool {
-    syslet_ring_issue(handle, sqes, UInt32(count))
+    unsafe syslet_ring_issue(handle, sqes, UInt32(count))
   }
 
   /// Submits what was issued and waits for `count` CQEs: the SQEs taken, or -errno. nil waits without a limit.
   func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
-    Int(syslet_ring_enter(handle, UInt32(count), nanoseconds ?? -1))
+    unsafe Int(syslet_ring_enter(handle, UInt32(count), nanoseconds ?? -1))
   }
 
   /// Withdraws the rest of a chain of which the kernel took only a part: those calls come back as not started (laws L1 and L2).
-  func mend() { _ = syslet_ring_mend(handle, UserData.withdrawn) }
+  func mend() { _ = unsafe syslet_ring_mend(handle, UserData.withdrawn) }
 
   /// Takes up to `count` CQEs.
   func reap(into cqes: UnsafeMutablePointer<syslet_cqe>, _ count: Int) -> Int {
-    Int(syslet_ring_reap(handle, cqes, UInt32(count)))
+    unsafe Int(syslet_ring_reap(handle, cqes, UInt32(count)))
   }
 
   /// The operation codes that this kernel takes.
   func supportedOperations() -> [Bool] {
     var supported = [UInt8](repeating: 0, count: 256)
-    guard syslet_ring_probe(handle, &supported) == 0 else { return Array(repeating: false, count: 256) }
+    guard unsafe syslet_ring_probe(handle, &supported) == 0 else { return Array(repeating: false, count: 256) }
     return supported.map { $0 != 0 }
   }
 }

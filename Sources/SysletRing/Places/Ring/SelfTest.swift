@@ -40,11 +40,11 @@ enum SelfTest {
       chain[0].user_data = UInt64(index * 2)
       chain[1].opcode = UInt8(SYSLET_OP_NOP)
       chain[1].user_data = UInt64(index * 2 + 1)
-      guard ring.issue(chain, 2) else { return .none }
+      guard unsafe ring.issue(chain, 2) else { return .none }
     }
     let results = collect(ring, count: probes.count * 2)
     // Something did not answer: its memory must stay.
-    if results.contains(nil) { _ = Unmanaged.passRetained(fixture) }
+    if results.contains(nil) { _ = unsafe Unmanaged.passRetained(fixture) }
 
     for (index, probe) in probes.enumerated() {
       guard let result = results[index * 2], let follower = results[index * 2 + 1] else { continue }
@@ -79,7 +79,7 @@ enum SelfTest {
       guard left > 0 else { break }
       let entered = ring.enter(waitFor: missing, nanoseconds: left)
       if entered < 0, ![-Int(EINTR), -Int(EAGAIN), -Int(EBUSY), -Int(ETIME)].contains(entered) { break }
-      while case let reaped = ring.reap(into: &cqes, 64), reaped > 0 {
+      while case let reaped = unsafe ring.reap(into: &cqes, 64), reaped > 0 {
         for cqe in cqes[..<reaped] {
           results[Int(cqe.user_data)] = Int(cqe.res)
           missing -= 1
@@ -114,46 +114,46 @@ enum SelfTest {
 
     init() {
       // Plain calls where Swift's Glibc module has no function. MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS, F_SEAL_GROW.
-      file = "syslet-self-test".withCString { Self.call(SystemCall.memfd_create, UInt64(argument: $0), 3) }
+      file = unsafe "syslet-self-test".withCString { unsafe Self.call(SystemCall.memfd_create, UInt64(argument: $0), 3) }
       _ = ftruncate(file, 4096)
       _ = fcntl(file, 1033, 4)
-      pipe = Self.pair { Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
-      target = Self.pair { Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
+      pipe = unsafe Self.pair { unsafe Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
+      target = unsafe Self.pair { unsafe Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
       event = Self.call(SystemCall.eventfd2, 0, UInt64(argument: O_CLOEXEC))
       epoll = Self.call(SystemCall.epoll_create1, UInt64(argument: O_CLOEXEC), 0)
       let stream = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-      silent = Self.pair { socketpair(AF_UNIX, stream, 0, $0) }
-      closing = Self.pair { socketpair(AF_UNIX, stream, 0, $0) }
-      ended = Self.pair { socketpair(AF_UNIX, stream, 0, $0) }
+      silent = unsafe Self.pair { unsafe socketpair(AF_UNIX, stream, 0, $0) }
+      closing = unsafe Self.pair { unsafe socketpair(AF_UNIX, stream, 0, $0) }
+      ended = unsafe Self.pair { unsafe socketpair(AF_UNIX, stream, 0, $0) }
       unbound = socket(AF_UNIX, stream, 0)
-      memory = .allocate(byteCount: 8192, alignment: 4096)
-      memory.initializeMemory(as: UInt8.self, repeating: 0, count: 8192)
-      absent = strdup("/dev/null/absent")
-      attribute = strdup("user.syslet")
-      vector = .allocate(capacity: 1)
-      vector.initialize(to: iovec(iov_base: memory, iov_len: 8192))
-      badVector = .allocate(capacity: 1)
-      badVector.initialize(to: iovec(iov_base: UnsafeMutableRawPointer(bitPattern: 8), iov_len: 16))
-      message = .allocate(capacity: 1)
-      message.initialize(to: msghdr())
-      message.pointee.msg_iov = vector
-      message.pointee.msg_iovlen = 1
-      address = .allocate(capacity: 1)
-      address.initialize(to: sockaddr_un())
-      address.pointee.sun_family = sa_family_t(AF_UNIX)
-      withUnsafeMutableBytes(of: &address.pointee.sun_path) { $0.copyBytes(from: "/dev/null/absent".utf8) }
-      how = .allocate(capacity: 3)
-      how.initialize(repeating: 0, count: 3)
-      time = .allocate(capacity: 2)
-      time.initialize(repeating: 0, count: 2)
-      time[1] = 1
-      word = .allocate(capacity: 1)
-      word.initialize(to: 1)
-      interest = .allocate(capacity: 2)
-      interest.initialize(repeating: 0, count: 2)
+      unsafe memory = .allocate(byteCount: 8192, alignment: 4096)
+      unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: 8192)
+      unsafe absent = unsafe strdup("/dev/null/absent")
+      unsafe attribute = unsafe strdup("user.syslet")
+      unsafe vector = .allocate(capacity: 1)
+      unsafe vector.initialize(to: iovec(iov_base: memory, iov_len: 8192))
+      unsafe badVector = .allocate(capacity: 1)
+      unsafe badVector.initialize(to: iovec(iov_base: UnsafeMutableRawPointer(bitPattern: 8), iov_len: 16))
+      unsafe message = .allocate(capacity: 1)
+      unsafe message.initialize(to: msghdr())
+      unsafe message.pointee.msg_iov = unsafe vector
+      unsafe message.pointee.msg_iovlen = 1
+      unsafe address = .allocate(capacity: 1)
+      unsafe address.initialize(to: sockaddr_un())
+      unsafe address.pointee.sun_family = sa_family_t(AF_UNIX)
+      unsafe withUnsafeMutableBytes(of: &address.pointee.sun_path) { unsafe $0.copyBytes(from: "/dev/null/absent".utf8) }
+      unsafe how = .allocate(capacity: 3)
+      unsafe how.initialize(repeating: 0, count: 3)
+      unsafe time = .allocate(capacity: 2)
+      unsafe time.initialize(repeating: 0, count: 2)
+      unsafe time[1] = 1
+      unsafe word = .allocate(capacity: 1)
+      unsafe word.initialize(to: 1)
+      unsafe interest = .allocate(capacity: 2)
+      unsafe interest.initialize(repeating: 0, count: 2)
       // Ten bytes wait in the pipe for tee and, after it, splice.
-      _ = write(pipe.write, memory, 10)
-      _ = write(closing.1, memory, 10)
+      _ = unsafe write(pipe.write, memory, 10)
+      _ = unsafe write(closing.1, memory, 10)
       _ = shutdown(closing.1, Int32(SHUT_WR))
       _ = shutdown(ended.1, Int32(SHUT_WR))
     }
@@ -163,17 +163,17 @@ enum SelfTest {
         file, pipe.read, pipe.write, target.read, target.write, event, epoll, silent.0, silent.1, closing.0, closing.1, ended.0,
         ended.1, unbound,
       ] where descriptor >= 0 { close(descriptor) }
-      memory.deallocate()
-      free(absent)
-      free(attribute)
-      vector.deallocate()
-      badVector.deallocate()
-      message.deallocate()
-      address.deallocate()
-      how.deallocate()
-      time.deallocate()
-      word.deallocate()
-      interest.deallocate()
+      unsafe memory.deallocate()
+      unsafe free(absent)
+      unsafe free(attribute)
+      unsafe vector.deallocate()
+      unsafe badVector.deallocate()
+      unsafe message.deallocate()
+      unsafe address.deallocate()
+      unsafe how.deallocate()
+      unsafe time.deallocate()
+      unsafe word.deallocate()
+      unsafe interest.deallocate()
     }
 
     private static func call(_ number: Int, _ first: UInt64, _ second: UInt64) -> Int32 {
@@ -182,13 +182,13 @@ enum SelfTest {
 
     private static func pair(_ make: (UnsafeMutablePointer<Int32>) -> Int32) -> (Int32, Int32) {
       var pair: [Int32] = [-1, -1]
-      _ = make(&pair)
+      _ = unsafe make(&pair)
       return (pair[0], pair[1])
     }
 
     func probes() -> [Probe] {
-      let absent = UInt64(argument: absent)
-      let memory = UInt64(argument: memory)
+      let absent = unsafe UInt64(argument: absent)
+      let memory = unsafe UInt64(argument: memory)
       let nowhere: UInt64 = 8
       let here = AT_FDCWD
       var probes: [Probe] = []
@@ -210,14 +210,14 @@ enum SelfTest {
       add(SYSLET_OP_READ, fd: file, addr: nowhere, len: 16)
       add(SYSLET_OP_READ, .short, fd: file, addr: memory, len: 8192)
       add(SYSLET_OP_READ, .zero, fd: file, off: 4096, addr: memory, len: 8192)
-      add(SYSLET_OP_READV, fd: file, addr: UInt64(argument: badVector), len: 1)
-      add(SYSLET_OP_READV, .short, asked: 8192, fd: file, addr: UInt64(argument: vector), len: 1)
+      unsafe add(SYSLET_OP_READV, fd: file, addr: UInt64(argument: badVector), len: 1)
+      unsafe add(SYSLET_OP_READV, .short, asked: 8192, fd: file, addr: UInt64(argument: vector), len: 1)
       add(SYSLET_OP_WRITE, fd: file, addr: nowhere, len: 16)
       add(SYSLET_OP_WRITE, .short, fd: file, addr: memory, len: 8192)
-      add(SYSLET_OP_WRITEV, fd: file, addr: UInt64(argument: badVector), len: 1)
-      add(SYSLET_OP_WRITEV, .short, asked: 8192, fd: file, addr: UInt64(argument: vector), len: 1)
+      unsafe add(SYSLET_OP_WRITEV, fd: file, addr: UInt64(argument: badVector), len: 1)
+      unsafe add(SYSLET_OP_WRITEV, .short, asked: 8192, fd: file, addr: UInt64(argument: vector), len: 1)
       add(SYSLET_OP_OPENAT, fd: here, addr: absent)
-      add(SYSLET_OP_OPENAT2, fd: here, off: UInt64(argument: how), addr: absent, len: 24)
+      unsafe add(SYSLET_OP_OPENAT2, fd: here, off: UInt64(argument: how), addr: absent, len: 24)
       add(SYSLET_OP_CLOSE, fd: 1 << 29)
       add(SYSLET_OP_FSYNC, fd: event)
       add(SYSLET_OP_SYNC_FILE_RANGE, fd: pipe.write)
@@ -231,32 +231,32 @@ enum SelfTest {
       add(SYSLET_OP_MKDIRAT, fd: here, addr: absent, len: 0o700)
       add(SYSLET_OP_SYMLINKAT, fd: here, off: absent, addr: absent)
       add(SYSLET_OP_LINKAT, fd: here, off: absent, addr: absent, len: UInt32(bitPattern: here))
-      add(SYSLET_OP_SETXATTR, off: memory, addr: UInt64(argument: attribute), len: 4, addr3: absent)
-      add(SYSLET_OP_FSETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
-      add(SYSLET_OP_GETXATTR, off: memory, addr: UInt64(argument: attribute), len: 4, addr3: absent)
-      add(SYSLET_OP_FGETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
+      unsafe add(SYSLET_OP_SETXATTR, off: memory, addr: UInt64(argument: attribute), len: 4, addr3: absent)
+      unsafe add(SYSLET_OP_FSETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
+      unsafe add(SYSLET_OP_GETXATTR, off: memory, addr: UInt64(argument: attribute), len: 4, addr3: absent)
+      unsafe add(SYSLET_OP_FGETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
       add(SYSLET_OP_SPLICE, fd: file, off: .max, addr: .max, len: 16, index: file)
       add(SYSLET_OP_TEE, fd: file, len: 16, index: file)
       add(SYSLET_OP_TEE, .short, fd: target.write, len: 100, index: pipe.read)
       add(SYSLET_OP_SPLICE, .short, fd: target.write, off: .max, addr: .max, len: 100, index: pipe.read)
       add(SYSLET_OP_SEND, fd: closing.1, addr: memory, len: 4, flags: UInt32(MSG_NOSIGNAL))
-      add(SYSLET_OP_SENDMSG, fd: closing.1, addr: UInt64(argument: message), len: 1, flags: UInt32(MSG_NOSIGNAL))
+      unsafe add(SYSLET_OP_SENDMSG, fd: closing.1, addr: UInt64(argument: message), len: 1, flags: UInt32(MSG_NOSIGNAL))
       add(SYSLET_OP_RECV, fd: silent.0, addr: memory, len: 4, flags: UInt32(MSG_DONTWAIT))
       add(SYSLET_OP_RECV, .short, fd: closing.0, addr: memory, len: 100, flags: UInt32(MSG_WAITALL))
       add(SYSLET_OP_RECV, .zero, fd: ended.0, addr: memory, len: 100, flags: UInt32(MSG_WAITALL))
-      add(SYSLET_OP_RECVMSG, fd: silent.0, addr: UInt64(argument: message), len: 1, flags: UInt32(MSG_DONTWAIT))
+      unsafe add(SYSLET_OP_RECVMSG, fd: silent.0, addr: UInt64(argument: message), len: 1, flags: UInt32(MSG_DONTWAIT))
       add(SYSLET_OP_ACCEPT, fd: unbound)
-      add(SYSLET_OP_CONNECT, fd: unbound, off: UInt64(MemoryLayout<sockaddr_un>.size), addr: UInt64(argument: address))
+      unsafe add(SYSLET_OP_CONNECT, fd: unbound, off: UInt64(MemoryLayout<sockaddr_un>.size), addr: UInt64(argument: address))
       add(SYSLET_OP_SOCKET, fd: 9999)
-      add(SYSLET_OP_BIND, fd: silent.0, off: 1, addr: UInt64(argument: address))
+      unsafe add(SYSLET_OP_BIND, fd: silent.0, off: 1, addr: UInt64(argument: address))
       add(SYSLET_OP_LISTEN, fd: silent.0, len: 1)
       add(SYSLET_OP_SHUTDOWN, fd: silent.0, len: 99)
-      add(SYSLET_OP_EPOLL_CTL, fd: epoll, off: UInt64(event), addr: UInt64(argument: interest), len: UInt32(2))
-      add(SYSLET_OP_EPOLL_WAIT, fd: epoll, addr: UInt64(argument: interest), len: 0)
+      unsafe add(SYSLET_OP_EPOLL_CTL, fd: epoll, off: UInt64(event), addr: UInt64(argument: interest), len: UInt32(2))
+      unsafe add(SYSLET_OP_EPOLL_WAIT, fd: epoll, addr: UInt64(argument: interest), len: 0)
       add(SYSLET_OP_POLL_ADD, fd: 1 << 29)
-      add(SYSLET_OP_TIMEOUT, fd: -1, addr: UInt64(argument: time), len: 1)
-      add(SYSLET_OP_FUTEX_WAIT, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 7, addr: UInt64(argument: word), addr3: 0xFFFF_FFFF)
-      add(SYSLET_OP_FUTEX_WAKE, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 1, addr: UInt64(argument: word) + 1, addr3: 0xFFFF_FFFF)
+      unsafe add(SYSLET_OP_TIMEOUT, fd: -1, addr: UInt64(argument: time), len: 1)
+      unsafe add(SYSLET_OP_FUTEX_WAIT, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 7, addr: UInt64(argument: word), addr3: 0xFFFF_FFFF)
+      unsafe add(SYSLET_OP_FUTEX_WAKE, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 1, addr: UInt64(argument: word) + 1, addr3: 0xFFFF_FFFF)
       add(SYSLET_OP_WAITID, fd: Int32.max, off: memory, len: UInt32(P_PID.rawValue), index: Int32(WEXITED))
       add(SYSLET_OP_PIPE, addr: nowhere)
       return probes

@@ -53,23 +53,23 @@ internal import Synchronization
     self.stepsMax = stepsMax
     self.workersMax = workersMax
     doorbell = descriptor
-    mutex = .allocate(capacity: 1)
-    hasWork = .allocate(capacity: 1)
-    bell = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    hasWork.initialize(to: pthread_cond_t())
-    bell.initialize(to: Atomic(0))
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(hasWork, nil)
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe hasWork = .allocate(capacity: 1)
+    unsafe bell = .allocate(capacity: 1)
+    unsafe mutex.initialize(to: pthread_mutex_t())
+    unsafe hasWork.initialize(to: pthread_cond_t())
+    unsafe bell.initialize(to: Atomic(0))
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe pthread_cond_init(hasWork, nil)
   }
 
   deinit {
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(hasWork)
-    mutex.deallocate()
-    hasWork.deallocate()
-    bell.deinitialize(count: 1)
-    bell.deallocate()
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe pthread_cond_destroy(hasWork)
+    unsafe mutex.deallocate()
+    unsafe hasWork.deallocate()
+    unsafe bell.deinitialize(count: 1)
+    unsafe bell.deallocate()
     if doorbell >= 0 { close(doorbell) }
   }
 
@@ -77,13 +77,13 @@ internal import Synchronization
 
   /// Hands over all of `queue`. -errno if no thread could be started and none exists, so that nobody would ever do the work.
   func submit(_ queue: inout RunQueue, in slab: borrowing RunSlab) -> Int {
-    pthread_mutex_lock(mutex)
+    unsafe pthread_mutex_lock(mutex)
     while let run = queue.popFirst(in: slab) {
       if last == RunSlab.end { first = run.pointee.slot } else { runs[last].pointee.nextSlot = run.pointee.slot }
       last = run.pointee.slot
     }
     let start = summon()
-    pthread_mutex_unlock(mutex)
+    unsafe pthread_mutex_unlock(mutex)
     return start ? startThread() : 0
   }
 
@@ -111,7 +111,7 @@ internal import Synchronization
   ///
   /// Sequentially consistent, as is `deliver`: either the worker sees the announcement or the owner sees the mail.
   func announceSleep(until count: Int) -> Bool {
-    bell.pointee.store(0, ordering: .relaxed)
+    unsafe bell.pointee.store(0, ordering: .relaxed)
     wanted.store(count, ordering: .sequentiallyConsistent)
     guard hasMail else { return true }
     wanted.store(0, ordering: .relaxed)
@@ -121,9 +121,9 @@ internal import Synchronization
   /// Sleeps without a ring until enough runs have come back or the time is up. Call after `announceSleep`. False when a signal came.
   func sleep(nanoseconds: Int64?) -> Bool {
     defer { endSleep() }
-    while bell.pointee.load(ordering: .acquiring) == 0 {
-      let word = UnsafeMutableRawPointer(bell).assumingMemoryBound(to: UInt32.self)
-      switch -syslet_futex_wait(word, 0, nanoseconds ?? -1) {
+    while unsafe bell.pointee.load(ordering: .acquiring) == 0 {
+      let word = unsafe UnsafeMutableRawPointer(bell).assumingMemoryBound(to: UInt32.self)
+      switch unsafe -syslet_futex_wait(word, 0, nanoseconds ?? -1) {
       case 0: continue
       case EINTR: return false
       default: return true
@@ -153,10 +153,10 @@ internal import Synchronization
 
   /// Lets the threads end. Runs must all have come back. Threads keep the pool alive until they are out of it.
   func stop() {
-    pthread_mutex_lock(mutex)
+    unsafe pthread_mutex_lock(mutex)
     isStopping = true
-    pthread_cond_broadcast(hasWork)
-    pthread_mutex_unlock(mutex)
+    unsafe pthread_cond_broadcast(hasWork)
+    unsafe pthread_mutex_unlock(mutex)
   }
 
   // MARK: The workers' side
@@ -166,7 +166,7 @@ internal import Synchronization
     guard first != RunSlab.end, waking == 0 else { return false }
     if idle > 0 {
       waking = 1
-      pthread_cond_signal(hasWork)
+      unsafe pthread_cond_signal(hasWork)
       return false
     }
     guard threads < workersMax else { return false }
@@ -176,35 +176,35 @@ internal import Synchronization
   }
 
   private func startThread() -> Int {
-    let context = Unmanaged.passRetained(self)
-    let result = syslet_thread_start(
+    let context = unsafe Unmanaged.passRetained(self)
+    let result = unsafe syslet_thread_start(
       { context in
-        Unmanaged<WorkerPool>.fromOpaque(context!).takeRetainedValue().work()
+        unsafe Unmanaged<WorkerPool>.fromOpaque(context!).takeRetainedValue().work()
         return nil
-      }, context.toOpaque())
+      }, unsafe context.toOpaque())
     guard result != 0 else { return 0 }
-    context.release()
-    pthread_mutex_lock(mutex)
+    unsafe context.release()
+    unsafe pthread_mutex_lock(mutex)
     waking = 0
     threads -= 1
     let isAlone = threads == 0
-    pthread_mutex_unlock(mutex)
+    unsafe pthread_mutex_unlock(mutex)
     return isAlone ? Int(result) : 0
   }
 
   private func work() {
     let tid = syslet_thread_id()
-    pthread_mutex_lock(mutex)
+    unsafe pthread_mutex_lock(mutex)
     waking = 0
     while true {
       while first == RunSlab.end {
         if isStopping {
           threads -= 1
-          pthread_mutex_unlock(mutex)
+          unsafe pthread_mutex_unlock(mutex)
           return
         }
         idle += 1
-        pthread_cond_wait(hasWork, mutex)
+        unsafe pthread_cond_wait(hasWork, mutex)
         idle -= 1
         waking = 0
       }
@@ -212,11 +212,11 @@ internal import Synchronization
       first = run.pointee.nextSlot
       if first == RunSlab.end { last = RunSlab.end }
       let start = summon()
-      pthread_mutex_unlock(mutex)
+      unsafe pthread_mutex_unlock(mutex)
       if start { _ = startThread() }
       interpret(run, tid)
       deliver(run)
-      pthread_mutex_lock(mutex)
+      unsafe pthread_mutex_lock(mutex)
     }
   }
 
@@ -234,8 +234,8 @@ internal import Synchronization
     if doorbell >= 0 {
       syslet_doorbell_ring(doorbell)
     } else {
-      bell.pointee.store(1, ordering: .releasing)
-      syslet_futex_wake(UnsafeMutableRawPointer(bell).assumingMemoryBound(to: UInt32.self), 1)
+      unsafe bell.pointee.store(1, ordering: .releasing)
+      unsafe syslet_futex_wake(UnsafeMutableRawPointer(bell).assumingMemoryBound(to: UInt32.self), 1)
     }
   }
 
