@@ -113,7 +113,8 @@ extension Core {
         }
       } else {
         precondition(
-          !hasStopped || value == -Int(ECANCELED) || value == Int(Self.neverSubmitted), "L1: the kernel ran a call past a stop of its syslet")
+          !hasStopped || value == -Int(ECANCELED) || value == Int(Self.neverSubmitted),
+          "L1: the kernel ran a call past a stop of its syslet")
       }
       index = next
     }

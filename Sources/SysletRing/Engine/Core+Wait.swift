@@ -161,7 +161,10 @@ extension Core {
     }
     if runsOnWorkers > 0, let pool, wanted > 0 {
       armDoorbell()
-      guard isDoorbellArmed, pool.announceSleep(until: 1) else { wanted = 0; return enterAndLook(ring, 0, limit) }
+      guard isDoorbellArmed, pool.announceSleep(until: 1) else {
+        wanted = 0
+        return enterAndLook(ring, 0, limit)
+      }
       defer { pool.endSleep() }
       return enterAndLook(ring, wanted, limit)
     }

@@ -220,7 +220,8 @@ internal import Synchronization
         statistics.inlineCalls += 1
         let tested = memory.store(result, call.pointee.result)
         if case .finish(let reason) = run.pointee.advance(
-          call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested) {
+          call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
+        {
           return .finished(reason)
         }
       case .worker:

@@ -84,8 +84,8 @@ enum Cut: Equatable {
   mutating func append(_ call: borrowing Call) {
     unsafe (stagedCalls + count).initialize(
       to: StagedCall(
-      atom: call.atom, result: call.result, operation: call.operation, firstArgument: call.arguments.words.0,
-      flags: call.flags.rawValue, link: .cut, stops: [], severs: []))
+        atom: call.atom, result: call.result, operation: call.operation, firstArgument: call.arguments.words.0,
+        flags: call.flags.rawValue, link: .cut, stops: [], severs: []))
     count += 1
     after = call.next
     if call.operation.pointee.traits.contains(.waits) { hasWaits = true }

@@ -173,7 +173,9 @@ extension Operation {
   ///
   /// fstat and its like look at an inode that the descriptor holds in memory; on a network file system they may ask the server.
   static let inlineRows: [Operation] = [
-    Operation(umemAddNumber, "umem_add", [.pseudo, .neverBlocks], results: .any, [.exchanged(8)], note: "A pseudo call; it never enters the kernel."),
+    Operation(
+      umemAddNumber, "umem_add", [.pseudo, .neverBlocks], results: .any, [.exchanged(8)], note: "A pseudo call; it never enters the kernel."
+    ),
     inline(SystemCall.getpid, "getpid", .descriptor),
     inline(SystemCall.getppid, "getppid", .descriptor),
     inline(SystemCall.getpgrp, "getpgrp", .descriptor),
@@ -272,7 +274,9 @@ extension Operation {
   static let umemAddNumber = Int(SYSLET_NR_umem_add)
   static let noOperationNumber = Int(SYSLET_NR_nop)
 
-  private init(_ number: Int, _ name: StaticString, _ traits: Traits, results: ResultClasses, _ roles: [ArgumentRole] = [], note: StaticString = "") {
+  private init(
+    _ number: Int, _ name: StaticString, _ traits: Traits, results: ResultClasses, _ roles: [ArgumentRole] = [], note: StaticString = ""
+  ) {
     self.init(number, name, opcode: -1, .none, traits, results: results, roles, note: note)
   }
 

@@ -244,18 +244,36 @@ internal import Synchronization
     var call = Call.none
     var isFirst = true
     while true {
-      if run.pointee.isCancelled.load(ordering: .relaxed) { return run.pointee.verdict = .finish(.cancelled) }
-      if let stepsMax, run.pointee.executed >= stepsMax { return run.pointee.verdict = .finish(.stepLimit) }
-      if let fault = memory.fetch(run, into: &call) { return run.pointee.verdict = fault }
+      if run.pointee.isCancelled.load(ordering: .relaxed) {
+        run.pointee.verdict = .finish(.cancelled)
+        return
+      }
+      if let stepsMax, run.pointee.executed >= stepsMax {
+        run.pointee.verdict = .finish(.stepLimit)
+        return
+      }
+      if let fault = memory.fetch(run, into: &call) {
+        run.pointee.verdict = fault
+        return
+      }
       // The first call is the worker's whatever it is: the owner has decided that.
-      if !isFirst, !router.staysOnWorker(call) { return run.pointee.verdict = .route }
+      if !isFirst, !router.staysOnWorker(call) {
+        run.pointee.verdict = .route
+        return
+      }
       isFirst = false
       run.pointee.isRefused = false
-      guard let result = make(call, run, tid) else { return run.pointee.verdict = .finish(.cancelled) }
+      guard let result = make(call, run, tid) else {
+        run.pointee.verdict = .finish(.cancelled)
+        return
+      }
       run.pointee.workerCalls += 1
       let tested = memory.store(result, call.result)
       let verdict = run.pointee.advance(call.atom, call.flags, call.next, result: tested)
-      if verdict != .route { return run.pointee.verdict = verdict }
+      if verdict != .route {
+        run.pointee.verdict = verdict
+        return
+      }
     }
   }
 
