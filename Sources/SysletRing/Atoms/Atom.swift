@@ -1,7 +1,8 @@
 // The two layouts of an atom as Swift sees them. The structs themselves are C's (CLiburing/include/syslet.h): programs in other
 // languages and the 2007 interface read them, and Swift may reuse a struct's tail padding where C may not.
 
-public import CLiburing
+// Exported: a user who fills in atoms needs their fields, and with MemberImportVisibility those of a C struct belong to its module.
+@_exported public import CLiburing
 
 /// Davide Libenzi's layout: direct arguments, and a bitmap of those that are pointers to the argument.
 public typealias Atom = syslet_atom

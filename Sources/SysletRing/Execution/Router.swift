@@ -22,7 +22,14 @@ enum Placement: Equatable {
   case worker(WorkerReason)
 
   enum InlineReason: UInt8 { case neverBlocks, refused, synchronous, backend }
-  enum WorkerReason: Equatable { case obstacle(RingObstacle), unsupported, punted, synchronous, noRing, surroundings }
+  enum WorkerReason: Equatable {
+    case obstacle(RingObstacle)
+    case unsupported
+    case punted
+    case synchronous
+    case noRing
+    case surroundings
+  }
 }
 
 /// The rules of placement for one engine. Constant after the start, so workers read it too.

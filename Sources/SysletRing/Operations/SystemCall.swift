@@ -1,4 +1,6 @@
-// System call numbers by name: Swift's Glibc module imports none.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// System call numbers by name: Swift's Glibc module imports none. The names are the kernel's, underscores included, as a reader of
+// man pages knows them.
 
 internal import CLiburing
 
