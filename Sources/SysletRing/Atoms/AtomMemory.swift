@@ -10,6 +10,10 @@ internal import Glibc
 /// Not copyable, so that passing one on never copies its 160 bytes (10 % of a nop syslet when it did).
 @safe struct Call: ~Copyable {
   var operation: Reference<Operation>
+  /// The row's traits, form and use of memory, beside the arguments that are looked at with them.
+  var traits: Operation.Traits
+  var form: OperationForm
+  var hasMemory: Bool
   var number: Int
   var arguments: Arguments
   /// For each argument that was behind a pointer, that pointer; 0 for direct ones.
@@ -23,8 +27,10 @@ internal import Glibc
 
   /// A call that has not been fetched.
   static var none: Call {
-    Call(
-      operation: OperationTable.shared.operation(-1), number: -1, arguments: Arguments(), pointers: Arguments(), flags: [],
+    let operation = OperationTable.shared.operation(-1)
+    return Call(
+      operation: operation, traits: operation.pointee.traits, form: operation.pointee.form, hasMemory: false, number: -1,
+      arguments: Arguments(), pointers: Arguments(), flags: [],
       atom: .nowhere, result: 0, next: nil, hasPointers: false)
   }
 }
@@ -98,7 +104,11 @@ enum Fetch {
     guard flags & ~AtomFlags.known.rawValue == 0 else { return false }
     call.flags = AtomFlags(rawValue: flags)
     call.number = number
-    call.operation = table.operation(number)
+    let operation = table.operation(number)
+    call.operation = operation
+    call.traits = operation.pointee.traits
+    call.form = operation.pointee.form
+    call.hasMemory = operation.pointee.hasMemory
     call.atom = address
     call.result = UInt(bitPattern: result)
     call.next = unsafe AtomAddress(next)

@@ -88,7 +88,7 @@ extension Core {
         let nextValue = position + 1 < count ? Int(calls[next].pointee.value) : nil
         switch outcome(run, value, position, nextValue) {
         case .finished(let result):
-          let kernelResult = record.operation.pointee.systemCallResult(result, record.firstArgument)
+          let kernelResult = record.form.systemCallResult(result, record.firstArgument)
           let tested = memory.store(kernelResult, record.result)
           let after = position + 1 < count ? calls[next].pointee.atom : run.pointee.afterSegment
           verdict = run.pointee.advance(record.atom, AtomFlags(rawValue: record.flags), after, result: tested)

@@ -281,7 +281,7 @@ internal import Synchronization
       let record = calls[index]
       record.pointee.atom = staged.pointee.atom
       record.pointee.result = staged.pointee.result
-      record.pointee.operation = staged.pointee.operation
+      record.pointee.form = staged.pointee.form
       record.pointee.firstArgument = staged.pointee.firstArgument
       record.pointee.flags = staged.pointee.flags
       record.pointee.runSlot = run.pointee.slot

@@ -58,8 +58,8 @@ public struct RingReport: Sendable {
       OperationReport(
         name: "\(row.name)", opcode: Int(row.opcode), isSupported: severing.isSupported(row.opcode),
         isPunted: row.traits.contains(.punted),
-        severs: severing.confirmedResults(row.opcode).intersection(row.severingResultsMax),
-        reference: Severing.reference.confirmedResults(row.opcode).intersection(row.severingResultsMax), note: "\(row.note)")
+        severs: severing.confirmedResults(row.opcode).intersection(row.form.severingResultsMax),
+        reference: Severing.reference.confirmedResults(row.opcode).intersection(row.form.severingResultsMax), note: "\(row.note)")
     }
     return report
   }

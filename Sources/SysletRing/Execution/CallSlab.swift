@@ -9,7 +9,7 @@ internal import CLiburing
 @safe struct CallRecord {
   var atom: AtomAddress
   var result: UInt
-  var operation: Reference<Operation>
+  var form: OperationForm
   /// The call's first argument, for results that are made from it (poll).
   var firstArgument: UInt64
   var value: Int32
@@ -32,11 +32,11 @@ internal import CLiburing
     self.capacity = capacity
     freeCount = capacity
     unsafe records = .allocate(capacity: capacity)
-    let operation = OperationTable.shared.operation(-1)
+    let form = Operation.unlistedRow.form
     for index in 0..<capacity {
       unsafe (records + index).initialize(
         to: CallRecord(
-          atom: .nowhere, result: 0, operation: operation, firstArgument: 0, value: 0, flags: 0,
+          atom: .nowhere, result: 0, form: form, firstArgument: 0, value: 0, flags: 0,
           runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0, isOut: false))
     }
     free = capacity > 0 ? 0 : Self.end

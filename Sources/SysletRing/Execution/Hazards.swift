@@ -86,7 +86,7 @@ enum Hazard: Equatable {
   /// Takes in what `call` writes.
   mutating func note(_ call: borrowing Call) {
     if call.result != 0 { deferred.insert(Range(low: call.result, high: call.result &+ 8)) }
-    guard call.operation.pointee.hasMemory else { return }
+    guard call.hasMemory else { return }
     for index in 0..<6 {
       let role = call.operation.pointee.role(index)
       switch role.kind {
@@ -114,7 +114,7 @@ enum Hazard: Equatable {
         if filled.overlaps(range) || deferred.overlaps(range) { return .argument(index) }
       }
     }
-    guard call.operation.pointee.hasMemory else { return nil }
+    guard call.hasMemory else { return nil }
     for index in 0..<6 {
       let role = call.operation.pointee.role(index)
       switch role.kind {

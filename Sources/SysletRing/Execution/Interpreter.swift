@@ -6,7 +6,7 @@ internal import Glibc
 enum Interpreter {
   /// Makes `call` on this thread and gives its result: non-negative or -errno.
   static func make(_ call: borrowing Call, isChecked: Bool) -> Int {
-    let traits = call.operation.pointee.traits
+    let traits = call.traits
     if traits.contains(.refused) { return -Int(EPERM) }
     let words = call.arguments.words
     if traits.contains(.pseudo) {

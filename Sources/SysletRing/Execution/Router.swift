@@ -43,8 +43,7 @@ struct Router: Sendable {
   ///
   /// - Parameter isSynchronous: The run is still in the caller's context.
   func place(_ call: borrowing Call, isSynchronous: Bool, encodingInto sqe: inout syslet_sqe) -> Placement {
-    let operation = call.operation
-    let traits = operation.pointee.traits
+    let traits = call.traits
     if traits.contains(.refused) { return .inline(.refused) }
     switch backend {
     case .inline:
@@ -56,10 +55,11 @@ struct Router: Sendable {
         return traits.contains(.neverBlocks) && isSynchronous ? .inline(.neverBlocks) : .worker(.noRing)
       }
       // `ring` shows what the ring does; `automatic` makes a cheap call where it is met.
-      if traits.contains(.neverBlocks), !operation.pointee.hasOpcode || backend == .automatic { return .inline(.neverBlocks) }
-      guard operation.pointee.hasOpcode else { return .worker(.obstacle(.noOperation)) }
+      let hasOpcode = call.form.hasOpcode
+      if traits.contains(.neverBlocks), !hasOpcode || backend == .automatic { return .inline(.neverBlocks) }
+      guard hasOpcode else { return .worker(.obstacle(.noOperation)) }
       if backend == .automatic, isPunted(call) { return .worker(.punted) }
-      if let obstacle = operation.pointee.encode(call.arguments, into: &sqe) { return .worker(.obstacle(obstacle)) }
+      if let obstacle = call.form.encode(call.arguments, into: &sqe) { return .worker(.obstacle(obstacle)) }
       guard severing.isSupported(Int16(sqe.opcode)) else {
         return traits.contains(.neverBlocks) ? .inline(.neverBlocks) : .worker(.unsupported)
       }
@@ -69,9 +69,9 @@ struct Router: Sendable {
 
   /// Whether io_uring would hand this call to a kernel worker in any case.
   func isPunted(_ call: borrowing Call) -> Bool {
-    if call.operation.pointee.traits.contains(.punted) { return true }
+    if call.traits.contains(.punted) { return true }
     let flags: UInt32
-    switch call.operation.pointee.encoding {
+    switch call.form.encoding {
     case .open: flags = call.arguments.low(1)
     case .openAt: flags = call.arguments.low(2)
     default: return false
@@ -86,13 +86,13 @@ struct Router: Sendable {
   func staysOnWorker(_ call: borrowing Call) -> Bool {
     guard hasRing else { return true }
     if call.flags.contains(.sync) { return true }
-    let traits = call.operation.pointee.traits
-    let hasOpcode = call.operation.pointee.hasOpcode
+    let traits = call.traits
+    let hasOpcode = call.form.hasOpcode
     if traits.contains(.neverBlocks) || !hasOpcode { return true }
     // One hop for a run of calls, but a call that may wait for long gives the worker free: the ring waits at no cost.
     if backend == .automatic, !traits.contains(.waits) { return true }
     var scratch = syslet_sqe()
-    guard call.operation.pointee.encode(call.arguments, into: &scratch) == nil else { return true }
+    guard call.form.encode(call.arguments, into: &scratch) == nil else { return true }
     return !severing.isSupported(Int16(scratch.opcode))
   }
 }

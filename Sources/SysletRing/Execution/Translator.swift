@@ -29,7 +29,7 @@ enum Cut: Equatable {
 @safe struct StagedCall {
   var atom: AtomAddress
   var result: UInt
-  var operation: Reference<Operation>
+  var form: OperationForm
   var firstArgument: UInt64
   var flags: UInt32
   /// For listings: how it is linked to the next call, and on what grounds.
@@ -84,11 +84,11 @@ enum Cut: Equatable {
   mutating func append(_ call: borrowing Call) {
     unsafe (stagedCalls + count).initialize(
       to: StagedCall(
-        atom: call.atom, result: call.result, operation: call.operation, firstArgument: call.arguments.words.0,
+        atom: call.atom, result: call.result, form: call.form, firstArgument: call.arguments.words.0,
         flags: call.flags.rawValue, link: .cut, stops: [], severs: []))
     count += 1
     after = call.next
-    if call.operation.pointee.traits.contains(.waits) { hasWaits = true }
+    if call.traits.contains(.waits) { hasWaits = true }
   }
 
   /// Links the last call to the one that will follow.
@@ -160,9 +160,9 @@ enum Cut: Equatable {
           segment.cut = .uncheckedResult
           return
         }
-        let reachable = call.operation.pointee.reachableResults(call.arguments)
+        let reachable = call.form.reachableResults(call.arguments)
         stops = stopsAt.intersection(reachable)
-        severs = router.severing.results(call.operation.pointee, call.arguments).intersection(reachable)
+        severs = router.severing.results(call.form, call.arguments).intersection(reachable)
         if !stops.isEmpty, call.flags.contains(.skipToNextOnStop) {
           segment.cut = .branch
           return

@@ -7,8 +7,8 @@ internal import Glibc
 enum Encoding: UInt8, Sendable {
   case none
   case nop
-  case read, readAt, readVector, readVectorAt
-  case write, writeAt, writeVector, writeVectorAt
+  case read, readAt, readVector, readVectorAt, readVectorFlags
+  case write, writeAt, writeVector, writeVectorAt, writeVectorFlags
   case open, openAt, openAt2, create, close
   case fsync, fdatasync, syncFileRange, fallocate, ftruncate
   case statx
@@ -48,7 +48,7 @@ extension RingObstacle: CustomStringConvertible {
   }
 }
 
-extension Operation {
+extension OperationForm {
   /// Fills `sqe` (all zero before) with this call, or says why the ring would not do what the system call does.
   ///
   /// Everything that the ring understands differently is an obstacle: the ring may never change a result.
@@ -72,12 +72,14 @@ extension Operation {
       sqe.transfer(a, offset: .max)
     case .readVectorAt, .writeVectorAt:
       guard a[2] <= Self.transferMax else { return .length }
-      // preadv2 and pwritev2 take an offset of -1 as the file's position, as the ring does; preadv and pwritev fail.
-      let isVersion2 = number == SystemCall.preadv2 || number == SystemCall.pwritev2
-      guard Int64(bitPattern: a[3]) >= (isVersion2 ? -1 : 0) else { return .offset }
+      guard Int64(bitPattern: a[3]) >= 0 else { return .offset }
       sqe.transfer(a, offset: a[3])
-      // preadv and pwritev have five arguments: a sixth word would be read as flags.
-      sqe.op_flags = isVersion2 ? a.low(5) : 0
+    case .readVectorFlags, .writeVectorFlags:
+      guard a[2] <= Self.transferMax else { return .length }
+      // preadv2 and pwritev2 take an offset of -1 as the file's position, as the ring does.
+      guard Int64(bitPattern: a[3]) >= -1 else { return .offset }
+      sqe.transfer(a, offset: a[3])
+      sqe.op_flags = a.low(5)
 
     case .open:
       sqe.path(directory: AT_FDCWD, a[0], mode: a.low(2), flags: a.low(1))

@@ -66,6 +66,19 @@ enum LinkBehaviour: UInt8, Sendable, CaseIterable {
   case message
 }
 
+/// What the ring needs to know of a system call: few bytes, because a method's self is copied on the way to every call (a whole
+/// `Operation` is 145 bytes, and was 3 % of a nop syslet).
+struct OperationForm: Sendable {
+  /// The io_uring operation that does the same; -1 without one.
+  let opcode: Int16
+  let encoding: Encoding
+  let links: LinkBehaviour
+  /// The classes of results that the call can produce.
+  let results: ResultClasses
+
+  var hasOpcode: Bool { opcode >= 0 }
+}
+
 /// One system call.
 struct Operation: Sendable {
   struct Traits: OptionSet, Sendable {
@@ -87,13 +100,8 @@ struct Operation: Sendable {
   let number: Int
   /// The kernel's name, as in `man 2 syscalls`.
   let name: StaticString
-  /// The io_uring operation that does the same; -1 without one.
-  let opcode: Int16
-  let encoding: Encoding
-  let links: LinkBehaviour
+  let form: OperationForm
   let traits: Traits
-  /// The classes of results that the call can produce.
-  let results: ResultClasses
   let roles: (ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole)
   /// When the ring is not used although there is an operation, and what else a user should know; empty for nothing.
   let note: StaticString
@@ -101,7 +109,11 @@ struct Operation: Sendable {
   /// Whether the kernel reads or fills user memory for this call: most need no look at hazards.
   let hasMemory: Bool
 
-  var hasOpcode: Bool { opcode >= 0 }
+  var opcode: Int16 { form.opcode }
+  var encoding: Encoding { form.encoding }
+  var links: LinkBehaviour { form.links }
+  var results: ResultClasses { form.results }
+  var hasOpcode: Bool { form.hasOpcode }
 
   init(
     _ number: Int, _ name: StaticString, opcode: Int = -1, _ encoding: Encoding = .none, links: LinkBehaviour = .failure,
@@ -109,11 +121,8 @@ struct Operation: Sendable {
   ) {
     self.number = number
     self.name = name
-    self.opcode = Int16(opcode)
-    self.encoding = encoding
-    self.links = links
+    form = OperationForm(opcode: Int16(opcode), encoding: encoding, links: links, results: results)
     self.traits = traits
-    self.results = results
     func role(_ index: Int) -> ArgumentRole { index < roles.count ? roles[index] : .value }
     self.roles = (role(0), role(1), role(2), role(3), role(4), role(5))
     self.note = note
@@ -130,7 +139,9 @@ struct Operation: Sendable {
     default: roles.5
     }
   }
+}
 
+extension OperationForm {
   /// The argument that is a transfer's length in bytes, as `LinkBehaviour` means it; nil where links do not depend on one.
   var lengthArgument: Int? {
     switch encoding {
@@ -194,7 +205,7 @@ struct Arguments: Sendable {
   }
 }
 
-extension Operation {
+extension OperationForm {
   /// The results that can sever a soft link after this call with some arguments.
   var severingResultsMax: ResultClasses {
     switch links {

@@ -21,7 +21,7 @@ extension Operation {
       SystemCall.preadv, "preadv", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any,
       [.value, .vectorFilled(countIn: 2)]),
     Operation(
-      SystemCall.preadv2, "preadv2", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any,
+      SystemCall.preadv2, "preadv2", opcode: SYSLET_OP_READV, .readVectorFlags, links: .vectorTransfer, results: .any,
       [.value, .vectorFilled(countIn: 2)]),
     Operation(
       SystemCall.write, "write", opcode: SYSLET_OP_WRITE, .write, links: .transfer, results: .any,
@@ -37,7 +37,7 @@ extension Operation {
       SystemCall.pwritev, "pwritev", opcode: SYSLET_OP_WRITEV, .writeVectorAt, links: .vectorTransfer, results: .any,
       [.value, .vectorRead(countIn: 2)]),
     Operation(
-      SystemCall.pwritev2, "pwritev2", opcode: SYSLET_OP_WRITEV, .writeVectorAt, links: .vectorTransfer, results: .any,
+      SystemCall.pwritev2, "pwritev2", opcode: SYSLET_OP_WRITEV, .writeVectorFlags, links: .vectorTransfer, results: .any,
       [.value, .vectorRead(countIn: 2)]),
 
     // Opening and closing. A descriptor is a positive result; 0 is one too.

@@ -33,7 +33,7 @@
     let severing = Severing.empty()
     for operation in Operation.ringRows {
       severing.support(operation.opcode)
-      let runsOn: Bool = Self.runOnAfterFailure.contains(operation.encoding)
+      let runsOn: Bool = Self.runOnAfterFailure.contains(operation.form.encoding)
       severing.confirm(runsOn ? [] : [.negative, .zero, .short], for: operation.opcode)
     }
     return severing
@@ -51,8 +51,8 @@
   func isSupported(_ opcode: Int16) -> Bool { unsafe opcode >= 0 && entries[Int(opcode)].isSupported }
 
   /// The results on which a soft link after this call is known to sever: `B` of the link rule.
-  func results(_ operation: borrowing Operation, _ arguments: Arguments) -> ResultClasses {
-    unsafe operation.severingResults(arguments).intersection(entries[Int(operation.opcode)].confirmed)
+  func results(_ form: OperationForm, _ arguments: Arguments) -> ResultClasses {
+    unsafe form.severingResults(arguments).intersection(entries[Int(form.opcode)].confirmed)
   }
 
   /// The classes confirmed for an operation code, whatever the arguments.

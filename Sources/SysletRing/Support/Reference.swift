@@ -9,9 +9,10 @@
   /// - Parameter pointer: Initialised memory that outlives the reference and everything that it is copied to.
   @unsafe init(_ pointer: UnsafeMutablePointer<Pointee>) { unsafe self.pointer = unsafe pointer }
 
+  // Addressors, as UnsafeMutablePointer has them: a field is read where it is, and nothing is copied for it.
   var pointee: Pointee {
-    _read { yield unsafe pointer.pointee }
-    nonmutating _modify { yield unsafe &pointer.pointee }
+    unsafeAddress { unsafe UnsafePointer(pointer) }
+    nonmutating unsafeMutableAddress { unsafe pointer }
   }
 }
 
