@@ -50,8 +50,7 @@ internal import Synchronization
   var failure: EngineError?
   let cqes: UnsafeMutablePointer<syslet_cqe>
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
-  private let scratchMemory: UnsafeMutablePointer<Call>
-  private var scratch: Reference<Call> { unsafe Reference(scratchMemory) }
+  private let scratch = CallScratch()
   static let reapMax = 64
   /// IORING_FEAT_LINKED_FILE.
   private static let linkedFile: UInt32 = 1 << 12
@@ -92,8 +91,6 @@ internal import Synchronization
     calls = CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
     translator = Translator(memory: memory, router: router, callsMax: entries)
     unsafe cqes = .allocate(capacity: Self.reapMax)
-    unsafe scratchMemory = .allocate(capacity: 1)
-    unsafe scratchMemory.initialize(to: .none)
     unsafe doorbellBuffer = .allocate(capacity: 1)
     unsafe doorbellBuffer.initialize(to: 0)
     self.ring = ring
@@ -102,7 +99,6 @@ internal import Synchronization
   deinit {
     // Open only if the engine was never closed, on a thread that may not enter the ring, with nothing pending.
     ring?.close()
-    unsafe scratchMemory.deallocate()
     unsafe cqes.deallocate()
     unsafe doorbellBuffer.deallocate()
   }
@@ -198,25 +194,25 @@ internal import Synchronization
   ///
   /// - Parameter mayRunInline: Whether an *asynchronous* call may run inline now; in `exec` it waits for the next flush or wait.
   mutating func route(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
-    let call = scratch
+    let call = scratch.call
     var turns = Self.inlineTurnMax
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(.cancelled) }
       if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
-      if let verdict = memory.fetch(run, into: &call.pointee) {
+      if let verdict = memory.fetch(run, into: call) {
         guard case .finish(let reason) = verdict else { continue }
         return .finished(reason)
       }
       if call.pointee.flags.contains(.async) { run.pointee.isSynchronous = false }
       translator.segment.clear()
       let sqe = translator.stage()
-      switch router.place(call.pointee, isSynchronous: run.pointee.isSynchronous, encodingInto: &sqe.pointee) {
+      switch router.place(call, isSynchronous: run.pointee.isSynchronous, encodingInto: &sqe.pointee) {
       case .inline:
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }
           turns -= 1
         }
-        let result = Interpreter.make(call.pointee, isChecked: options.isChecked)
+        let result = Interpreter.make(call, isChecked: options.isChecked)
         statistics.inlineCalls += 1
         let tested = memory.store(result, call.pointee.result)
         if case .finish(let reason) = run.pointee.advance(
@@ -254,7 +250,7 @@ internal import Synchronization
     guard callsMax > 0 else { return .blocked }
     if run.pointee.isSingleStep { callsMax = 1 }
     if let maxSteps = options.maxSteps { callsMax = min(callsMax, maxSteps - run.pointee.executed) }
-    translator.gather(&call.pointee, run.pointee.layout, callsMax: callsMax)
+    translator.gather(call, run.pointee.layout, callsMax: callsMax)
     if router.backend == .automatic, case .placement(.worker) = translator.segment.cut, !translator.segment.hasWaits {
       // The next call is a worker's in any case: one hop for all of them instead of a submission and a hop.
       return handOver(run)

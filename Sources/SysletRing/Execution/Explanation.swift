@@ -55,8 +55,9 @@ extension Translator {
       var cursor: AtomAddress? = start
       var isOnWorker = false
       while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
-        var call = Call.none
-        guard case .call = memory.fetch(atom, layout, into: &call) else {
+        let scratch = CallScratch()
+        let call = scratch.call
+        guard case .call = memory.fetch(atom, layout, into: call) else {
           lines[atom] = Explanation.Line(
             atom: numbers[atom]!, call: "?", edges: "", place: "none", segment: nil, sqeFlag: nil,
             reason: "the atom or an argument cannot be read, or is malformed: the syslet ends here with a fault")
@@ -68,19 +69,19 @@ extension Translator {
         switch placement {
         case .inline(let why) where !isOnWorker:
           lines[atom] = line(call, numbers, place: "inline", reason: why.description)
-          cursor = call.next
+          cursor = call.pointee.next
         case .inline:
           lines[atom] = line(call, numbers, place: "worker", reason: "the worker that has the syslet makes it too")
-          cursor = call.next
+          cursor = call.pointee.next
         case .worker(let why):
           lines[atom] = line(call, numbers, place: "worker", reason: isOnWorker ? "in the same hop; \(why)" : why.description)
           isOnWorker = true
-          cursor = call.next
+          cursor = call.pointee.next
         case .ring where isOnWorker:
           lines[atom] = line(call, numbers, place: "worker", reason: "in the same hop: \(Placement.WorkerReason.surroundings)")
-          cursor = call.next
+          cursor = call.pointee.next
         case .ring:
-          gather(&call, layout, callsMax: segment.capacity)
+          gather(call, layout, callsMax: segment.capacity)
           if router.backend == .automatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
             isOnWorker = true
             for position in 0..<segment.count {
@@ -129,45 +130,48 @@ extension Translator {
       var cursor: AtomAddress? = start
       while let atom = cursor, numbers[atom] == nil, numbers.count < Self.atomsListedMax {
         numbers[atom] = numbers.count
-        var call = Call.none
-        guard case .call = memory.fetch(atom, layout, into: &call) else { break }
+        let scratch = CallScratch()
+        let call = scratch.call
+        guard case .call = memory.fetch(atom, layout, into: call) else { break }
         if canSkip(call) { stack.append(atom.neighbour) }
-        cursor = call.next
+        cursor = call.pointee.next
       }
     }
     return numbers
   }
 
-  private func canSkip(_ call: borrowing Call) -> Bool {
-    let flags = call.flags
+  private func canSkip(_ call: Reference<Call>) -> Bool {
+    let flags = call.pointee.flags
     return flags.contains(.skipToNextOnStop) && !flags.stopClasses.isEmpty
   }
 
   private func line(
     at atom: AtomAddress, _ layout: AtomLayoutTag, _ numbers: [AtomAddress: Int], place: String, reason: String
   ) -> Explanation.Line {
-    var call = Call.none
-    _ = memory.fetch(atom, layout, into: &call)
+    let scratch = CallScratch()
+    let call = scratch.call
+    _ = memory.fetch(atom, layout, into: call)
     return line(call, numbers, place: place, reason: reason)
   }
 
   private func line(
-    _ call: borrowing Call, _ numbers: [AtomAddress: Int], place: String, reason: String
+    _ call: Reference<Call>, _ numbers: [AtomAddress: Int], place: String, reason: String
   ) -> Explanation.Line {
     func name(_ atom: AtomAddress) -> String { numbers[atom].map { "atom \($0)" } ?? "an atom that is not listed" }
     var edges: [String] = []
-    if call.flags.contains(.async) { edges.append("async") }
-    if call.flags.contains(.sync) { edges.append("sync") }
-    if call.flags.contains(.noComplete) { edges.append("no completion") }
-    let stops = call.flags.stopClasses
+    if call.pointee.flags.contains(.async) { edges.append("async") }
+    if call.pointee.flags.contains(.sync) { edges.append("sync") }
+    if call.pointee.flags.contains(.noComplete) { edges.append("no completion") }
+    let stops = call.pointee.flags.stopClasses
     if !stops.isEmpty {
-      let skip = canSkip(call) ? ", then \(name(call.atom.neighbour))" : ""
-      edges.append("stops on \(call.flags.stopDescription)\(skip)")
+      let skip = canSkip(call) ? ", then \(name(call.pointee.atom.neighbour))" : ""
+      edges.append("stops on \(call.pointee.flags.stopDescription)\(skip)")
     }
-    if let next = call.next { edges.append("next atom \(numbers[next].map(String.init) ?? "not listed")") }
-    let isUnlisted = call.operation.pointee.traits.contains(.unlisted)
+    if let next = call.pointee.next { edges.append("next atom \(numbers[next].map(String.init) ?? "not listed")") }
+    let isUnlisted = call.pointee.operation.pointee.traits.contains(.unlisted)
     return Explanation.Line(
-      atom: numbers[call.atom] ?? 0, call: isUnlisted ? "system call \(call.number)" : "\(call.operation.pointee.name)",
+      atom: numbers[call.pointee.atom] ?? 0,
+      call: isUnlisted ? "system call \(call.pointee.number)" : "\(call.pointee.operation.pointee.name)",
       edges: edges.joined(separator: ", "), place: place, segment: nil, sqeFlag: nil, reason: reason)
   }
 }

@@ -84,11 +84,11 @@ enum Hazard: Equatable {
   }
 
   /// Takes in what `call` writes.
-  mutating func note(_ call: borrowing Call) {
-    if call.result != 0 { deferred.insert(Range(low: call.result, high: call.result &+ 8)) }
-    guard call.hasMemory else { return }
+  mutating func note(_ call: Reference<Call>) {
+    if call.pointee.result != 0 { deferred.insert(Range(low: call.pointee.result, high: call.pointee.result &+ 8)) }
+    guard call.pointee.hasMemory else { return }
     for index in 0..<6 {
-      let role = call.operation.pointee.role(index)
+      let role = call.pointee.operation.pointee.role(index)
       switch role.kind {
       case .value, .path, .captured, .read, .vectorRead, .messageRead: break
       case .filled, .exchanged: filled.insert(range(call, index, role))
@@ -106,17 +106,17 @@ enum Hazard: Equatable {
   }
 
   /// Whether `call` may be submitted before the noted calls have run.
-  func hazard(_ call: borrowing Call) -> Hazard? {
-    if call.hasPointers {
-      for index in 0..<6 where call.pointers[index] != 0 {
-        let low = UInt(call.pointers[index])
+  func hazard(_ call: Reference<Call>) -> Hazard? {
+    if call.pointee.hasPointers {
+      for index in 0..<6 where call.pointee.pointers[index] != 0 {
+        let low = UInt(call.pointee.pointers[index])
         let range = Range(low: low, high: low &+ 8)
         if filled.overlaps(range) || deferred.overlaps(range) { return .argument(index) }
       }
     }
-    guard call.hasMemory else { return nil }
+    guard call.pointee.hasMemory else { return nil }
     for index in 0..<6 {
-      let role = call.operation.pointee.role(index)
+      let role = call.pointee.operation.pointee.role(index)
       switch role.kind {
       case .value: break
       case .path, .captured, .exchanged, .deferred:
@@ -135,10 +135,10 @@ enum Hazard: Equatable {
   }
 
   /// The memory behind argument `index`, as large as it can be.
-  private func range(_ call: borrowing Call, _ index: Int, _ role: ArgumentRole) -> Range {
-    let low = UInt(call.arguments[index])
+  private func range(_ call: Reference<Call>, _ index: Int, _ role: ArgumentRole) -> Range {
+    let low = UInt(call.pointee.arguments[index])
     guard low != 0 else { return Range(low: 0, high: 0) }
-    var size = role.byteCount >= 0 ? UInt(role.byteCount) : UInt(call.arguments[Int(-(role.byteCount + 1))])
+    var size = role.byteCount >= 0 ? UInt(role.byteCount) : UInt(call.pointee.arguments[Int(-(role.byteCount + 1))])
     if role.kind == .vectorRead || role.kind == .vectorFilled { size = size.multipliedReportingOverflow(by: 16).partialValue }
     let (high, overflow) = low.addingReportingOverflow(size)
     return Range(low: low, high: overflow ? .max : high)

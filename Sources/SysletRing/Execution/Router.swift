@@ -42,24 +42,24 @@ struct Router: Sendable {
   /// Where `call` runs. `sqe` (all zero) is filled when the answer is the ring.
   ///
   /// - Parameter isSynchronous: The run is still in the caller's context.
-  func place(_ call: borrowing Call, isSynchronous: Bool, encodingInto sqe: inout syslet_sqe) -> Placement {
-    let traits = call.traits
+  func place(_ call: Reference<Call>, isSynchronous: Bool, encodingInto sqe: inout syslet_sqe) -> Placement {
+    let traits = call.pointee.traits
     if traits.contains(.refused) { return .inline(.refused) }
     switch backend {
     case .inline:
       return .inline(.backend)
     case .ring, .automatic, .threads:
-      if call.flags.contains(.sync) { return isSynchronous ? .inline(.synchronous) : .worker(.synchronous) }
+      if call.pointee.flags.contains(.sync) { return isSynchronous ? .inline(.synchronous) : .worker(.synchronous) }
       guard hasRing else {
         // Once it is asynchronous a syslet is the worker's, whatever it calls: the owner's thread is not there for loops of others.
         return traits.contains(.neverBlocks) && isSynchronous ? .inline(.neverBlocks) : .worker(.noRing)
       }
       // `ring` shows what the ring does; `automatic` makes a cheap call where it is met.
-      let hasOpcode = call.form.hasOpcode
+      let hasOpcode = call.pointee.form.hasOpcode
       if traits.contains(.neverBlocks), !hasOpcode || backend == .automatic { return .inline(.neverBlocks) }
       guard hasOpcode else { return .worker(.obstacle(.noOperation)) }
       if backend == .automatic, isPunted(call) { return .worker(.punted) }
-      if let obstacle = call.form.encode(call.arguments, into: &sqe) { return .worker(.obstacle(obstacle)) }
+      if let obstacle = call.pointee.form.encode(call.pointee.arguments, into: &sqe) { return .worker(.obstacle(obstacle)) }
       guard severing.isSupported(Int16(sqe.opcode)) else {
         return traits.contains(.neverBlocks) ? .inline(.neverBlocks) : .worker(.unsupported)
       }
@@ -68,12 +68,12 @@ struct Router: Sendable {
   }
 
   /// Whether io_uring would hand this call to a kernel worker in any case.
-  func isPunted(_ call: borrowing Call) -> Bool {
-    if call.traits.contains(.punted) { return true }
+  func isPunted(_ call: Reference<Call>) -> Bool {
+    if call.pointee.traits.contains(.punted) { return true }
     let flags: UInt32
-    switch call.form.encoding {
-    case .open: flags = call.arguments.low(1)
-    case .openAt: flags = call.arguments.low(2)
+    switch call.pointee.form.encoding {
+    case .open: flags = call.pointee.arguments.low(1)
+    case .openAt: flags = call.pointee.arguments.low(2)
     default: return false
     }
     return flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0
@@ -83,16 +83,16 @@ struct Router: Sendable {
   private static let temporaryFile: Int32 = 0o20000000
 
   /// Whether a worker that has the run should make this call too, rather than give the run back to the owner.
-  func staysOnWorker(_ call: borrowing Call) -> Bool {
+  func staysOnWorker(_ call: Reference<Call>) -> Bool {
     guard hasRing else { return true }
-    if call.flags.contains(.sync) { return true }
-    let traits = call.traits
-    let hasOpcode = call.form.hasOpcode
+    if call.pointee.flags.contains(.sync) { return true }
+    let traits = call.pointee.traits
+    let hasOpcode = call.pointee.form.hasOpcode
     if traits.contains(.neverBlocks) || !hasOpcode { return true }
     // One hop for a run of calls, but a call that may wait for long gives the worker free: the ring waits at no cost.
     if backend == .automatic, !traits.contains(.waits) { return true }
     var scratch = syslet_sqe()
-    guard call.form.encode(call.arguments, into: &scratch) == nil else { return true }
+    guard call.pointee.form.encode(call.pointee.arguments, into: &scratch) == nil else { return true }
     return !severing.isSupported(Int16(scratch.opcode))
   }
 }

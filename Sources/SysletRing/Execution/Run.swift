@@ -106,8 +106,8 @@ extension Run {
 
 extension AtomMemory {
   /// Fetches the atom at the run's cursor; nil when there is a call, otherwise what ends the run.
-  func fetch(_ run: Reference<Run>, into call: inout Call) -> Verdict? {
-    switch fetch(run.pointee.cursor, run.pointee.layout, into: &call) {
+  func fetch(_ run: Reference<Run>, into call: Reference<Call>) -> Verdict? {
+    switch fetch(run.pointee.cursor, run.pointee.layout, into: call) {
     case .call: return nil
     case .fault: run.pointee.lastResult = -Int(EFAULT)
     case .malformed: run.pointee.lastResult = -Int(EINVAL)

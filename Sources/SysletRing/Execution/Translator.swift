@@ -81,14 +81,14 @@ enum Cut: Equatable {
     hardLinks = 0
   }
 
-  mutating func append(_ call: borrowing Call) {
+  mutating func append(_ call: Reference<Call>) {
     unsafe (stagedCalls + count).initialize(
       to: StagedCall(
-        atom: call.atom, result: call.result, form: call.form, firstArgument: call.arguments.words.0,
-        flags: call.flags.rawValue, link: .cut, stops: [], severs: []))
+        atom: call.pointee.atom, result: call.pointee.result, form: call.pointee.form, firstArgument: call.pointee.arguments.words.0,
+        flags: call.pointee.flags.rawValue, link: .cut, stops: [], severs: []))
     count += 1
-    after = call.next
-    if call.traits.contains(.waits) { hasWaits = true }
+    after = call.pointee.next
+    if call.pointee.traits.contains(.waits) { hasWaits = true }
   }
 
   /// Links the last call to the one that will follow.
@@ -137,11 +137,11 @@ enum Cut: Equatable {
   }
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
-  mutating func gather(_ call: inout Call, _ layout: AtomLayoutTag, callsMax: Int) {
+  mutating func gather(_ call: Reference<Call>, _ layout: AtomLayoutTag, callsMax: Int) {
     hazards.clear()
     while true {
       segment.append(call)
-      guard let next = call.next else {
+      guard let next = call.pointee.next else {
         segment.cut = .end
         return
       }
@@ -152,18 +152,18 @@ enum Cut: Equatable {
       let link: Link
       var stops: ResultClasses = []
       var severs: ResultClasses = []
-      let stopsAt = call.flags.stopClasses
+      let stopsAt = call.pointee.flags.stopClasses
       if stopsAt.isEmpty {
         link = .hard
       } else {
-        if memory.isChecked, call.result != 0, stopsAt.contains(.negative) {
+        if memory.isChecked, call.pointee.result != 0, stopsAt.contains(.negative) {
           segment.cut = .uncheckedResult
           return
         }
-        let reachable = call.form.reachableResults(call.arguments)
+        let reachable = call.pointee.form.reachableResults(call.pointee.arguments)
         stops = stopsAt.intersection(reachable)
-        severs = router.severing.results(call.form, call.arguments).intersection(reachable)
-        if !stops.isEmpty, call.flags.contains(.skipToNextOnStop) {
+        severs = router.severing.results(call.pointee.form, call.pointee.arguments).intersection(reachable)
+        if !stops.isEmpty, call.pointee.flags.contains(.skipToNextOnStop) {
           segment.cut = .branch
           return
         }
@@ -174,7 +174,7 @@ enum Cut: Equatable {
         }
       }
       // A loop has an edge that does not go forward in memory; only there is it worth looking.
-      if next.word <= call.atom.word, segment.contains(atom: next) {
+      if next.word <= call.pointee.atom.word, segment.contains(atom: next) {
         segment.cut = .loop
         return
       }
@@ -183,7 +183,7 @@ enum Cut: Equatable {
         segment.cut = .hazard(hazard)
         return
       }
-      guard case .call = memory.fetch(next, layout, into: &call) else {
+      guard case .call = memory.fetch(next, layout, into: call) else {
         segment.cut = .unreadable
         return
       }

@@ -241,7 +241,8 @@ internal import Synchronization
 
   /// Executes atoms of `run` until it ends or comes to one that belongs to the owner; leaves the verdict in the run.
   private func interpret(_ run: Reference<Run>, _ tid: Int32) {
-    var call = Call.none
+    let scratch = CallScratch()
+    let call = scratch.call
     var isFirst = true
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) {
@@ -252,7 +253,7 @@ internal import Synchronization
         run.pointee.verdict = .finish(.stepLimit)
         return
       }
-      if let fault = memory.fetch(run, into: &call) {
+      if let fault = memory.fetch(run, into: call) {
         run.pointee.verdict = fault
         return
       }
@@ -268,8 +269,8 @@ internal import Synchronization
         return
       }
       run.pointee.workerCalls += 1
-      let tested = memory.store(result, call.result)
-      let verdict = run.pointee.advance(call.atom, call.flags, call.next, result: tested)
+      let tested = memory.store(result, call.pointee.result)
+      let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
       if verdict != .route {
         run.pointee.verdict = verdict
         return
@@ -278,7 +279,7 @@ internal import Synchronization
   }
 
   /// Makes one call so that the owner can interrupt it; nil if it was cancelled before it had an effect.
-  private func make(_ call: borrowing Call, _ run: Reference<Run>, _ tid: Int32) -> Int? {
+  private func make(_ call: Reference<Call>, _ run: Reference<Run>, _ tid: Int32) -> Int? {
     run.pointee.workerThread.store(tid, ordering: .sequentiallyConsistent)
     // Either this load sees the cancellation, or the canceller's load sees the thread.
     let isCancelled = run.pointee.isCancelled.load(ordering: .sequentiallyConsistent)
