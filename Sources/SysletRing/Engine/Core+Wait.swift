@@ -6,9 +6,8 @@ internal import Synchronization
 
 extension Core {
   mutating func wait(atLeast count: Int, timeout: Duration?) throws(EngineError) -> Int {
-    // More than the ring has slots can never be visible: waiting for it would be waiting for ever.
-    let reachable = userRing.map { min(count, $0.capacity) } ?? count
-    return try settle(reachable, deadline: deadline(timeout))
+    // More than the ring has slots can never be visible; then the wait ends when nothing is pending any more.
+    return try settle(count, deadline: deadline(timeout))
   }
 
   mutating func wait(
@@ -105,6 +104,7 @@ extension Core {
   }
 
   private mutating func handOverAll() throws(EngineError) {
+    if isStalled, let pool { try check(pool.retry()) }
     guard !handover.isEmpty else { return }
     let count = handover.count
     if pool == nil {
@@ -118,8 +118,13 @@ extension Core {
     }
     runsOnWorkers += count
     statistics.workerHops += count
-    let result = pool!.submit(&handover, in: runs)
-    if result < 0 { throw .kernel(call: "pthread_create", errno: Int32(-result)) }
+    try check(pool!.submit(&handover, in: runs))
+  }
+
+  /// Without a single thread the pool's runs go nowhere; they are kept, and the next call tries again.
+  private mutating func check(_ started: Int) throws(EngineError) {
+    isStalled = started < 0
+    if isStalled { throw .kernel(call: "pthread_create", errno: Int32(-started)) }
   }
 
   /// Submits what was issued, all of it.

@@ -44,6 +44,8 @@ internal import Synchronization
   /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
   var cancelledOnWorkers = 0
   var isDoorbellArmed = false
+  /// The pool has work and could not start a thread.
+  var isStalled = false
   let doorbellBuffer: UnsafeMutablePointer<UInt64>
   var isClosed = false
   /// What broke the engine for good: every method throws it from then on.
@@ -65,8 +67,10 @@ internal import Synchronization
     }
     var ring: Ring?
     var unavailability: EngineError?
+    var severing = Severing.none
     if options.backend == .ring || options.backend == .automatic {
       do {
+        severing = try SelfTest.severing()
         ring = try Ring(entries: options.entries, completionEntries: max(options.completionEntries, options.entries))
       } catch {
         unavailability = .ringUnavailable(call: "io_uring_setup", errno: error.errno)
@@ -74,7 +78,6 @@ internal import Synchronization
       }
     }
     let backend: EngineBackend = unavailability == nil ? options.backend : .threads
-    let severing = ring == nil ? Severing.none : SelfTest.severing
     self.options = options
     ringUnavailability = unavailability
     router = Router(backend: backend, hasRing: ring != nil, severing: severing)

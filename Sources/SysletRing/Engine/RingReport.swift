@@ -50,7 +50,7 @@ public struct RingReport: Sendable {
       report.features = names(ring.facts.features, featureNames)
       report.sqEntries = Int(ring.facts.sq_entries)
       report.cqEntries = Int(ring.facts.cq_entries)
-      severing = SelfTest.severing
+      severing = try SelfTest.severing()
     } catch {
       report.unavailability = .ringUnavailable(call: "io_uring_setup", errno: error.errno)
     }

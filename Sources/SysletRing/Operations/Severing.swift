@@ -21,6 +21,14 @@
     unsafe entries.initialize(repeating: Entry(), count: 256)
   }
 
+  /// The table as a word, for an atomic to keep; 0 is none.
+  var kept: UInt { unsafe UInt(bitPattern: entries) }
+
+  init?(kept word: UInt) {
+    guard let entries = unsafe UnsafeMutablePointer<Entry>(bitPattern: word) else { return nil }
+    unsafe self.entries = unsafe entries
+  }
+
   /// A new table with nothing supported and nothing confirmed: every call is alone, and none goes to the ring.
   static func empty() -> Severing { Severing() }
 

@@ -1,64 +1,79 @@
 // The start-up self-test: which results sever a soft link on *this* kernel. Once per process, on a ring of its own.
 //
-// Each probe is a call that is made to fail (or to transfer less than asked) *inside its operation*, softly linked to a nop. What became
-// of the nop is the finding. A failure while the SQE is prepared, such as a bad descriptor, would prove nothing: such failures sever
-// on every kernel, while the operation's own may not (docs/TRANSLATION.md).
+// Each probe is a call that is made to fail (or to transfer less than asked) *inside its operation*, between two nops: hard-linked to the one
+// before it, softly to the one behind it. What became of the second nop is the finding. The first tells whether the probe came to its
+// operation at all: a failure while the SQE is prepared cancels the whole chain, the first nop included, and proves nothing; nor does a bad
+// descriptor, which fails before the operation. Such failures sever on every kernel, while the operation's own may not
+// (docs/TRANSLATION.md).
 //
 // Unsafe fence: buffers and descriptors belong to the test. They are released once every CQE has been reaped; if one stays out past the
 // deadline, they are left alone for good rather than freed under the kernel (law L4).
 
 internal import CLiburing
 internal import Glibc
+internal import Synchronization
 
 enum SelfTest {
-  /// What this process found; made at the first use.
-  static let severing: Severing = run()
+  /// What this process found. Made at the first use and kept; a test that could not be made is made again at the next.
+  ///
+  /// Reads and writes of `found`: any thread. Two threads may both make the test, and then one table of equal content is left unused.
+  static func severing() throws(KernelError) -> Severing {
+    if let table = Severing(kept: found.load(ordering: .acquiring)) { return table }
+    let table = try run()
+    // The release publishes the table's content to the acquire above.
+    found.store(table.kept, ordering: .releasing)
+    return table
+  }
+
+  private static let found = Atomic<UInt>(0)
 
   private struct Probe {
     let opcode: Int
     let expected: ResultClasses
     let asked: Int
     let sqe: syslet_sqe
+    /// A bad descriptor is what this operation itself looks for.
+    var isAboutDescriptors: Bool { opcode == SYSLET_OP_CLOSE || opcode == SYSLET_OP_POLL_ADD }
+  }
+
+  /// What became of a probe and of the nops around it; nil for what did not answer in time.
+  private struct Finding {
+    var before: Int?
+    var result: Int?
+    var after: Int?
   }
 
   private static let deadlineNanoseconds: Int64 = 1_000_000_000
 
-  private static func run() -> Severing {
-    guard let ring = try? Ring(entries: 256, completionEntries: 512) else { return .none }
+  private static func run() throws(KernelError) -> Severing {
+    // Without its objects every probe would fail for a bad descriptor, and prove what is not so.
+    let fixture = try Fixture()
+    let ring = try Ring(entries: 256, completionEntries: 512)
     defer { ring.close() }
     let severing = Severing.empty()
     let supported = ring.supportedOperations()
     for operation in Operation.ringRows where supported[Int(operation.opcode)] { severing.support(operation.opcode) }
     for extra in [SYSLET_OP_FUTEX_WAKE] where supported[Int(extra)] { severing.support(Int16(extra)) }
 
-    let fixture = Fixture()
     let probes = fixture.probes().filter { supported[$0.opcode] }
-    precondition(probes.count * 2 <= 256, "the self-test's ring is too small for its probes")
+    precondition(probes.count * 3 <= 256, "the self-test's ring is too small for its probes")
     for (index, probe) in probes.enumerated() {
-      var chain = [probe.sqe, syslet_sqe()]
-      chain[0].flags = UInt8(SYSLET_SQE_LINK)
-      chain[0].user_data = UInt64(index * 2)
-      chain[1].opcode = UInt8(SYSLET_OP_NOP)
-      chain[1].user_data = UInt64(index * 2 + 1)
-      guard unsafe ring.issue(chain, 2) else { return .none }
+      var chain = [syslet_sqe(), probe.sqe, syslet_sqe()]
+      chain[0].opcode = UInt8(SYSLET_OP_NOP)
+      chain[0].flags = UInt8(SYSLET_SQE_HARDLINK)
+      chain[1].flags = UInt8(SYSLET_SQE_LINK)
+      chain[2].opcode = UInt8(SYSLET_OP_NOP)
+      for position in 0..<3 { chain[position].user_data = UInt64(index * 3 + position) }
+      let isIssued = unsafe ring.issue(chain, 3)
+      precondition(isIssued, "L2: the self-test's ring has no room for its probes")
     }
-    let results = collect(ring, count: probes.count * 2)
+    let results = collect(ring, count: probes.count * 3)
     // Something did not answer: its memory must stay.
     if results.contains(nil) { _ = unsafe Unmanaged.passRetained(fixture) }
 
     for (index, probe) in probes.enumerated() {
-      guard let result = results[index * 2], let follower = results[index * 2 + 1] else { continue }
-      let seen: ResultClasses =
-        result < 0 ? .negative : result == 0 ? .zero : result < probe.asked ? .short : .complete
-      guard seen == probe.expected, follower == -Int(ECANCELED) else { continue }
-      // The kernel compares a transfer's result with its length: what severs on short severs on zero, which no write can be made to
-      // give. Reads and recvs are probed for zero all the same, and one that does not hold takes both away below.
-      let classes: ResultClasses = seen == .short ? [.short, .zero] : seen
-      severing.confirm(severing.confirmedResults(Int16(probe.opcode)).union(classes), for: Int16(probe.opcode))
-    }
-    for (index, probe) in probes.enumerated() where probe.expected == .zero {
-      if results[index * 2 + 1] == -Int(ECANCELED) { continue }
-      severing.confirm(severing.confirmedResults(Int16(probe.opcode)).subtracting([.zero, .short]), for: Int16(probe.opcode))
+      let finding = Finding(before: results[index * 3], result: results[index * 3 + 1], after: results[index * 3 + 2])
+      note(finding, of: probe, in: severing)
     }
     // A nop cannot fail, and a futex has two operations of which the table names the first.
     severing.confirm(.negative, for: Int16(SYSLET_OP_NOP))
@@ -67,6 +82,23 @@ enum SelfTest {
     severing.confirm(futex, for: Int16(SYSLET_OP_FUTEX_WAIT))
     severing.confirm(futex, for: Int16(SYSLET_OP_FUTEX_WAKE))
     return severing
+  }
+
+  /// Adds what a probe proved to the table. The probes of an operation come in the order negative, short, zero.
+  private static func note(_ finding: Finding, of probe: Probe, in severing: Severing) {
+    let opcode = Int16(probe.opcode)
+    let known = severing.confirmedResults(opcode)
+    guard let before = finding.before, let result = finding.result, let after = finding.after else { return }
+    let hasRun = before == 0 && (result != -Int(EBADF) || probe.isAboutDescriptors)
+    let seen: ResultClasses = result < 0 ? .negative : result == 0 ? .zero : result < probe.asked ? .short : .complete
+    let hasSevered = hasRun && seen == probe.expected && after == -Int(ECANCELED)
+    // The kernel compares a transfer's result with its length: what severs on short severs on zero, which no write can be made to give.
+    // Reads and recvs are probed for zero all the same, and one that does not hold takes both away.
+    if probe.expected == .zero {
+      if !hasSevered { severing.confirm(known.subtracting([.zero, .short]), for: opcode) }
+    } else if hasSevered {
+      severing.confirm(known.union(probe.expected == .short ? [.short, .zero] : probe.expected), for: opcode)
+    }
   }
 
   private static func collect(_ ring: Ring, count: Int) -> [Int?] {
@@ -112,7 +144,7 @@ enum SelfTest {
     let word: UnsafeMutablePointer<UInt32>
     let interest: UnsafeMutablePointer<UInt64>  // room for one epoll_event
 
-    init() {
+    init() throws(KernelError) {
       // Plain calls where Swift's Glibc module has no function. MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS, F_SEAL_GROW.
       file = unsafe "syslet-self-test".withCString { unsafe Self.call(SystemCall.memfd_create, UInt64(argument: $0), 3) }
       _ = ftruncate(file, 4096)
@@ -156,13 +188,19 @@ enum SelfTest {
       _ = unsafe write(closing.1, memory, 10)
       _ = shutdown(closing.1, Int32(SHUT_WR))
       _ = shutdown(ended.1, Int32(SHUT_WR))
+      // All stored: from here on deinit cleans up.
+      guard descriptors.allSatisfy({ $0 >= 0 }) else { throw KernelError(errno: EMFILE) }
+    }
+
+    private var descriptors: [Int32] {
+      [
+        file, pipe.read, pipe.write, target.read, target.write, event, epoll, silent.0, silent.1, closing.0, closing.1, ended.0,
+        ended.1, unbound,
+      ]
     }
 
     deinit {
-      for descriptor in [
-        file, pipe.read, pipe.write, target.read, target.write, event, epoll, silent.0, silent.1, closing.0, closing.1, ended.0,
-        ended.1, unbound,
-      ] where descriptor >= 0 { close(descriptor) }
+      for descriptor in descriptors where descriptor >= 0 { close(descriptor) }
       unsafe memory.deallocate()
       unsafe free(absent)
       unsafe free(attribute)

@@ -87,6 +87,14 @@ internal import Synchronization
     return start ? startThread() : 0
   }
 
+  /// Tries again to start a thread for work that waits: 0 or -errno, as `submit`.
+  func retry() -> Int {
+    unsafe pthread_mutex_lock(mutex)
+    let start = summon()
+    unsafe pthread_mutex_unlock(mutex)
+    return start ? startThread() : 0
+  }
+
   /// The runs that have come back, oldest first.
   func take(_ body: (Reference<Run>) -> Void) {
     // Acquire pairs with the release of `deliver`: what the worker wrote into the run is visible.
