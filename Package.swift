@@ -34,7 +34,7 @@ let package = Package(
     .executableTarget(
       name: "syslet-bench",
       dependencies: [
-        "SysletRing", "CSysletBench",
+        "SysletRing", "CLiburing", "CSysletBench",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
@@ -46,6 +46,9 @@ let package = Package(
       name: "SysletRingTests", dependencies: ["SysletRing", "CLiburing", "CTestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "SysletBenchTests", dependencies: ["syslet-bench"], swiftSettings: swiftSettings),
+      name: "SysletBenchTests",
+      dependencies: [
+        "syslet-bench", "SysletRing", "CSysletBench", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: swiftSettings),
   ]
 )

@@ -1,0 +1,65 @@
+// open-read-close: the files of a tree, each opened, read once and closed by one syslet.
+
+internal import Glibc
+internal import SysletRing
+
+/// `openat → fd, stop on negative → read(*fd) → close(*fd)`.
+///
+/// A read that fails does not stop the syslet, because the descriptor would leak; its result tells.
+final class OpenReadCloseWorkload: Workload {
+  /// Longer files are read up to here: one atom reads once.
+  static let readBytes = 64 << 10
+
+  let slots: SlotMemory
+  let variant = ""
+  let subject: String
+  let atomsExecuted = 3
+  var itemCount: Int { tree.count }
+  private let tree: TreeFiles
+
+  init(_ inputs: Inputs, depth: Int) throws(Failure) {
+    tree = try inputs.tree()
+    subject = tree.summary + ", one read of up to \(Text.bytes(Self.readBytes)) each"
+    slots = SlotMemory(count: depth, atoms: 3, words: 2, bufferBytes: Self.readBytes)
+    for slot in 0..<depth {
+      let (open, read, close) = unsafe (slots.atom(slot, 0), slots.atom(slot, 1), slots.atom(slot, 2))
+      let (descriptor, bytes) = unsafe (slots.word(slot, 0), slots.word(slot, 1))
+      unsafe open.initialize(
+        to: Atom(
+          SystemCall.openat, UInt64(argument: AT_FDCWD), 0, UInt64(argument: O_RDONLY), flags: .stopOnNegative,
+          result: descriptor, next: read))
+      unsafe read.initialize(
+        to: Atom(
+          SystemCall.read, UInt64(argument: descriptor), UInt64(argument: slots.buffer(slot)),
+          UInt64(argument: Self.readBytes), pointers: 0b1, result: bytes, next: close))
+      unsafe close.initialize(to: Atom(SystemCall.close, UInt64(argument: descriptor), pointers: 0b1))
+    }
+  }
+
+  func arm(_ slot: Int, item: Int) -> UnsafeMutablePointer<Atom> {
+    slots.set(slot, 0, argument: 1, unsafe UInt64(argument: tree[item].path))
+    unsafe slots.word(slot, 1).pointee = -1
+    return unsafe slots.atom(slot, 0)
+  }
+
+  func check(_ slot: Int, item: Int, _ completion: Completion) -> Bool {
+    unsafe completion.reason == .ended && completion.result == 0 && completion.executed == 3
+      && slots.word(slot, 1).pointee == min(tree[item].byteCount, Self.readBytes)
+  }
+
+  func inspect(_ slot: Int, item: Int, _ completion: Completion) -> String? {
+    let file = unsafe tree[item]
+    let path = unsafe String(cString: file.path)
+    let expected = unsafe min(file.byteCount, Self.readBytes)
+    guard completion.reason == .ended, completion.result == 0 else { return "\(path): it \(completion.account)" }
+    let bytes = unsafe slots.word(slot, 1).pointee
+    guard bytes == expected else { return "\(path): \(bytes) bytes were read, not \(expected)" }
+    return unsafe tree.compare(item, with: UnsafeRawBufferPointer(start: slots.buffer(slot), count: bytes))
+      ? nil
+      : "\(path): its bytes were read wrong"
+  }
+
+  func byteCount(of items: Range<Int>) -> Int {
+    items.reduce(0) { unsafe $0 + min(tree[$1 % tree.count].byteCount, Self.readBytes) }
+  }
+}

@@ -1,0 +1,63 @@
+/* What the tests need from C, and share with the library's own C: nothing. */
+#ifndef CTESTSUPPORT_H
+#define CTESTSUPPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Makes system call `nr`: what the kernel returned, a non-negative value or -errno. */
+long test_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* A word of this process's memory, whatever `address` is: `error` is 0 or -EFAULT. `byte_count` is 1, 2, 4 or 8. */
+struct test_word {
+  long error;
+  uint64_t value;
+};
+struct test_word test_load(uint64_t address, int byte_count);
+/* Stores 8 bytes: 0 or -EFAULT. */
+long test_store(uint64_t address, uint64_t value);
+
+/* The calls that SPEC.md, section 3, refuses by name. */
+bool test_is_refused(long nr);
+/* Those numbers one by one: -1 past the last. */
+long test_refused(int position);
+
+/* The address of a page that stays mapped for the life of the process so that nothing else comes to lie there:
+ * with no access at all, or for reading only. */
+uint64_t test_inaccessible_page(void);
+uint64_t test_read_only_page(void);
+
+/* Lets system call `nr` fail with `error` in every thread of this process, for good. 0 or -errno. */
+int test_deny(long nr, int error);
+/* The number of io_uring_setup. */
+long test_setup_number(void);
+
+/* Calls `body` on another thread and waits for it. 0 or -errno. */
+int test_on_thread(void (*body)(void *), void *context);
+/* Calls `body` in a forked child, and gives the child's exit status: what `body` returned. -errno; -1000 - signal if one ended it. */
+int test_in_child(int (*body)(void *), void *context);
+/* A child that has exited with `status` and waits to be reaped: its process id, or -errno. */
+int test_exited_child(int status);
+
+/* Starts a thread that wakes waiters of the futex at `address` until one has been woken. 0 or -errno. */
+int test_wake_one_waiter(uint64_t address);
+/* Starts a thread that waits on the futex at `address` while it is 0, and returns once it sleeps there. 0 or -errno.
+ * The thread ends when it is woken. */
+int test_one_waiter(uint64_t address);
+
+/* Writes `byte_count` zero bytes to `descriptor` from another thread after `milliseconds`. 0 or -errno. */
+int test_write_later(int descriptor, int byte_count, int milliseconds);
+
+/* A write to a closed pipe must not end the test process. */
+void test_ignore_broken_pipes(void);
+
+/* What the entries of a directory of /proc/self, such as "fd" or "task", are now: how many. */
+int test_count_entries(const char *directory);
+
+/* Sets the soft limit of open descriptors. 0 or -errno. */
+int test_limit_descriptors(unsigned long count);
+
+/* CLOCK_MONOTONIC in milliseconds. */
+int64_t test_milliseconds(void);
+
+#endif

@@ -1,0 +1,244 @@
+#include "CTestSupport.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+long test_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
+  long result = syscall(nr, a0, a1, a2, a3, a4, a5);
+  return result == -1 ? -(long)errno : result;
+}
+
+struct test_word test_load(uint64_t address, int byte_count) {
+  struct test_word word = {0, 0};
+  struct iovec here = {&word.value, (size_t)byte_count}, there = {(void *)(uintptr_t)address, (size_t)byte_count};
+  if (process_vm_readv(getpid(), &here, 1, &there, 1, 0) != byte_count) word.error = -EFAULT;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  word.value >>= 8 * (8 - byte_count);
+#endif
+  return word;
+}
+
+long test_store(uint64_t address, uint64_t value) {
+  struct iovec here = {&value, sizeof value}, there = {(void *)(uintptr_t)address, sizeof value};
+  return process_vm_writev(getpid(), &here, 1, &there, 1, 0) == sizeof value ? 0 : -EFAULT;
+}
+
+static const long refused[] = {
+#ifdef SYS_fork
+    SYS_fork,
+#endif
+#ifdef SYS_vfork
+    SYS_vfork,
+#endif
+#ifdef SYS_clone3
+    SYS_clone3,
+#endif
+    SYS_clone, SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group, SYS_rt_sigreturn,
+};
+enum { refused_count = sizeof refused / sizeof *refused };
+
+long test_refused(int position) { return position < refused_count ? refused[position] : -1; }
+
+bool test_is_refused(long nr) {
+  for (int position = 0; position < refused_count; position++)
+    if (refused[position] == nr) return true;
+  return false;
+}
+
+static uint64_t page(int protection) {
+  void *memory = mmap(NULL, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)memory;
+}
+static uint64_t inaccessible, read_only;
+static pthread_once_t pages_once = PTHREAD_ONCE_INIT;
+static void make_pages(void) {
+  inaccessible = page(PROT_NONE);
+  read_only = page(PROT_READ);
+}
+uint64_t test_inaccessible_page(void) {
+  pthread_once(&pages_once, make_pages);
+  return inaccessible;
+}
+uint64_t test_read_only_page(void) {
+  pthread_once(&pages_once, make_pages);
+  return read_only;
+}
+
+int test_deny(long nr, int error) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((uint32_t)error & SECCOMP_RET_DATA)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
+  long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+  if (result > 0) return -EBUSY; /* the id of a thread that could not take the filter */
+  return result < 0 ? -errno : 0;
+}
+
+long test_setup_number(void) { return SYS_io_uring_setup; }
+
+struct body {
+  void (*call)(void *);
+  void *context;
+};
+static void *call_body(void *argument) {
+  struct body *body = argument;
+  body->call(body->context);
+  return NULL;
+}
+int test_on_thread(void (*call)(void *), void *context) {
+  struct body body = {call, context};
+  pthread_t thread;
+  int result = pthread_create(&thread, NULL, call_body, &body);
+  if (result) return -result;
+  return -pthread_join(thread, NULL);
+}
+
+static int reap(pid_t child) {
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return -errno;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1000 - WTERMSIG(status);
+}
+int test_in_child(int (*body)(void *), void *context) {
+  pid_t child = fork();
+  if (child < 0) return -errno;
+  if (child == 0) _exit(body(context));
+  return reap(child);
+}
+
+int test_exited_child(int status) {
+  pid_t child = fork();
+  if (child < 0) return -errno;
+  if (child == 0) _exit(status);
+  siginfo_t info;
+  /* Leaves it to be reaped by the call under test. */
+  while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) < 0)
+    if (errno != EINTR) return -errno;
+  return child;
+}
+
+static int start_detached(void *(*call)(void *), void *argument) {
+  pthread_t thread;
+  int result = pthread_create(&thread, NULL, call, argument);
+  if (result) return -result;
+  pthread_detach(thread);
+  return 0;
+}
+
+static void pause_briefly(void) {
+  struct timespec time = {0, 200000};
+  nanosleep(&time, NULL);
+}
+
+static void *wake_until_one(void *address) {
+  for (int64_t end = test_milliseconds() + 20000; test_milliseconds() < end; pause_briefly())
+    if (syscall(SYS_futex, address, FUTEX_WAKE, 1, NULL, NULL, 0) == 1) break;
+  return NULL;
+}
+int test_wake_one_waiter(uint64_t address) { return start_detached(wake_until_one, (void *)(uintptr_t)address); }
+
+struct waiter {
+  void *address;
+  int thread;
+};
+static void *wait_once(void *argument) {
+  struct waiter *waiter = argument;
+  void *address = waiter->address;
+  struct timespec limit = {20, 0};
+  __atomic_store_n(&waiter->thread, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+  /* `waiter` is the starter's and may be gone from here on. */
+  syscall(SYS_futex, address, FUTEX_WAIT, 0, &limit, NULL, 0);
+  return NULL;
+}
+/* Whether thread `thread` sleeps, from the state in its stat file, which follows the name in parentheses. */
+static bool sleeps(int thread) {
+  char path[64], line[256];
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  ssize_t count = read(file, line, sizeof line - 1);
+  close(file);
+  if (count <= 0) return false;
+  line[count] = 0;
+  char *end = strrchr(line, ')');
+  return end && end[1] == ' ' && end[2] == 'S';
+}
+int test_one_waiter(uint64_t address) {
+  struct waiter waiter = {(void *)(uintptr_t)address, 0};
+  int result = start_detached(wait_once, &waiter), thread;
+  if (result) return result;
+  while (!(thread = __atomic_load_n(&waiter.thread, __ATOMIC_ACQUIRE))) pause_briefly();
+  for (int64_t end = test_milliseconds() + 20000; test_milliseconds() < end; pause_briefly())
+    if (sleeps(thread)) return 0;
+  return -ETIMEDOUT;
+}
+
+struct later {
+  int descriptor, byte_count, milliseconds;
+};
+static void *write_zeros(void *argument) {
+  struct later later = *(struct later *)argument;
+  free(argument);
+  static const char zeros[4096];
+  struct timespec time = {later.milliseconds / 1000, later.milliseconds % 1000 * 1000000L};
+  nanosleep(&time, NULL);
+  ssize_t written = write(later.descriptor, zeros, (size_t)later.byte_count);
+  (void)written; /* the test that waits for it notices */
+  return NULL;
+}
+int test_write_later(int descriptor, int byte_count, int milliseconds) {
+  struct later *later = malloc(sizeof *later);
+  if (!later || byte_count > 4096) return -EINVAL;
+  *later = (struct later){descriptor, byte_count, milliseconds};
+  return start_detached(write_zeros, later);
+}
+
+void test_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
+
+int test_count_entries(const char *directory) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/%s", directory);
+  DIR *stream = opendir(path);
+  if (!stream) return -errno;
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(stream));)
+    if (entry->d_name[0] != '.') count++;
+  closedir(stream);
+  return count;
+}
+
+int test_limit_descriptors(unsigned long count) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -errno;
+  limit.rlim_cur = count;
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : -errno;
+}
+
+int64_t test_milliseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

@@ -1,0 +1,224 @@
+// Every workload gives the right results on the caller's thread, and notices results that are wrong.
+
+import CSysletBench
+import Glibc
+import SysletRing
+import Testing
+
+@testable import syslet_bench
+
+@Suite struct WorkloadTests {
+  @Test("Every workload passes its own checks", arguments: WorkloadCatalog.all, [1, 3])
+  func passes(_ description: WorkloadDescription, depth: Int) throws {
+    try withInputs { inputs in
+      for variant in description.variants {
+        let workload: any Workload
+        do {
+          workload = try variant.make(inputs, depth: depth)
+        } catch Failure.skipped {
+          // This filesystem has no O_DIRECT; the run would say so in its table.
+          continue
+        }
+        let count = min(8, workload.itemCount, workload.passMax)
+        #expect(try problem(of: workload, depth: depth, count: count) == nil)
+        #expect(!workload.subject.isEmpty)
+        #expect(workload.byteCount(of: 0..<count) >= 0)
+      }
+    }
+  }
+
+  @Test("A workload's atoms are what it says it executes")
+  func atoms() throws {
+    try withInputs { inputs in
+      for variant in WorkloadCatalog.all.flatMap(\.variants) {
+        guard let workload = try? variant.make(inputs, depth: 1) else { continue }
+        let engine = try EngineMaker.make(.inline, sqes: 1)
+        defer { EngineMaker.close(engine) }
+        try workload.beginPass()
+        let completions = UnsafeMutableBufferPointer<Completion>.allocate(capacity: 1)
+        defer { unsafe completions.deallocate() }
+        try unsafe engine.enqueue(workload.arm(0, item: 0))
+        #expect(try unsafe engine.wait(into: completions) == 1)
+        #expect(unsafe completions[0].executed == workload.atomsExecuted)
+        #expect(unsafe workload.slots.slot(of: completions[0].atom) == 0)
+      }
+    }
+  }
+
+  @Test("Slots are told apart by their atoms' addresses")
+  func slots() {
+    let memory = SlotMemory(count: 3, atoms: 2, words: 1, bufferBytes: 10)
+    for slot in 0..<3 {
+      for atom in 0..<2 { #expect(unsafe memory.slot(of: UnsafeMutableRawPointer(memory.atom(slot, atom))) == slot) }
+    }
+    #expect(unsafe memory.slot(of: UnsafeMutableRawPointer(memory.atom(0, 0)) - 8) == nil)
+    #expect(unsafe memory.slot(of: UnsafeMutableRawPointer(memory.atom(3, 0))) == nil)
+    #expect(unsafe UInt(bitPattern: memory.buffer(1)) % 4096 == 0)
+  }
+
+  @Test("nop: a syslet that ran too few atoms, or failed, is wrong")
+  func nop() {
+    let workload = NopWorkload(atomCount: 4, depth: 1)
+    #expect(workload.check(0, item: 0, completion(of: workload, executed: 4)))
+    #expect(!workload.check(0, item: 0, completion(of: workload, executed: 3)))
+    #expect(!workload.check(0, item: 0, completion(of: workload, result: -1, executed: 4)))
+    #expect(!workload.check(0, item: 0, completion(of: workload, executed: 4, reason: .cancelled)))
+  }
+
+  @Test("count-loop: counters that are off by one are wrong")
+  func countLoop() throws {
+    let workload = CountLoopWorkload(depth: 1)
+    #expect(try problem(of: workload, depth: 1, count: 2) == nil)
+    let right = completion(of: workload, executed: 199, reason: .stopped)
+    #expect(workload.check(0, item: 0, right))
+    unsafe workload.slots.word(0, 1).pointee -= 1
+    #expect(!workload.check(0, item: 0, right))
+    #expect(workload.inspect(0, item: 0, right) != nil)
+  }
+
+  @Test("read-cached: a changed byte anywhere in the file is found")
+  func read() throws {
+    try withInputs { inputs in
+      let workload = try ReadWorkload(cached: inputs, depth: 2)
+      let path = inputs.scratch.path + "/read"
+      // One byte in the middle of each block: the quick check does not look there, the thorough one does.
+      for block in 0..<workload.itemCount { overwrite(path, at: block * 4096 + 1000, with: [0xFF]) }
+      #expect(try problem(of: workload, depth: 2, count: 4)?.contains("read wrong") == true)
+      for block in 0..<workload.itemCount { overwrite(path, at: block * 4096, with: [UInt8](repeating: 0, count: 8)) }
+      let engine = try EngineMaker.make(.inline, sqes: 1)
+      defer { EngineMaker.close(engine) }
+      #expect(try PassRunner(engine: engine, workload: workload, depth: 2).pass(first: 0, count: 4).problem != nil)
+    }
+  }
+
+  @Test("read-cached: a file that became shorter is found")
+  func readShort() throws {
+    try withInputs { inputs in
+      let workload = try ReadWorkload(cached: inputs, depth: 1)
+      #expect(unsafe truncate(inputs.scratch.path + "/read", 0) == 0)
+      #expect(try problem(of: workload, depth: 1, count: 1)?.contains("result 0") == true)
+    }
+  }
+
+  @Test("open-read-close: a file of another length, a missing file and a wrong byte are found")
+  func openReadClose() throws {
+    try withInputs { inputs in
+      let workload = try OpenReadCloseWorkload(inputs, depth: 1)
+      let tree = inputs.scratch.path + "/tree"
+      #expect(try problem(of: workload, depth: 1, count: 2) == nil)
+      let bytes = unsafe workload.slots.word(0, 1).pointee
+      let right = completion(of: workload, executed: 3)
+      #expect(workload.inspect(0, item: 1, right) == nil)
+      unsafe workload.slots.buffer(0).storeBytes(of: 0, as: UInt8.self)
+      #expect(workload.inspect(0, item: 1, right)?.contains("read wrong") == true)
+      unsafe workload.slots.word(0, 1).pointee = bytes - 1
+      #expect(!workload.check(0, item: 1, right))
+
+      overwrite(tree + "/a", at: 1000, with: [1])
+      #expect(try problem(of: workload, depth: 1, count: 2)?.contains("/a") == true)
+      #expect(unsafe unlink(tree + "/a") == 0)
+      #expect(try problem(of: workload, depth: 1, count: 2)?.contains("No such file") == true)
+    }
+  }
+
+  @Test("stat-walk: a file of another size is found")
+  func statWalk() throws {
+    try withInputs { inputs in
+      let workload = try StatWalkWorkload(inputs, depth: 1)
+      overwrite(inputs.scratch.path + "/tree/b", at: 500, with: [1])
+      let found = try problem(of: workload, depth: 1, count: 2)
+      #expect(found?.contains("/tree/b") == true)
+      #expect(found?.contains("501") == true)
+    }
+  }
+
+  @Test("log-append: a record that is missing, or wrong, is found")
+  func logAppend() throws {
+    try withInputs { inputs in
+      let workload = try LogAppendWorkload(inputs, depth: 2)
+      let path = inputs.scratch.path + "/log-0"
+      #expect(try problem(of: workload, depth: 2, count: 6) == nil)
+      #expect(try problem(of: workload, depth: 2, count: 6) == nil)
+      // An append that the engine says was made and was not.
+      _ = unsafe workload.arm(0, item: 0)
+      #expect(workload.endPass(isThorough: true)?.contains("not 7 records") == true)
+      // One that was made with other bytes.
+      _ = unsafe workload.arm(0, item: 0)
+      overwrite(path, at: 6 * LogAppendWorkload.recordBytes, with: [UInt8](repeating: 0, count: 2 * LogAppendWorkload.recordBytes))
+      #expect(workload.endPass(isThorough: true)?.contains("record 7 is wrong") == true)
+    }
+  }
+
+  @Test("copy: a copy that is short, or differs in a byte, is found")
+  func copy() throws {
+    try withInputs { inputs in
+      let workload = try CopyWorkload(inputs, depth: 2)
+      #expect(try problem(of: workload, depth: 2, count: 2) == nil)
+      let path = inputs.scratch.path + "/copy-1"
+      overwrite(path, at: 70_000, with: [0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA])
+      #expect(workload.endPass(isThorough: false) == nil)
+      #expect(workload.endPass(isThorough: true)?.contains("copy-1") == true)
+      #expect(unsafe truncate(path, 100) == 0)
+      #expect(workload.endPass(isThorough: false)?.contains("100 bytes") == true)
+    }
+  }
+
+  @Test("Files of a workload are gone when it is")
+  func cleanUp() throws {
+    try withInputs { inputs in
+      do {
+        let workload = try LogAppendWorkload(inputs, depth: 2)
+        #expect(unsafe access(inputs.scratch.path + "/log-0", F_OK) == 0)
+        withExtendedLifetime(workload) {}
+      }
+      #expect(unsafe access(inputs.scratch.path + "/log-0", F_OK) != 0)
+    }
+  }
+}
+
+@Suite struct MeasurementTests {
+  @Test("Allocations are counted where the C library allows it")
+  func allocations() throws {
+    guard syslet_bench_counts_allocations() else { return }
+    let before = syslet_bench_allocations()
+    for _ in 0..<10 { unsafe UnsafeMutableRawPointer.allocate(byteCount: 100, alignment: 8).deallocate() }
+    #expect(syslet_bench_allocations() >= before + 10)
+  }
+
+  @Test("A cell gives a row per backend and the ratios between them")
+  func cell() throws {
+    let workload = NopWorkload(atomCount: 1, depth: 2)
+    var report = report([])
+    let cell = Cell(
+      name: "nop", workload: workload, depth: 2, backends: [.inline, .threads], repeatNanoseconds: 1e5, repeats: 3)
+    try cell.measure(into: &report, progress: Progress(total: 1, isShown: false))
+    #expect(report.rows.map(\.backend) == [.inline, .threads])
+    for row in report.rows {
+      #expect(row.isChecked)
+      #expect(row.repeats.count == 3)
+      #expect(row.syslets > 0)
+      #expect(row.latency.p50 > 0 && row.latency.p50 <= row.latency.max)
+    }
+    #expect(report.rows[0].perSyslet(\.inlineCalls) == 1)
+    #expect(report.rows[1].perSyslet(\.workerHops) == 1)
+    #expect(report.ratios.count == 1)
+  }
+
+  @Test("A run in a process of its own ends with 0 and leaves no scratch folder")
+  func wholeRun() async throws {
+    await #expect(processExitsWith: .exitCode(0)) {
+      let code = SysletBench.exitCode(running: [
+        "run", "nop", "count-loop", "--backend", "inline", "--seconds", "0.01", "--repeats", "2", "--depth", "1",
+      ])
+      Glibc.exit(code)
+    }
+  }
+
+  @Test("A noted signal ends a run with 128 + its number, and the scratch folder is removed")
+  func interrupted() async throws {
+    await #expect(processExitsWith: .exitCode(130)) {
+      syslet_bench_set_interrupt(SIGINT)
+      Glibc.exit(SysletBench.exitCode(running: ["run", "nop", "--backend", "inline", "--seconds", "0.01"]))
+    }
+  }
+}

@@ -1,0 +1,195 @@
+// The listings of `explain` as golden texts. They are made for the reference kernel, not for the one at hand, so that they say what the
+// translator decides and not where the test runs.
+
+import Glibc
+import Testing
+
+@testable import SysletRing
+
+@Suite("Listings")
+struct ExplanationTests {
+  /// The listing on an engine of the reference kernel.
+  static func listing(_ backend: EngineBackend, _ program: Program) -> String {
+    let hasRing = backend == .ring || backend == .automatic
+    let router = Router(backend: backend, hasRing: hasRing, severing: hasRing ? .reference : .none)
+    let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
+    var translator = Translator(memory: memory, router: router, callsMax: 256)
+    let explanation =
+      program.form == .indirect
+      ? unsafe translator.explain(AtomAddress(UnsafeMutableRawPointer(program.indirectAtom(0))), .indirect)
+      : unsafe translator.explain(AtomAddress(UnsafeMutableRawPointer(program.directAtom(0))), .direct)
+    return explanation.description
+  }
+
+  static func openReadClose(_ form: Form) -> Program {
+    let p = Program(form)
+    let descriptor = p.word(-1)
+    p.atom(SystemCall.openat, .int(AT_FDCWD), .to(p.path("/etc/hostname")), .int(O_RDONLY), 0, flags: .stopOnNegative, result: descriptor)
+    p.atom(SystemCall.read, .pointed(descriptor), .to(p.buffer(64)), 64, flags: .stopOnNegative, result: p.word())
+    p.atom(SystemCall.close, .pointed(descriptor))
+    return p
+  }
+
+  static func writeSyncRename(_ form: Form) -> Program {
+    let p = Program(form)
+    p.atom(SystemCall.write, 5, .to(p.buffer(64)), 64, flags: .stopOnNegative)
+    p.atom(SystemCall.fsync, 5, flags: .stopOnNegative)
+    p.atom(SystemCall.renameat, .int(AT_FDCWD), .to(p.path("new")), .int(AT_FDCWD), .to(p.path("current")))
+    return p
+  }
+
+  static func readLoop(_ form: Form) -> Program {
+    let p = Program(form)
+    let (descriptor, read, total) = (p.word(-1), p.word(), p.word(0))
+    p.atom(SystemCall.openat, .int(AT_FDCWD), .to(p.path("file")), .int(O_RDONLY), 0, result: descriptor)
+    p.atom(
+      SystemCall.read, .pointed(descriptor), .to(p.buffer(4)), 4, flags: [.stopOnNonPositive, .skipToNextOnStop], result: read,
+      next: .atom(3))
+    p.atom(SystemCall.close, .pointed(descriptor), next: .end)
+    p.atom(umemAdd, .to(total), .pointed(read), next: .atom(1))
+    return p
+  }
+
+  static func fourReads(_ form: Form) -> Program {
+    let p = Program(form)
+    for position in 0..<4 {
+      p.atom(
+        SystemCall.pread64, 5, .to(p.buffer(4096)), 4096, .int(position * 4096),
+        flags: position % 2 == 0 ? .stopOnNonPositive : .stopOnNegative)
+    }
+    return p
+  }
+
+  /// A soft link behind a transfer that stops the syslet on less than severs the link.
+  static func early(_ stops: String) -> String {
+    "IOSQE_IO_LINK: the syslet stops on \(stops), a link severs on negative, zero and short; severed early, it is resumed"
+  }
+
+  @Test("open-read-close: the descriptor is known only after the open, read and close are one chain", arguments: Form.allCases)
+  func openReadClose(form: Form) {
+    for backend in [EngineBackend.ring, .automatic] {
+      #expect(
+        Self.listing(backend, Self.openReadClose(form)) == """
+          3 atoms on \(backend.rawValue)
+          atom 0: openat, stops on negative, next atom 1
+              ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
+          atom 1: read, stops on negative, next atom 2
+              ring, segment 2, \(Self.early("negative"))
+          atom 2: close
+              ring, segment 2: the syslet ends here
+
+          """)
+    }
+  }
+
+  @Test("L1: write, fsync, rename: the ring is cut behind the fsync, whose failure severs nothing", arguments: Form.allCases)
+  func writeSyncRename(form: Form) {
+    #expect(
+      Self.listing(.ring, Self.writeSyncRename(form)) == """
+        3 atoms on ring
+        atom 0: write, stops on negative, next atom 1
+            ring, segment 1, \(Self.early("negative"))
+        atom 1: fsync, stops on negative, next atom 2
+            ring, segment 1: cut: the syslet stops on negative, and this kernel's links do not
+        atom 2: renameat
+            ring, segment 2: the syslet ends here
+
+        """)
+    #expect(
+      Self.listing(.automatic, Self.writeSyncRename(form)) == """
+        3 atoms on automatic
+        atom 0: write, stops on negative, next atom 1
+            worker: a call beside it needs a worker, and one hop for all of them is cheaper
+        atom 1: fsync, stops on negative, next atom 2
+            worker: in the same hop; io_uring would hand it to a kernel worker, at several times the cost
+        atom 2: renameat
+            worker: in the same hop; io_uring would hand it to a kernel worker, at several times the cost
+
+        """)
+  }
+
+  @Test("A read loop is cut at its branch, and counts inline", arguments: Form.allCases)
+  func readLoop(form: Form) {
+    for backend in [EngineBackend.ring, .automatic] {
+      #expect(
+        Self.listing(backend, Self.readLoop(form)) == """
+          4 atoms on \(backend.rawValue)
+          atom 0: openat, next atom 1
+              ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
+          atom 1: read, stops on non-positive, then atom 3, next atom 2
+              ring, segment 2: cut: the atom that follows depends on the result
+          atom 2: umem_add, next atom 1
+              inline: it never blocks, and handing it anywhere costs more than making it
+          atom 3: close
+              ring, segment 3: the syslet ends here
+
+          """)
+    }
+  }
+
+  @Test("Four reads that stop on failure, or at the end of the file, are one chain of soft links", arguments: Form.allCases)
+  func fourReads(form: Form) {
+    for backend in [EngineBackend.ring, .automatic] {
+      #expect(
+        Self.listing(backend, Self.fourReads(form)) == """
+          4 atoms on \(backend.rawValue)
+          atom 0: pread64, stops on non-positive, next atom 1
+              ring, segment 1, \(Self.early("negative and zero"))
+          atom 1: pread64, stops on negative, next atom 2
+              ring, segment 1, \(Self.early("negative"))
+          atom 2: pread64, stops on non-positive, next atom 3
+              ring, segment 1, \(Self.early("negative and zero"))
+          atom 3: pread64, stops on negative
+              ring, segment 1: the syslet ends here
+
+          """)
+    }
+  }
+
+  @Test("Without a ring the listing says that everything runs on a worker, or on the calling thread")
+  func withoutRing() {
+    #expect(
+      Self.listing(.threads, Self.writeSyncRename(.direct)) == """
+        3 atoms on threads
+        atom 0: write, stops on negative, next atom 1
+            worker: there is no ring
+        atom 1: fsync, stops on negative, next atom 2
+            worker: in the same hop; there is no ring
+        atom 2: renameat
+            worker: in the same hop; there is no ring
+
+        """)
+    #expect(
+      Self.listing(.inline, Self.openReadClose(.indirect)) == """
+        3 atoms on inline
+        atom 0: openat, stops on negative, next atom 1
+            inline: everything runs on the calling thread
+        atom 1: read, stops on negative, next atom 2
+            inline: everything runs on the calling thread
+        atom 2: close
+            inline: everything runs on the calling thread
+
+        """)
+  }
+
+  @Test("explain executes nothing, and lists for the engine that it is asked of", arguments: SysletEngine.Backend.available, Form.allCases)
+  func executesNothing(backend: SysletEngine.Backend, form: Form) throws {
+    var options = SysletEngine.Options()
+    options.backend = backend
+    let engine = try SysletEngine(options)
+    defer { try? engine.close() }
+    let program = Program(form)
+    let (sum, descriptor) = (program.word(0), program.word())
+    program.atom(umemAdd, .to(sum), 1)
+    program.atom(
+      SystemCall.openat, .int(AT_FDCWD), .to(program.path(program.scratch.path("new"))), .int(O_WRONLY | O_CREAT), 0o600, result: descriptor
+    )
+    let listing = engine.explain(program)
+    #expect(listing.hasPrefix("2 atoms on \(backend.rawValue)\n"))
+    #expect(listing.contains("umem_add") && listing.contains("openat"))
+    #expect([sum.value, descriptor.value] == [0, Program.untouched])
+    #expect(!program.scratch.exists("new"))
+    #expect(engine.statistics == Statistics())
+    #expect(engine.pending == 0)
+  }
+}
