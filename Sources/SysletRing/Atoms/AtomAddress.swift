@@ -19,6 +19,10 @@
 
   var word: UInt { unsafe UInt(bitPattern: pointer) }
 
+  // Written out: what the compiler derives is not marked for the strict memory safety that it then asks for.
+  static func == (left: AtomAddress, right: AtomAddress) -> Bool { left.word == right.word }
+  func hash(into hasher: inout Hasher) { hasher.combine(word) }
+
   /// The linearly next atom: where SKIP_TO_NEXT_ON_STOP goes.
   var neighbour: AtomAddress { unsafe AtomAddress(pointer + Int(Self.stride)) }
 }

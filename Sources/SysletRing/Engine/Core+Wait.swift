@@ -149,47 +149,51 @@ extension Core {
   private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
     // A run that could not be routed for want of room, or that has used up its turn, is routed again at once.
     let isBusy = !ready.isEmpty && (callsOut == 0 || calls.freeCount > 0)
-    guard let ring else { return isBusy ? true : sleepOnWorkers(for: count, nanoseconds) }
     var limit = nanoseconds
-    var wanted = 1
-    if isBusy {
-      wanted = 0
-    } else if openSegments == 0, runsOnWorkers == 0, ready.isEmpty {
-      // Nothing that is out needs the owner before it is done, so all that is needed may be waited for at once. Bounded all the same: a
-      // call that the ring refuses does need the owner, and that is known only when it has happened.
-      wanted = count >= runsOnRing ? callsOut : min(count, callsOut)
+    if cancelledOnWorkers > 0 {
+      interruptCancelled()
+      limit = min(limit ?? .max, Self.interruptPeriod)
+    }
+    // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell.
+    guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 else {
+      guard !isBusy, runsOnWorkers > 0, let pool else { return true }
+      guard pool.announceSleep(until: min(count, runsOnWorkers), inRing: false) else { return true }
+      return pool.sleep(nanoseconds: limit)
+    }
+    if isBusy { return enterAndLook(0, nil) }
+    guard runsOnWorkers > 0, let pool else {
+      let wanted = completionsWorthWaiting(for: count)
       if wanted > 1 { limit = min(limit ?? .max, Self.batchWaitMax) }
+      return enterAndLook(wanted, limit)
     }
-    if cancelledOnWorkers > 0 {
-      interruptCancelled()
-      limit = min(limit ?? .max, Self.interruptPeriod)
-    }
-    if runsOnWorkers > 0, let pool, wanted > 0 {
-      armDoorbell()
-      guard isDoorbellArmed, pool.announceSleep(until: 1) else {
-        wanted = 0
-        return enterAndLook(ring, 0, limit)
+    armDoorbell()
+    guard isDoorbellArmed, pool.announceSleep(until: 1, inRing: true) else { return enterAndLook(0, nil) }
+    defer { pool.endSleep() }
+    return enterAndLook(1, limit)
+  }
+
+  /// How many CQEs must come before `count` runs can have ended, where that is known: one enter for all of them instead of one each.
+  ///
+  /// Known when nothing that is out needs the owner before it is done. A call that the ring refuses does need the owner, and that is known
+  /// only when it has happened, so the wait for more than one is bounded all the same.
+  private func completionsWorthWaiting(for count: Int) -> Int {
+    guard openSegments == 0, ready.isEmpty else { return 1 }
+    guard count < runsOnRing else { return callsOut }
+    guard segmentCallsMax > 1 else { return min(count, callsOut) }
+    // Chains: `count` of them end after as many CQEs as the shortest rests have, and all but the others' longest must have come.
+    var restMin = segmentCallsMax
+    if runs.usedMax <= Self.scannedMax {
+      for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place == .ring {
+        restMin = min(restMin, Int(runs[UInt32(slot)].pointee.callsOut))
       }
-      defer { pool.endSleep() }
-      return enterAndLook(ring, wanted, limit)
+    } else {
+      restMin = 1
     }
-    return enterAndLook(ring, wanted, limit)
+    return min(callsOut, max(count * restMin, callsOut - (runsOnRing - count) * segmentCallsMax))
   }
 
-  private mutating func enterAndLook(_ ring: Ring, _ wanted: Int, _ nanoseconds: Int64?) -> Bool {
-    enter(waitFor: wanted, nanoseconds: wanted > 0 ? nanoseconds : nil) != -Int(EINTR)
-  }
-
-  private mutating func sleepOnWorkers(for count: Int, _ nanoseconds: Int64?) -> Bool {
-    guard let pool, runsOnWorkers > 0 else { return true }
-    var limit = nanoseconds
-    if cancelledOnWorkers > 0 {
-      interruptCancelled()
-      limit = min(limit ?? .max, Self.interruptPeriod)
-    }
-    // Without a ring a run that comes back has ended, so the owner may sleep until enough of them have.
-    guard pool.announceSleep(until: min(count, runsOnWorkers)) else { return true }
-    return pool.sleep(nanoseconds: limit)
+  private mutating func enterAndLook(_ wanted: Int, _ nanoseconds: Int64?) -> Bool {
+    enter(waitFor: wanted, nanoseconds: nanoseconds) != -Int(EINTR)
   }
 
   /// Interrupts the calls that workers are making for cancelled runs, again and again until they are back: a signal that comes just before
@@ -213,6 +217,8 @@ extension Core {
 
   private static let batchWaitMax: Int64 = 10_000_000
   private static let interruptPeriod: Int64 = 2_000_000
+  /// More runs than this are not looked at one by one before a sleep.
+  private static let scannedMax = 1024
 
   // MARK: Cancelling and closing
 

@@ -39,6 +39,8 @@ internal import Synchronization
   var runsOnWorkers = 0
   /// Segments on the ring after which their run may need the owner again.
   var openSegments = 0
+  /// The calls of the longest segment since the ring was last empty.
+  var segmentCallsMax = 0
   /// Cancellations that are with the kernel.
   var cancellationsOut = 0
   /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
@@ -296,6 +298,7 @@ internal import Synchronization
     run.pointee.afterSegment = translator.segment.after
     run.pointee.isFinalSegment = translator.segment.after == nil && translator.segment.isExact
     if !run.pointee.isFinalSegment { openSegments += 1 }
+    segmentCallsMax = runsOnRing == 0 ? count : max(segmentCallsMax, count)
     run.pointee.isSingleStep = false
     callsOut += count
     runsOnRing += 1

@@ -31,8 +31,10 @@ internal import Synchronization
 
   /// The newest run that came back; older ones follow through `nextSlot`. Workers push, the owner takes all.
   private let mailbox = Atomic<UInt32>(RunSlab.end)
-  /// How many more deliveries the sleeping owner wants before it is woken. Negative when it does not sleep.
+  /// How many more deliveries the sleeping owner wants before it is woken. 0 or negative when it does not sleep.
   private let wanted = Atomic<Int>(0)
+  /// The sleeping owner sleeps in its ring. Written before `wanted`, which publishes it; read after it.
+  private let isInRing = Atomic<Bool>(false)
   /// The futex that an owner without a ring sleeps on: 1 = rung. `Atomic<UInt32>` has the word's layout.
   private let bell: UnsafeMutablePointer<Atomic<UInt32>>
   /// The eventfd that an owner with a ring sleeps on, through a read that waits in the ring; -1 without a ring.
@@ -115,11 +117,13 @@ internal import Synchronization
 
   var hasMail: Bool { mailbox.load(ordering: .sequentiallyConsistent) != RunSlab.end }
 
-  /// Announces that the owner will sleep until `count` more runs have come back. False: there is mail already, do not sleep.
+  /// Announces that the owner will sleep until `count` more runs have come back, or one that needs it at once. False: there is mail
+  /// already, do not sleep.
   ///
   /// Sequentially consistent, as is `deliver`: either the worker sees the announcement or the owner sees the mail.
-  func announceSleep(until count: Int) -> Bool {
+  func announceSleep(until count: Int, inRing: Bool) -> Bool {
     unsafe bell.pointee.store(0, ordering: .relaxed)
+    isInRing.store(inRing, ordering: .relaxed)
     wanted.store(count, ordering: .sequentiallyConsistent)
     guard hasMail else { return true }
     wanted.store(0, ordering: .relaxed)
@@ -229,6 +233,8 @@ internal import Synchronization
   }
 
   private func deliver(_ run: Reference<Run>) {
+    // Read before the owner can have it.
+    let needsOwner = run.pointee.verdict == .route
     var head = mailbox.load(ordering: .relaxed)
     while true {
       run.pointee.nextSlot = head
@@ -238,8 +244,13 @@ internal import Synchronization
       if exchanged { break }
       head = original
     }
-    guard wanted.wrappingSubtract(1, ordering: .sequentiallyConsistent).oldValue == 1 else { return }
-    if doorbell >= 0 {
+    // A run that goes on elsewhere keeps others waiting while the owner sleeps for more.
+    let isDue =
+      needsOwner
+      ? wanted.exchange(0, ordering: .sequentiallyConsistent) > 0
+      : wanted.wrappingSubtract(1, ordering: .sequentiallyConsistent).oldValue == 1
+    guard isDue else { return }
+    if isInRing.load(ordering: .relaxed) {
       syslet_doorbell_ring(doorbell)
     } else {
       unsafe bell.pointee.store(1, ordering: .releasing)
