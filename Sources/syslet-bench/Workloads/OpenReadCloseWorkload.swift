@@ -7,8 +7,8 @@ internal import SysletRing
 ///
 /// A read that fails does not stop the syslet, because the descriptor would leak; its result tells.
 final class OpenReadCloseWorkload: Workload {
-  /// Longer files are read up to here: one atom reads once.
-  static let readBytes = 64 << 10
+  /// Longer files are read up to here, one page: the workload is about opening many files, not about copying them.
+  static let readBytes = 4 << 10
 
   let slots: SlotMemory
   let variant = ""

@@ -17,7 +17,7 @@ struct test_word test_load(uint64_t address, int byte_count);
 /* Stores 8 bytes: 0 or -EFAULT. */
 long test_store(uint64_t address, uint64_t value);
 
-/* The calls that SPEC.md, section 3, refuses by name. */
+/* The calls that docs/SEMANTICS.md refuses by name. */
 bool test_is_refused(long nr);
 /* Those numbers one by one: -1 past the last. */
 long test_refused(int position);

@@ -4,9 +4,9 @@ import SysletRing
 import Testing
 
 extension ConformanceCase {
-  /// Runs the case in every setting and gives what went wrong.
-  func failures(on backend: SysletEngine.Backend) -> [String] {
-    Setting.all(on: [backend]).filter { !(setsAsync && $0.isAsync) }.compactMap { setting in
+  /// Runs the case in every setting, or in those of some forms, and gives what went wrong.
+  func failures(on backend: SysletEngine.Backend, forms: [Form] = Form.allCases) -> [String] {
+    Setting.all(on: [backend]).filter { forms.contains($0.form) }.filter { !(setsAsync && $0.isAsync) }.compactMap { setting in
       do {
         try run(Conformance(setting))
         return nil
@@ -27,7 +27,7 @@ struct ConformanceTests {
     for failure in testCase.failures(on: backend) { Issue.record("\(failure)") }
   }
 
-  @Test("The cases that a backend is excused from are those that SPEC names: two sleeps at once do not exist inline")
+  @Test("The cases that a backend is excused from are those that docs/SEMANTICS.md names: two sleeps at once do not exist inline")
   func excuses() {
     let excused = SysletEngine.Backend.allCases.map { backend in
       ConformanceCase.all.filter { $0.excused.contains(backend) }.map { "\(backend): \($0.name.prefix(3))" }

@@ -185,7 +185,7 @@ struct ExplanationTests {
       SystemCall.openat, .int(AT_FDCWD), .to(program.path(program.scratch.path("new"))), .int(O_WRONLY | O_CREAT), 0o600, result: descriptor
     )
     let listing = engine.explain(program)
-    #expect(listing.hasPrefix("2 atoms on \(backend.rawValue)\n"))
+    #expect(listing.hasPrefix("2 atoms on \(engine.backend.rawValue)\n"))
     #expect(listing.contains("umem_add") && listing.contains("openat"))
     #expect([sum.value, descriptor.value] == [0, Program.untouched])
     #expect(!program.scratch.exists("new"))
