@@ -19,6 +19,7 @@ extension Core {
   }
 
   mutating func flush() throws(EngineError) {
+    translator.seekable.forgetAll()
     drain()
     turn()
     try handOverAll()
@@ -43,6 +44,7 @@ extension Core {
 
   /// The loop of both waits: until `count` completions are visible, nothing is pending, the deadline has passed or a signal came.
   private mutating func settle(_ count: Int, deadline: Int64?) throws(EngineError) -> Int {
+    translator.seekable.forgetAll()
     while true {
       drain()
       turn()

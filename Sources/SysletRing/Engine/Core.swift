@@ -141,6 +141,7 @@ internal import Synchronization
 
   mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
+    translator.seekable.forgetAll()
     switch route(run, mayRunInline: false) {
     case .left:
       try flushStarted()
@@ -210,8 +211,7 @@ internal import Synchronization
       }
       if call.pointee.flags.contains(.async) { run.pointee.isSynchronous = false }
       translator.segment.clear()
-      let sqe = translator.stage()
-      switch router.place(call, isSynchronous: run.pointee.isSynchronous, encodingInto: &sqe.pointee) {
+      switch translator.place(call, isSynchronous: run.pointee.isSynchronous) {
       case .inline:
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }

@@ -64,7 +64,7 @@ extension Translator {
           break
         }
         segment.clear()
-        let placement = router.place(call, isSynchronous: false, encodingInto: &stage().pointee)
+        let placement = place(call, isSynchronous: false)
         if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
         switch placement {
         case .inline(let why) where !isOnWorker:

@@ -121,6 +121,7 @@ enum Cut: Equatable {
   let router: Router
   var segment: Segment
   private var hazards: Hazards
+  var seekable = SeekableDescriptors()
 
   init(memory: AtomMemory, router: Router, callsMax: Int) {
     self.memory = memory
@@ -134,6 +135,19 @@ enum Cut: Equatable {
     let sqe = segment.sqe(segment.count)
     sqe.pointee = syslet_sqe()
     return sqe
+  }
+
+  /// Where `call` runs; its SQE is staged when that is the ring.
+  mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
+    let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: &stage().pointee)
+    guard placement == .ring else { return placement }
+    let descriptor = call.pointee.arguments.descriptor(0)
+    if call.pointee.form.takesOffset(call.pointee.arguments) {
+      guard seekable.takesOffsets(descriptor) else { return .worker(.obstacle(.notSeekable)) }
+    } else if call.pointee.form.encoding == .close {
+      seekable.forget(descriptor)
+    }
+    return .ring
   }
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
@@ -191,7 +205,7 @@ enum Cut: Equatable {
         segment.cut = .hazard(hazard)
         return
       }
-      let placement = router.place(call, isSynchronous: false, encodingInto: &stage().pointee)
+      let placement = place(call, isSynchronous: false)
       guard placement == .ring else {
         segment.cut = .placement(placement)
         return

@@ -26,7 +26,7 @@ enum Encoding: UInt8, Sendable {
 /// Why a call that io_uring could do in general is not given to the ring with these arguments.
 enum RingObstacle: UInt8, Sendable, Equatable {
   case noOperation
-  case length, offset, offsetPointer, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable, spliceFlags
+  case length, offset, offsetPointer, notSeekable, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable, spliceFlags
 }
 
 extension RingObstacle: CustomStringConvertible {
@@ -35,6 +35,7 @@ extension RingObstacle: CustomStringConvertible {
     case .noOperation: "io_uring has no such operation"
     case .length: "the length does not fit an SQE's 32 bits"
     case .offset: "a negative offset means the file's position to the ring"
+    case .notSeekable: "the descriptor takes no offsets, and the ring would ignore the one that is given"
     case .offsetPointer: "the ring does not update offsets behind pointers"
     case .address: "the ring's send and recv take no address"
     case .resourceUsage: "the ring's waitid reports no resource usage"

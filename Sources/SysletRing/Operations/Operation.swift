@@ -142,6 +142,15 @@ struct Operation: Sendable {
 }
 
 extension OperationForm {
+  /// Whether the call names a place in the file, instead of the file's position.
+  func takesOffset(_ arguments: Arguments) -> Bool {
+    switch encoding {
+    case .readAt, .writeAt, .readVectorAt, .writeVectorAt: true
+    case .readVectorFlags, .writeVectorFlags: arguments[3] != UInt64.max
+    default: false
+    }
+  }
+
   /// The argument that is a transfer's length in bytes, as `LinkBehaviour` means it; nil where links do not depend on one.
   var lengthArgument: Int? {
     switch encoding {

@@ -12,8 +12,7 @@ extension Operation {
       [.value, .filled(countIn: 2)], note: "Moves the file's position, as the system call does."),
     Operation(
       SystemCall.pread64, "pread64", opcode: SYSLET_OP_READ, .readAt, links: .transfer, results: .any,
-      [.value, .filled(countIn: 2)],
-      note: "On a pipe or socket the ring reads where the system call gives -ESPIPE: use read there."),
+      [.value, .filled(countIn: 2)]),
     Operation(
       SystemCall.readv, "readv", opcode: SYSLET_OP_READV, .readVector, links: .vectorTransfer, results: .any,
       [.value, .vectorFilled(countIn: 2)]),
@@ -28,8 +27,7 @@ extension Operation {
       [.value, .read(countIn: 2)]),
     Operation(
       SystemCall.pwrite64, "pwrite64", opcode: SYSLET_OP_WRITE, .writeAt, links: .transfer, results: .any,
-      [.value, .read(countIn: 2)],
-      note: "On a pipe or socket the ring writes where the system call gives -ESPIPE: use write there."),
+      [.value, .read(countIn: 2)]),
     Operation(
       SystemCall.writev, "writev", opcode: SYSLET_OP_WRITEV, .writeVector, links: .vectorTransfer, results: .any,
       [.value, .vectorRead(countIn: 2)]),

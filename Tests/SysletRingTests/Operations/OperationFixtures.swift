@@ -66,6 +66,10 @@ enum OperationFixtures {
       fails(EISDIR, "a directory") { s in Scene(s.directory(), s.buffer("b", 4).address, 4) },
     ],
     "pread64": [
+      fails(ESPIPE, "a pipe, whose bytes stay") { s in
+        let pipe = s.pipe("abc")
+        return Scene(pipe.read, s.buffer("b", 4).address, 4, 0) { _ in [s.drained(pipe.read)] }
+      },
       works("in the middle") { s in Scene(s.file("f", content), s.buffer("b", 4).address, 4, 3) },
       works("beyond the end") { s in Scene(s.file("f", content), s.buffer("b", 4).address, 4, 100) },
       fails(EINVAL, "a negative offset") { s in Scene(s.file("f", content), s.buffer("b", 4).address, 4, .int(-1)) },
@@ -80,6 +84,7 @@ enum OperationFixtures {
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1) },
     ],
     "preadv": [
+      fails(ESPIPE, "a pipe") { s in Scene(s.pipe("abc").read, s.vector(s.buffer("a", 3)), 1, 0, 0) },
       works("into two buffers") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3), s.buffer("b", 5)), 2, 1, 0) },
       works("with a sixth argument, which it does not have") { s in
         Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, 1, 0, 0x10)
@@ -88,6 +93,7 @@ enum OperationFixtures {
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1, 0, 0) },
     ],
     "preadv2": [
+      fails(ESPIPE, "a pipe") { s in Scene(s.pipe("abc").read, s.vector(s.buffer("a", 3)), 1, 0, 0, 0) },
       works("into two buffers") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3), s.buffer("b", 5)), 2, 1, 0, 0) },
       works("at the file's position") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, .int(-1), 0, 0) },
       fails(EOPNOTSUPP, "unknown flags") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, 0, 0, 0x4000_0000) },
@@ -117,6 +123,10 @@ enum OperationFixtures {
       },
     ],
     "pwrite64": [
+      fails(ESPIPE, "a pipe, which stays empty") { s in
+        let pipe = s.pipe("abc")
+        return Scene(pipe.write, s.text("abcd").address, 4, 0) { _ in [s.drained(pipe.read)] }
+      },
       works("in the middle") { s in Scene(s.file("f", content), s.text("abcd").address, 4, 3) },
       works("beyond the end") { s in Scene(s.file("f", content), s.text("abcd").address, 4, 20) },
       fails(EINVAL, "a negative offset") { s in Scene(s.file("f", content), s.text("abcd").address, 4, .int(-1)) },
