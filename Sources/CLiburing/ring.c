@@ -125,7 +125,8 @@ int syslet_ring_open(struct syslet_ring **out, unsigned entries, unsigned cq_ent
   ring->entries = params.sq_entries;
   ring->mask = params.sq_entries - 1;
   ring->cq_mask = params.cq_entries - 1;
-  ring->tail = ring->published = *ring->uring.sq.ktail;
+  /* Atomic only for the thread sanitizer, which has not seen liburing unmap what was here before. */
+  ring->tail = ring->published = __atomic_load_n(ring->uring.sq.ktail, __ATOMIC_RELAXED);
   /* Slot i of the queue is SQE i, for good: nothing here ever needs another order. Absent on rings without the array. */
   if (ring->uring.sq.array)
     for (unsigned i = 0; i < params.sq_entries; i++) ring->uring.sq.array[i] = i;
@@ -159,7 +160,8 @@ bool syslet_ring_issue(struct syslet_ring *ring, const struct syslet_sqe *sqes, 
   return true;
 }
 
-unsigned syslet_ring_submit_max;
+static unsigned submissions_max;
+void syslet_ring_limit_submissions(unsigned count) { submissions_max = count; }
 
 int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t timeout_ns) {
   struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
@@ -173,7 +175,7 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
     ring->published = ring->tail;
   }
   submit = ring->tail - taken(ring);
-  if (syslet_ring_submit_max && submit > syslet_ring_submit_max) submit = syslet_ring_submit_max;
+  if (submissions_max && submit > submissions_max) submit = submissions_max;
   if (timeout_ns < 0)
     result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count, IORING_ENTER_GETEVENTS, NULL, 0);
   else

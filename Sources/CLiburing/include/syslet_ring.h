@@ -131,8 +131,8 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
  * its own: past every stop. This turns that rest into nops whose user_data has `mark` set: how many. */
 unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark);
 
-/* For tests: at most so many SQEs are submitted by one enter; 0 is no limit. */
-extern unsigned syslet_ring_submit_max;
+/* For tests: from now on one enter of any ring submits at most so many SQEs; 0 is no limit. Call it while no other thread uses a ring. */
+void syslet_ring_limit_submissions(unsigned count);
 
 /* Copies up to `count` CQEs out of the completion queue and frees their slots. */
 unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count);
