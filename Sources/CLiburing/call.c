@@ -116,18 +116,31 @@ int syslet_thread_start(void *(*body)(void *), void *context) {
   sigset_t blocked, before;
   int result;
   pthread_once(&interrupt_once, choose_interrupt);
+  if (!interrupt_signal) return -EBUSY; /* all real-time signals are taken: a blocked call could never be cancelled */
   result = pthread_attr_init(&attributes);
   if (result) return -result;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   /* System calls need little stack; 256 KiB keeps many workers cheap in address space. */
   pthread_attr_setstacksize(&attributes, 256 * 1024);
   sigfillset(&blocked);
-  if (interrupt_signal) sigdelset(&blocked, interrupt_signal);
+  sigdelset(&blocked, interrupt_signal);
   /* A new thread inherits the mask, so it must be in place before the thread exists. */
   pthread_sigmask(SIG_SETMASK, &blocked, &before);
   result = pthread_create(&thread, &attributes, body, context);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
+  return -result;
+}
+
+int syslet_thread_run(void *(*body)(void *), void *context) {
+  pthread_t thread;
+  sigset_t blocked, before;
+  int result;
+  sigfillset(&blocked);
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  result = pthread_create(&thread, NULL, body, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (result == 0) result = pthread_join(thread, NULL);
   return -result;
 }
 

@@ -143,6 +143,16 @@ void syslet_ring_close(struct syslet_ring *ring) {
   free(ring);
 }
 
+void syslet_ring_abandon(struct syslet_ring *ring) {
+  close(ring->uring.ring_fd);
+  free(ring);
+}
+
+/* The acquire pairs with the kernel's release of the tail, as in syslet_ring_reap. */
+unsigned syslet_ring_ready(const struct syslet_ring *ring) {
+  return __atomic_load_n(ring->uring.cq.ktail, __ATOMIC_ACQUIRE) - *ring->uring.cq.khead;
+}
+
 /* The kernel advances khead as it takes SQEs; the acquire pairs with its release, so a slot counted as free is free. */
 static unsigned taken(const struct syslet_ring *ring) {
   return __atomic_load_n(ring->uring.sq.khead, __ATOMIC_ACQUIRE);

@@ -1,4 +1,4 @@
-/* The two layouts of an atom, and its flags. SPEC.md's semantics are in docs/SEMANTICS.md. */
+/* The two layouts of an atom, and its flags. What they mean: docs/SEMANTICS.md. */
 #ifndef SYSLET_H
 #define SYSLET_H
 

@@ -32,6 +32,9 @@ unsigned syslet_fork_generation(void);
 /* A detached thread with every signal blocked except the one that interrupts a cancelled call. 0 or -errno. */
 int syslet_thread_start(void *(*body)(void *), void *context);
 
+/* Runs `body` on a thread of its own with every signal blocked, and waits for its end. 0 or -errno. */
+int syslet_thread_run(void *(*body)(void *), void *context);
+
 /* The calling thread's kernel id. */
 int syslet_thread_id(void);
 

@@ -114,6 +114,12 @@ struct syslet_ring_facts {
 int syslet_ring_open(struct syslet_ring **ring, unsigned entries, unsigned cq_entries, struct syslet_ring_facts *facts);
 void syslet_ring_close(struct syslet_ring *ring);
 
+/* Closes the descriptor only: in a forked child the ring's memory is not there (MADV_DONTFORK), and others may be in its place. */
+void syslet_ring_abandon(struct syslet_ring *ring);
+
+/* How many CQEs wait to be reaped. */
+unsigned syslet_ring_ready(const struct syslet_ring *ring);
+
 /* How many SQEs can be issued before the next enter. */
 unsigned syslet_ring_room(const struct syslet_ring *ring);
 

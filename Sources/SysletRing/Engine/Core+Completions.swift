@@ -19,6 +19,7 @@ extension Core {
   mutating func post(_ completion: Completion) {
     guard userRing != nil else { return completions.append(completion) }
     // Order is kept: nothing overtakes a completion that waits for a slot.
+    postKept()
     if completions.count == 0, unsafe userRing!.post(completion.atom) { return }
     if options.strictRing {
       lost += 1

@@ -48,8 +48,9 @@ extension Core {
     case UserData.cancellation:
       cancellationsOut -= 1
       let slot = UserData.index(cqe.user_data)
-      // Not found: the call it was meant for had just ended, or had not started. The next one is it.
-      if cqe.res == -ENOENT, runs[slot].pointee.place == .ring { cancelOnRing(runs[slot]) }
+      // Not found: the call it was meant for had just ended, or had not started. `cancelDue` tries the next one, if the slot still holds a
+      // run that is to be cancelled.
+      if cqe.res == -ENOENT { runs[slot].pointee.cancelledRecord = CallSlab.end }
     default:
       let index = UserData.index(cqe.user_data)
       let record = calls[index]
@@ -62,17 +63,14 @@ extension Core {
       statistics.cqes += 1
       let run = runs[record.pointee.runSlot]
       run.pointee.callsOut -= 1
-      if run.pointee.callsOut == 0 {
-        conclude(run)
-      } else if run.pointee.isCancelled.load(ordering: .relaxed) {
-        cancelOnRing(run)
-      }
+      if run.pointee.callsOut == 0 { conclude(run) }
     }
   }
 
   /// All calls of the run's segment have been answered: advances the run over them, in order.
   private mutating func conclude(_ run: Reference<Run>) {
     runsOnRing -= 1
+    if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnRing -= 1 }
     if !run.pointee.isFinalSegment { openSegments -= 1 }
     let count = Int(run.pointee.callCount)
     var index = run.pointee.firstRecord
@@ -86,10 +84,9 @@ extension Core {
       calls.release(index)
       if isPrefix {
         let nextValue = position + 1 < count ? Int(calls[next].pointee.value) : nil
-        switch outcome(run, value, position, nextValue) {
+        switch outcome(run, record, position, nextValue) {
         case .finished(let result):
-          let kernelResult = record.form.systemCallResult(result, record.firstArgument)
-          let tested = memory.store(kernelResult, record.result)
+          let tested = memory.store(result, record.result)
           let after = position + 1 < count ? calls[next].pointee.atom : run.pointee.afterSegment
           verdict = run.pointee.advance(record.atom, AtomFlags(rawValue: record.flags), after, result: tested)
           // A stop leaves the straight line, whether it ends the syslet or skips.
@@ -114,7 +111,7 @@ extension Core {
       } else {
         precondition(
           !hasStopped || value == -Int(ECANCELED) || value == Int(Self.neverSubmitted),
-          "L1: the kernel ran a call past a stop of its syslet")
+          "L1: the kernel ran operation \(record.form.opcode) past a stop of its syslet, with the result \(value)")
       }
       index = next
     }
@@ -122,21 +119,33 @@ extension Core {
   }
 
   /// What a CQE's result says about the call at `position` of its segment (law L9).
-  private func outcome(_ run: Reference<Run>, _ value: Int, _ position: Int, _ nextValue: Int?) -> Outcome {
-    let isLastToRun = nextValue == nil || nextValue == -Int(ECANCELED) || nextValue == Int(Self.neverSubmitted)
+  private func outcome(_ run: Reference<Run>, _ record: CallRecord, _ position: Int, _ nextValue: Int?) -> Outcome {
+    let value = Int(record.value)
     if value == Int(Self.neverSubmitted) { return .notStarted }
+    // What has run behind a call must not be overtaken by making the call again.
+    let isLastToRun = nextValue == nil || nextValue == -Int(ECANCELED) || nextValue == Int(Self.neverSubmitted)
+    let isCancelled = run.pointee.isCancelled.load(ordering: .relaxed)
     switch -Int32(truncatingIfNeeded: value) {
-    case ECANCELED:
-      if run.pointee.isCancelled.load(ordering: .relaxed) { return .notStarted }
+    case ECANCELED where (nextValue ?? -1) < 0:
+      // Only a success behind it proves that it was started: a member that fails at preparation has its own error, and the others this one.
       // Alone in its segment there is nothing that could have kept it from starting: it is the call's own result.
-      return run.pointee.callCount == 1 ? .finished(value) : .notStarted
+      return isCancelled || run.pointee.callCount > 1 ? .notStarted : .finished(value)
+    case EINTR where isCancelled && isLastToRun:
+      return .notStarted
+    case Self.restartFirst...Self.restartLast:
+      // The kernel's own word for "interrupted, begin again", which io_uring lets through for splice and tee.
+      return isCancelled && isLastToRun ? .notStarted : .finished(-Int(EINTR))
     case EINVAL, EACCES, EOPNOTSUPP:
-      // A failed call has had no effect, so it may be made again; but not behind the back of one that has run after it.
+      // A failed call has had no effect, so it may be made again.
       return isLastToRun ? .refused : .finished(value)
     default:
-      return .finished(value)
+      return record.form.systemCallResult(value, record.firstArgument).map { .finished($0) } ?? .refused
     }
   }
+
+  /// ERESTARTSYS to ERESTART_RESTARTBLOCK, which no header for programs has.
+  private static let restartFirst: Int32 = 512
+  private static let restartLast: Int32 = 516
 
   /// The value of a call whose SQE never reached the kernel; no system call returns it.
   private static let neverSubmitted = Int32.min
@@ -153,18 +162,28 @@ extension Core {
     }
   }
 
-  /// Asks the kernel to cancel the call of the run's segment that is running: the first that has not been answered. Only that one can be
-  /// found, so this is repeated as the chain goes on.
-  mutating func cancelOnRing(_ run: Reference<Run>) {
+  /// Asks the kernel to cancel what cancelled runs have in it. Only the call of a chain that is running can be found, the first that has not
+  /// been answered, so this is repeated as the chain goes on. Never while CQEs are being taken: it may enter.
+  mutating func cancelDue() {
+    guard cancelledOnRing > 0 else { return }
+    for slot in 0..<runs.usedMax {
+      let run = runs[UInt32(slot)]
+      if run.pointee.place == .ring, run.pointee.isCancelled.load(ordering: .relaxed) { cancelOnRing(run) }
+    }
+  }
+
+  private mutating func cancelOnRing(_ run: Reference<Run>) {
     var index = run.pointee.firstRecord
     while index != CallSlab.end, !calls[index].pointee.isOut { index = calls[index].pointee.next }
-    guard index != CallSlab.end else { return }
+    guard index != CallSlab.end, run.pointee.cancelledRecord != index else { return }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
     sqe.fd = -1
     sqe.addr = UserData.call(index, calls[index].pointee.generation)
     sqe.user_data = UserData.cancellation | UInt64(run.pointee.slot)
-    if issueAuxiliary(&sqe) { cancellationsOut += 1 }
+    guard issueAuxiliary(&sqe) else { return }
+    run.pointee.cancelledRecord = index
+    cancellationsOut += 1
   }
 
   /// Keeps a read of the workers' doorbell waiting in the ring, so that a run that comes back ends the ring's wait.

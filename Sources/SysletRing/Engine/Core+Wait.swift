@@ -19,9 +19,11 @@ extension Core {
   }
 
   mutating func flush() throws(EngineError) {
-    translator.seekable.forgetAll()
+    translator.descriptors.forgetAll()
     drain()
     turn()
+    interruptCancelled()
+    cancelDue()
     try handOverAll()
     try poke()
     if let failure { throw failure }
@@ -44,7 +46,7 @@ extension Core {
 
   /// The loop of both waits: until `count` completions are visible, nothing is pending, the deadline has passed or a signal came.
   private mutating func settle(_ count: Int, deadline: Int64?) throws(EngineError) -> Int {
-    translator.seekable.forgetAll()
+    translator.descriptors.forgetAll()
     while true {
       drain()
       turn()
@@ -52,12 +54,13 @@ extension Core {
       if let failure { throw failure }
       let now = visible()
       if now >= count || pending == 0 {
-        if let ring, ring.queued > 0 { try submit() }
+        // Whoever waits for nothing at all is looking what there is, and without an enter the kernel would not tell.
+        if count <= 0 { try poke() } else if let ring, ring.queued > 0 { try submit() }
         return visible()
       }
       var left: Int64?
       if let deadline {
-        left = max(0, deadline - syslet_now())
+        left = max(0, deadline.subtractingReportingOverflow(syslet_now()).partialValue)
         if left == 0 {
           // Even a wait of no time at all looks once at what the kernel has: without an enter it would not tell.
           try poke()
@@ -152,10 +155,9 @@ extension Core {
     // A run that could not be routed for want of room, or that has used up its turn, is routed again at once.
     let isBusy = !ready.isEmpty && (callsOut == 0 || calls.freeCount > 0)
     var limit = nanoseconds
-    if cancelledOnWorkers > 0 {
-      interruptCancelled()
-      limit = min(limit ?? .max, Self.interruptPeriod)
-    }
+    interruptCancelled()
+    cancelDue()
+    if cancelledOnWorkers > 0 { limit = min(limit ?? .max, Self.interruptPeriod) }
     // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell.
     guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 else {
       guard !isBusy, runsOnWorkers > 0, let pool else { return true }
@@ -164,7 +166,7 @@ extension Core {
     }
     if isBusy { return enterAndLook(0, nil) }
     guard runsOnWorkers > 0, let pool else {
-      let wanted = completionsWorthWaiting(for: count)
+      let wanted = cancelledOnRing > 0 ? 1 : completionsWorthWaiting(for: count)
       if wanted > 1 { limit = min(limit ?? .max, Self.batchWaitMax) }
       return enterAndLook(wanted, limit)
     }
@@ -195,26 +197,33 @@ extension Core {
   }
 
   private mutating func enterAndLook(_ wanted: Int, _ nanoseconds: Int64?) -> Bool {
-    enter(waitFor: wanted, nanoseconds: nanoseconds) != -Int(EINTR)
+    let begin = wanted > 0 && nanoseconds != nil ? syslet_now() : 0
+    let result = enter(waitFor: wanted, nanoseconds: nanoseconds)
+    guard result >= 0 else { return result != -Int(EINTR) }
+    // An enter that submitted something tells that, and not that a signal cut its wait short. One did if nothing has come, in too little time.
+    guard result > 0, wanted > 0, let ring, ring.ready == 0, ring.queued == 0 else { return true }
+    return nanoseconds.map { syslet_now() - begin >= $0 } ?? false
   }
 
   /// Interrupts the calls that workers are making for cancelled runs, again and again until they are back: a signal that comes just before
   /// a call blocks is lost.
   private mutating func interruptCancelled() {
-    guard let pool else { return }
+    guard cancelledOnWorkers > 0, let pool else { return }
     for slot in 0..<runs.usedMax {
       let run = runs[UInt32(slot)]
       if run.pointee.place == .worker, run.pointee.isCancelled.load(ordering: .relaxed) { pool.interrupt(run) }
     }
   }
 
+  /// The moment at which a wait ends; nil for never, as after a timeout too long to be told from that.
   private func deadline(_ timeout: Duration?) -> Int64? {
     guard let timeout else { return nil }
+    guard timeout > .zero else { return 0 }
     let (seconds, attoseconds) = timeout.components
-    let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    guard !overflow else { return seconds < 0 ? 0 : nil }
-    let (end, late) = syslet_now().addingReportingOverflow(nanoseconds + attoseconds / 1_000_000_000)
-    return late ? nil : end
+    let (nanoseconds, isHuge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (whole, isHuger) = nanoseconds.addingReportingOverflow(attoseconds / 1_000_000_000)
+    let (end, isLate) = whole.addingReportingOverflow(syslet_now())
+    return isHuge || isHuger || isLate ? nil : end
   }
 
   private static let batchWaitMax: Int64 = 10_000_000
@@ -234,7 +243,9 @@ extension Core {
       askToStop(run)
     }
     guard found > 0 else { throw .notPending(address: head.word) }
-    try flushStarted()
+    cancelDue()
+    // The cancellation stands, so an error here is not its refusal: the next flush or wait meets it again and tells it.
+    try? flushStarted()
   }
 
   private mutating func askToStop(_ run: Reference<Run>) {
@@ -242,7 +253,7 @@ extension Core {
     run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
     switch run.pointee.place {
     case .none, .ready: break
-    case .ring: cancelOnRing(run)
+    case .ring: cancelledOnRing += 1
     case .worker:
       cancelledOnWorkers += 1
       pool?.interrupt(run)
@@ -256,8 +267,15 @@ extension Core {
     userRing = nil
     for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place != .none { askToStop(runs[UInt32(slot)]) }
     while pending > 0, failure == nil {
-      // Errors here are told by `failure`, which ends the loop; there is nobody else to tell.
-      _ = try? settle(.max, deadline: nil)
+      // Errors here are told by `failure`, which ends the loop, or are about starting workers, without which those runs can end too.
+      do { _ = try settle(.max, deadline: nil) } catch { reclaim() }
+    }
+    // Even a broken ring does not excuse workers, who are in the runs' memory.
+    while runsOnWorkers > 0, let pool {
+      reclaim()
+      interruptCancelled()
+      if pool.announceSleep(until: 1, inRing: false) { _ = pool.sleep(nanoseconds: Self.interruptPeriod) }
+      takeMail(pool)
     }
     while cancellationsOut > 0 || isDoorbellArmed, failure == nil {
       if isDoorbellArmed, let pool { syslet_doorbell_ring(pool.doorbell) }
@@ -269,6 +287,23 @@ extension Core {
     ring?.close()
     ring = nil
   }
+
+  /// Ends the runs that wait for a worker although none can be started.
+  private mutating func reclaim() {
+    while let run = handover.popFirst(in: runs) { complete(run, .cancelled) }
+    guard isStalled, let pool else { return }
+    var returned = RunQueue()
+    pool.takeBack(&returned, in: runs)
+    while let run = returned.popFirst(in: runs) {
+      runsOnWorkers -= 1
+      if cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
+      complete(run, .cancelled)
+    }
+    isStalled = false
+  }
+
+  /// The kernel still has calls of a ring that broke: their memory must stay for good.
+  var mustLeak: Bool { callsOut > 0 }
 
   mutating func closeInDeinit() {
     guard !isClosed, !isForked else { return }

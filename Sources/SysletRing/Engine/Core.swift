@@ -43,6 +43,8 @@ internal import Synchronization
   var segmentCallsMax = 0
   /// Cancellations that are with the kernel.
   var cancellationsOut = 0
+  /// Runs on the ring that were asked to stop; their calls are cancelled, one after the other, until they have come back.
+  var cancelledOnRing = 0
   /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
   var cancelledOnWorkers = 0
   var isDoorbellArmed = false
@@ -102,8 +104,8 @@ internal import Synchronization
   }
 
   deinit {
-    // Open only if the engine was never closed, on a thread that may not enter the ring, with nothing pending.
-    ring?.close()
+    // Open only if the engine was never closed: on a thread that may not enter the ring, with nothing pending, or in a forked child.
+    if isForked { ring?.abandon() } else { ring?.close() }
     unsafe cqes.deallocate()
     unsafe doorbellBuffer.deallocate()
   }
@@ -141,15 +143,13 @@ internal import Synchronization
 
   mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
-    translator.seekable.forgetAll()
+    translator.descriptors.forgetAll()
     switch route(run, mayRunInline: false) {
     case .left:
-      try flushStarted()
-      return nil
+      break
     case .blocked:
+      run.pointee.place = .ready
       ready.prepend(run, in: runs)
-      try flushStarted()
-      return nil
     case .finished(let reason):
       guard run.pointee.isSynchronous, reason == .ended || reason == .stopped else {
         complete(run, reason)
@@ -160,6 +160,9 @@ internal import Synchronization
       retire(run)
       return last
     }
+    // The syslet is accepted, so an error here is not its refusal: the next flush or wait meets it again and tells it.
+    try? flushStarted()
+    return nil
   }
 
   mutating func enqueue(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) {
@@ -297,6 +300,7 @@ internal import Synchronization
     run.pointee.callCount = UInt32(count)
     run.pointee.afterSegment = translator.segment.after
     run.pointee.isFinalSegment = translator.segment.after == nil && translator.segment.isExact
+    run.pointee.cancelledRecord = CallSlab.end
     if !run.pointee.isFinalSegment { openSegments += 1 }
     segmentCallsMax = runsOnRing == 0 ? count : max(segmentCallsMax, count)
     run.pointee.isSingleStep = false
@@ -334,7 +338,9 @@ internal import Synchronization
 }
 
 extension Core {
-  mutating func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
-    translator.explain(head, layout)
+  /// With a translator of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
+  func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
+    var lister = Translator(memory: memory, router: router, callsMax: translator.segment.capacity)
+    return lister.explain(head, layout)
   }
 }

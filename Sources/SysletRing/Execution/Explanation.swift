@@ -114,7 +114,10 @@ extension Translator {
       text.reason = "no result of it stops the syslet"
     case .soft:
       text.sqeFlag = "IOSQE_IO_LINK"
-      text.reason = "the syslet stops on \(staged.stops), a link severs on \(staged.severs)"
+      text.reason =
+        staged.stops.isEmpty
+        ? "no result of it stops the syslet, but a cancellation may find it waiting; a link severs on \(staged.severs)"
+        : "the syslet stops on \(staged.stops), a link severs on \(staged.severs)"
       if staged.stops != staged.severs { text.reason += "; severed early, it is resumed" }
     case .cut:
       text.reason = segment.cut.description
@@ -221,7 +224,7 @@ extension Cut: CustomStringConvertible {
       severs.isEmpty
         ? "cut: the syslet stops on \(stops), and this kernel's links do not"
         : "cut: the syslet stops on \(stops), and a link severs on \(severs) only"
-    case .uncheckedResult: "cut: whether the result can be stored is known only afterwards, and a failure stops the syslet"
+    case .uncheckedResult: "cut: what the stop conditions test is known only when the engine has stored or made the result"
     case .loop: "cut: the next atom is in this segment already"
     case .hazard(.atom): "cut: a call of this segment writes the next atom"
     case .hazard(.argument(let index)): "cut: a call of this segment writes argument \(index) of the next atom"

@@ -124,7 +124,10 @@ enum Hazard: Equatable {
         if filled.overlaps(range) || deferred.overlaps(range) { return .captured(index) }
       case .read, .filled:
         if deferred.overlaps(range(call, index, role)) { return .result(index) }
-      case .vectorRead, .vectorFilled, .messageRead, .messageFilled, .filledUnbounded:
+      case .messageRead, .messageFilled:
+        // The header names further memory that is captured with it: the name, the iovecs.
+        if filled.count > 0 || deferred.count > 0 { return .captured(index) }
+      case .vectorRead, .vectorFilled, .filledUnbounded:
         let range = range(call, index, role)
         if filled.overlaps(range) || deferred.overlaps(range) { return .captured(index) }
         // The buffers behind it may be anywhere, so also where a result will be stored.

@@ -9,6 +9,9 @@ enum Interpreter {
     let traits = call.pointee.traits
     if traits.contains(.refused) { return -Int(EPERM) }
     let words = call.pointee.arguments.words
+    if traits.contains(.signalMask), hasSignalMask(call.pointee.number, call.pointee.arguments) { return -Int(EPERM) }
+    // Above 16 bits x86-64 has a second set of numbers for the same calls (x32), which no row would recognise.
+    guard call.pointee.number <= 0xFFFF else { return -Int(ENOSYS) }
     if traits.contains(.pseudo) {
       guard call.pointee.number == Operation.umemAddNumber else {
         // The cheapest system call that glibc does not answer from memory stands for the one that does nothing.
@@ -21,5 +24,15 @@ enum Interpreter {
       return result < 0 ? Int(result) : sum
     }
     return syslet_call(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
+  }
+
+  /// Whether a call that may be given a signal mask is given one.
+  private static func hasSignalMask(_ number: Int, _ arguments: Arguments) -> Bool {
+    switch number {
+    case SystemCall.ppoll: arguments[3] != 0
+    // The sixth argument points to the mask's address and its size.
+    case SystemCall.pselect6: arguments[5] != 0 && UserMemory.load(arguments[5], as: UInt64.self) != 0
+    default: arguments[4] != 0
+    }
   }
 }

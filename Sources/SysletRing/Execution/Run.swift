@@ -45,6 +45,9 @@ enum Place: UInt8 {
   var isFinalSegment = false
   var afterSegment: AtomAddress?
 
+  /// The record for which a cancellation is with the kernel, or was answered by something else than "not found".
+  var cancelledRecord = CallSlab.end
+
   /// The next slot in whatever list this run is in.
   var nextSlot = RunSlab.end
   /// Writes: the owner, in cancel. Reads: the place that has the run, between two atoms. Relaxed: it publishes nothing else.

@@ -3,6 +3,7 @@
 // Unsafe fence: a segment's buffers belong to the translator and are filled and read within one turn of the owner's thread.
 
 internal import CLiburing
+internal import Glibc
 
 /// Why a segment ends where it ends.
 enum Cut: Equatable {
@@ -14,7 +15,7 @@ enum Cut: Equatable {
   case branch
   /// The kernel would run past a stop: the syslet stops on `stops`, a link severs on `severs` at the most.
   case severing(stops: ResultClasses, severs: ResultClasses)
-  /// The result may prove impossible to store, which stops the syslet and which no link sees.
+  /// What the stop conditions test is known only to the engine, when it has stored or made the result: no link sees it.
   case uncheckedResult
   /// The next atom is in the segment already.
   case loop
@@ -121,7 +122,7 @@ enum Cut: Equatable {
   let router: Router
   var segment: Segment
   private var hazards: Hazards
-  var seekable = SeekableDescriptors()
+  var descriptors = DescriptorKinds()
 
   init(memory: AtomMemory, router: Router, callsMax: Int) {
     self.memory = memory
@@ -141,13 +142,46 @@ enum Cut: Equatable {
   mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: &stage().pointee)
     guard placement == .ring else { return placement }
+    return obstacle(call).map { .worker(.obstacle($0)) } ?? .ring
+  }
+
+  /// Why the ring would not do with *this descriptor* what the system call does; nil if it would. Adjusts the staged SQE where that helps.
+  private func obstacle(_ call: Reference<Call>) -> RingObstacle? {
+    let form = call.pointee.form
     let descriptor = call.pointee.arguments.descriptor(0)
-    if call.pointee.form.takesOffset(call.pointee.arguments) {
-      guard seekable.takesOffsets(descriptor) else { return .worker(.obstacle(.notSeekable)) }
-    } else if call.pointee.form.encoding == .close {
-      seekable.forget(descriptor)
+    switch form.encoding {
+    case .close:
+      descriptors.forget(descriptor)
+      return nil
+    case .read, .readVector, .readAt, .readVectorAt, .readVectorFlags, .write, .writeVector, .writeAt, .writeVectorAt, .writeVectorFlags:
+      let kind = descriptors.kind(descriptor)
+      if kind == .file { return nil }
+      if kind == .nonblocking { return .nonblocking }
+      if form.takesOffset(call.pointee.arguments), !DescriptorKinds.takesOffsets(descriptor) { return .notSeekable }
+      guard form.isWrite else { return nil }
+      // A pipe takes up to PIPE_BUF bytes whole or not at all.
+      return form.encoding == .write && kind == .pipe && call.pointee.arguments[2] <= 4096 ? nil : .partial
+    case .receiveFrom, .receiveMessage, .sendTo, .sendMessage:
+      let isSend = form.encoding == .sendTo || form.encoding == .sendMessage
+      if descriptors.kind(descriptor) == .nonblocking {
+        segment.sqe(segment.count).pointee.op_flags |= UInt32(MSG_DONTWAIT)
+      } else if isSend {
+        // A blocking send goes on until all is sent; io_uring's does so only when it is told.
+        segment.sqe(segment.count).pointee.op_flags |= UInt32(MSG_WAITALL)
+      }
+      return nil
+    case .accept, .accept4, .connect:
+      return descriptors.kind(descriptor) == .nonblocking ? .nonblocking : nil
+    default:
+      return nil
     }
-    return .ring
+  }
+
+  /// Whether a cancellation may find the call waiting, in which case what is linked behind it must not run.
+  private func mayWait(_ call: Reference<Call>) -> Bool {
+    if call.pointee.traits.contains(.waits) { return true }
+    guard call.pointee.form.isTransfer else { return false }
+    return descriptors.kind(call.pointee.arguments.descriptor(0)) != .file
   }
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
@@ -167,13 +201,23 @@ enum Cut: Equatable {
       var stops: ResultClasses = []
       var severs: ResultClasses = []
       let stopsAt = call.pointee.flags.stopClasses
+      if call.pointee.form.encoding == .poll || (memory.isChecked && call.pointee.result != 0 && stopsAt.contains(.negative)) {
+        segment.cut = .uncheckedResult
+        return
+      }
       if stopsAt.isEmpty {
-        link = .hard
-      } else {
-        if memory.isChecked, call.pointee.result != 0, stopsAt.contains(.negative) {
-          segment.cut = .uncheckedResult
+        if mayWait(call) {
+          // A hard link would let the next call run when this one is cancelled. Severed early for another reason, the run resumes.
+          severs = router.severing.results(call.pointee.form, call.pointee.arguments)
+          link = severs.contains(.negative) ? .soft : .cut
+        } else {
+          link = .hard
+        }
+        if link == .cut {
+          segment.cut = .severing(stops: .negative, severs: severs)
           return
         }
+      } else {
         let reachable = call.pointee.form.reachableResults(call.pointee.arguments)
         stops = stopsAt.intersection(reachable)
         severs = router.severing.results(call.pointee.form, call.pointee.arguments).intersection(reachable)

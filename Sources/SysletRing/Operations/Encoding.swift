@@ -26,16 +26,19 @@ enum Encoding: UInt8, Sendable {
 /// Why a call that io_uring could do in general is not given to the ring with these arguments.
 enum RingObstacle: UInt8, Sendable, Equatable {
   case noOperation
-  case length, offset, offsetPointer, notSeekable, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable, spliceFlags
+  case length, offset, offsetPointer, notSeekable, nonblocking, partial, address, resourceUsage, timeout, clock, futexOperation, pollSet,
+    unreadable, spliceFlags
 }
 
 extension RingObstacle: CustomStringConvertible {
   var description: String {
     switch self {
     case .noOperation: "io_uring has no such operation"
-    case .length: "the length does not fit an SQE's 32 bits"
+    case .length: "the ring does not take this length as the system call does"
     case .offset: "a negative offset means the file's position to the ring"
     case .notSeekable: "the descriptor takes no offsets, and the ring would ignore the one that is given"
+    case .nonblocking: "the descriptor is non-blocking, and the ring would wait"
+    case .partial: "the ring would write what fits, and the system call goes on until all is written"
     case .offsetPointer: "the ring does not update offsets behind pointers"
     case .address: "the ring's send and recv take no address"
     case .resourceUsage: "the ring's waitid reports no resource usage"
@@ -170,11 +173,12 @@ extension OperationForm {
 
     case .splice:
       guard a[1] == 0, a[3] == 0 else { return .offsetPointer }
-      guard a[4] <= Self.transferMax else { return .length }
+      // Of nothing at all the system call looks at no descriptor.
+      guard a[4] > 0, a[4] <= Self.transferMax else { return .length }
       guard a.low(5) & Self.spliceFixed == 0 else { return .spliceFlags }
       sqe.splice(from: a.low(0), to: a.descriptor(2), length: a.low(4), flags: a.low(5))
     case .tee:
-      guard a[2] <= Self.transferMax else { return .length }
+      guard a[2] > 0, a[2] <= Self.transferMax else { return .length }
       guard a.low(3) & Self.spliceFixed == 0 else { return .spliceFlags }
       sqe.splice(from: a.low(0), to: a.descriptor(1), length: a.low(2), flags: a.low(3))
       sqe.off = 0
@@ -255,17 +259,21 @@ extension OperationForm {
     return nil
   }
 
-  /// The system call's result for a result of the ring; `first` is the call's first argument.
-  func systemCallResult(_ result: Int, _ first: UInt64) -> Int {
+  /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.
+  func systemCallResult(_ result: Int, _ first: UInt64) -> Int? {
     switch encoding {
     case .nanosleep, .clockNanosleep:
       return result == -Int(ETIME) ? 0 : result
     case .poll:
       // poll(2) answers a closed descriptor with POLLNVAL in revents, not with an error.
       guard result >= 0 || result == -Int(EBADF) else { return result }
-      let revents = Int16(truncatingIfNeeded: result >= 0 ? result : Int(POLLNVAL))
+      guard let entry = UserMemory.load(first, as: pollfd.self) else { return -Int(EFAULT) }
+      // The ring also reports, and ends on, POLLRDHUP, for which nobody has asked.
+      let asked = Int(UInt16(bitPattern: entry.events)) | Int(POLLERR) | Int(POLLHUP)
+      let revents = result >= 0 ? result & asked : Int(POLLNVAL)
+      guard revents != 0 else { return nil }
       let field = first &+ UInt64(MemoryLayout<pollfd>.offset(of: \pollfd.revents)!)
-      return UserMemory.store(revents, field) ? 1 : -Int(EFAULT)
+      return UserMemory.store(Int16(truncatingIfNeeded: revents), field) ? 1 : -Int(EFAULT)
     default:
       return result
     }

@@ -93,6 +93,8 @@ struct Operation: Sendable {
     static let waits = Traits(rawValue: 8)
     /// A pseudo call of ours, not a system call.
     static let pseudo = Traits(rawValue: 16)
+    /// Takes a signal mask for the time of the call, which on a worker would shut out the signal that interrupts it.
+    static let signalMask = Traits(rawValue: 64)
     /// Not in the table: some other system call, which runs on a worker or inline.
     static let unlisted = Traits(rawValue: 32)
   }
@@ -142,6 +144,22 @@ struct Operation: Sendable {
 }
 
 extension OperationForm {
+  /// Whether the call writes from a buffer or from iovecs.
+  var isWrite: Bool {
+    switch encoding {
+    case .write, .writeAt, .writeVector, .writeVectorAt, .writeVectorFlags: true
+    default: false
+    }
+  }
+
+  /// Whether the call reads or writes by descriptor, so that it may wait for what the descriptor names.
+  var isTransfer: Bool {
+    switch encoding {
+    case .read, .readAt, .readVector, .readVectorAt, .readVectorFlags: true
+    default: isWrite
+    }
+  }
+
   /// Whether the call names a place in the file, instead of the file's position.
   func takesOffset(_ arguments: Arguments) -> Bool {
     switch encoding {
@@ -178,7 +196,8 @@ extension OperationForm {
 
   /// The results that this call can produce with these arguments.
   func reachableResults(_ arguments: Arguments) -> ResultClasses {
-    if let lengthArgument, arguments[lengthArgument] == 0 { return results.intersection([.negative, .zero]) }
+    // With MSG_TRUNC a recv of length 0 gives the datagram's size.
+    if encoding != .receiveFrom, let lengthArgument, arguments[lengthArgument] == 0 { return results.intersection([.negative, .zero]) }
     return results
   }
 }

@@ -66,7 +66,7 @@ extension Operation {
     Operation(
       SystemCall.fadvise64, "fadvise64", opcode: SYSLET_OP_FADVISE, .fadvise, note: "On the ring for up to 4 GiB - 1 bytes."),
     Operation(
-      SystemCall.madvise, "madvise", opcode: SYSLET_OP_MADVISE, .madvise, .punted, [.value],
+      SystemCall.madvise, "madvise", opcode: SYSLET_OP_MADVISE, .madvise, .punted, [.filled(countIn: 1)],
       note: "On the ring for up to 4 GiB - 1 bytes."),
 
     // Names.
@@ -228,6 +228,13 @@ extension Operation {
     refused(SystemCall.rt_sigsuspend, "rt_sigsuspend"),
     refused(SystemCall.rt_sigpending, "rt_sigpending"),
     refused(SystemCall.rt_sigtimedwait, "rt_sigtimedwait"),
+    refused(SystemCall.landlock_restrict_self, "landlock_restrict_self"),
+    refused(SystemCall.sched_setaffinity, "sched_setaffinity"),
+    refused(SystemCall.sched_setscheduler, "sched_setscheduler"),
+    refused(SystemCall.sched_setparam, "sched_setparam"),
+    refused(SystemCall.sched_setattr, "sched_setattr"),
+    refused(SystemCall.setpriority, "setpriority"),
+    refused(SystemCall.ioprio_set, "ioprio_set"),
     refused(SystemCall.sigaltstack, "sigaltstack"),
     refused(SystemCall.pause, "pause"),
     refused(SystemCall.gettid, "gettid"),
@@ -263,11 +270,19 @@ extension Operation {
     refused(SystemCall.get_mempolicy, "get_mempolicy"),
   ]
 
+  /// Calls that wait with a signal mask: refused with -EPERM if they are given one.
+  static let signalMaskRows: [Operation] = [
+    Operation(SystemCall.ppoll, "ppoll", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
+    Operation(SystemCall.pselect6, "pselect6", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
+    Operation(SystemCall.epoll_pwait, "epoll_pwait", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
+    Operation(SystemCall.epoll_pwait2, "epoll_pwait2", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
+  ]
+
   /// Every system call that has no row.
   static let unlistedRow = Operation(-1, "unlisted", .unlisted, results: .any)
 
   /// All rows that this architecture has.
-  static let rows: [Operation] = (ringRows + inlineRows + refusedRows).filter { $0.number >= 0 }
+  static let rows: [Operation] = (ringRows + inlineRows + signalMaskRows + refusedRows).filter { $0.number >= 0 }
 
   static let umemAddNumber = Int(SYSLET_NR_umem_add)
   static let noOperationNumber = Int(SYSLET_NR_nop)

@@ -30,10 +30,13 @@ struct ExplanationTests {
     return p
   }
 
+  /// A number that names no descriptor: what the process has open must not show in a listing.
+  static var nothing: Program.Argument { 1_000_000 }
+
   static func writeSyncRename(_ form: Form) -> Program {
     let p = Program(form)
-    p.atom(SystemCall.write, 5, .to(p.buffer(64)), 64, flags: .stopOnNegative)
-    p.atom(SystemCall.fsync, 5, flags: .stopOnNegative)
+    p.atom(SystemCall.write, nothing, .to(p.buffer(64)), 64, flags: .stopOnNegative)
+    p.atom(SystemCall.fsync, nothing, flags: .stopOnNegative)
     p.atom(SystemCall.renameat, .int(AT_FDCWD), .to(p.path("new")), .int(AT_FDCWD), .to(p.path("current")))
     return p
   }
@@ -54,7 +57,7 @@ struct ExplanationTests {
     let p = Program(form)
     for position in 0..<4 {
       p.atom(
-        SystemCall.pread64, 5, .to(p.buffer(4096)), 4096, .int(position * 4096),
+        SystemCall.pread64, nothing, .to(p.buffer(4096)), 4096, .int(position * 4096),
         flags: position % 2 == 0 ? .stopOnNonPositive : .stopOnNegative)
     }
     return p

@@ -28,6 +28,11 @@ internal import Glibc
   /// Closes the ring. The kernel cancels what is still in flight, some time after this.
   func close() { unsafe syslet_ring_close(handle) }
 
+  /// In a forked child: lets go of the ring without touching its memory, which the child does not have.
+  func abandon() { unsafe syslet_ring_abandon(handle) }
+
+  /// CQEs that wait to be taken.
+  var ready: Int { unsafe Int(syslet_ring_ready(handle)) }
   /// SQEs that can be issued before the next enter.
   var room: Int { unsafe Int(syslet_ring_room(handle)) }
   /// SQEs that are issued and not yet with the kernel.

@@ -97,6 +97,18 @@ internal import Synchronization
     return start ? startThread() : 0
   }
 
+  /// Gives back the runs that no worker has begun.
+  func takeBack(_ queue: inout RunQueue, in slab: borrowing RunSlab) {
+    unsafe pthread_mutex_lock(mutex)
+    while first != RunSlab.end {
+      let run = runs[first]
+      first = run.pointee.nextSlot
+      queue.append(run, in: slab)
+    }
+    last = RunSlab.end
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
   /// The runs that have come back, oldest first.
   func take(_ body: (Reference<Run>) -> Void) {
     // Acquire pairs with the release of `deliver`: what the worker wrote into the run is visible.

@@ -1,0 +1,79 @@
+// What a descriptor names, where the ring and the system call part ways over it: a pread on a pipe fails with ESPIPE, while io_uring ignores
+// the offset and reads; a read with O_NONBLOCK fails with EAGAIN, while io_uring waits; a write to a full pipe or socket waits until all is
+// written, while io_uring writes what fits.
+
+internal import CLiburing
+internal import Glibc
+
+/// What a descriptor names, as far as it matters to the ring.
+enum DescriptorKind: UInt8 {
+  /// Not asked.
+  case unknown
+  /// A regular file, a folder or a block device: takes offsets, and its calls cannot be waiting for another party. What is no descriptor
+  /// counts here too: the call's own -EBADF is the same everywhere.
+  case file
+  /// A pipe.
+  case pipe
+  /// Anything else that may make its caller wait.
+  case stream
+  /// A pipe or a stream with O_NONBLOCK.
+  case nonblocking
+}
+
+/// What this engine has found out about descriptors during the present call into it. The owner's.
+///
+/// Between two calls the program may close a descriptor and get its number again for something else, so nothing is kept longer: a batch of
+/// reads from one file asks once (some 200 ns), a read alone asks each time. Unsafe fence: the memory is this value's own.
+@safe struct DescriptorKinds: ~Copyable {
+  private static let capacity = 65_536
+  /// For each descriptor its kind (3 bits), and the turn in which it was found out.
+  private let findings: UnsafeMutablePointer<UInt32>
+  private var turn: UInt32 = 1
+
+  init() {
+    // calloc: pages that no descriptor needs are never touched.
+    unsafe findings = unsafe calloc(Self.capacity, MemoryLayout<UInt32>.stride).assumingMemoryBound(to: UInt32.self)
+  }
+
+  deinit { unsafe free(findings) }
+
+  /// The program has had the thread: what was known may not hold any more.
+  mutating func forgetAll() {
+    turn = (turn &+ 1) & 0x1FFF_FFFF
+    // After a full round of the counter old findings would count again.
+    guard turn == 0 else { return }
+    for index in 0..<Self.capacity { unsafe findings[index] = 0 }
+    turn = 1
+  }
+
+  /// A call of this engine closes `descriptor`.
+  func forget(_ descriptor: Int32) {
+    let index = Int(descriptor)
+    if index >= 0, index < Self.capacity { unsafe findings[index] = 0 }
+  }
+
+  func kind(_ descriptor: Int32) -> DescriptorKind {
+    let index = Int(descriptor)
+    guard index >= 0, index < Self.capacity else { return Self.ask(descriptor) }
+    let finding = unsafe findings[index]
+    if finding >> 3 == turn { return DescriptorKind(rawValue: UInt8(finding & 7)) ?? .unknown }
+    let kind = Self.ask(descriptor)
+    unsafe findings[index] = turn << 3 | UInt32(kind.rawValue)
+    return kind
+  }
+
+  /// Whether an offset means something to `descriptor`, which is no `.file`.
+  static func takesOffsets(_ descriptor: Int32) -> Bool {
+    syslet_call(SystemCall.lseek, UInt64(argument: descriptor), 0, UInt64(argument: SEEK_CUR), 0, 0, 0) != -Int(ESPIPE)
+  }
+
+  private static func ask(_ descriptor: Int32) -> DescriptorKind {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { return .file }
+    let type = status.st_mode & S_IFMT
+    if type == S_IFREG || type == S_IFDIR || type == S_IFBLK { return .file }
+    let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
+    if flags >= 0, flags & Int(O_NONBLOCK) != 0 { return .nonblocking }
+    return type == S_IFIFO ? .pipe : .stream
+  }
+}
