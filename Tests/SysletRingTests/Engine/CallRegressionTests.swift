@@ -145,6 +145,11 @@ struct CallRegressionTests {
   static let changing: [(name: String, number: Int, arguments: [UInt64])] = [
     ("landlock_restrict_self", SystemCall.landlock_restrict_self, [.int(-1), 0xffff]),
     ("sched_setaffinity", SystemCall.sched_setaffinity, [0, 0, 0]),
+    ("sched_setscheduler", SystemCall.sched_setscheduler, [0, .int(-1), 0]),
+    ("sched_setparam", SystemCall.sched_setparam, [0, 0]),
+    ("sched_setattr", SystemCall.sched_setattr, [0, 0, 0]),
+    ("setpriority", SystemCall.setpriority, [99, 0, 0]),
+    ("ioprio_set", SystemCall.ioprio_set, [99, 0, 0]),
   ]
 
   // Calls that change only the thread that makes them were not in the table, and so ran on a worker or not, as it came. A worker with a

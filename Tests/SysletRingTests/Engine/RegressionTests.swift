@@ -15,7 +15,8 @@ struct RegressionTests {
       try engine.enqueue(program, head)
     } else {
       program.addFlags(.async, to: head)
-      #expect(try engine.exec(program, head) == nil)
+      // No expectation here, as this also runs on other threads than a test's.
+      guard try engine.exec(program, head) == nil else { throw ConformanceFailure("exec of an atom with ASYNC ran it at once") }
     }
     return try engine.take(timeout: timeout).first
   }
@@ -112,8 +113,8 @@ struct RegressionTests {
     #expect(stage.drained(far) == "read \(Array("GGGGG".utf8))")
   }
 
-  // Memory that madvise(MADV_DONTNEED) clears was not among what the table says a call fills. A path behind it was captured with its old
-  // text when the segment was submitted, and an argument behind a pointer was loaded too early.
+  // Memory that madvise(MADV_DONTNEED) clears was not among what the table says a call fills. A path in it was captured with its old text
+  // when the segment was submitted, and the mkdirat behind the madvise made that directory.
   @Test("What madvise has cleared is seen clear by the atoms behind it", arguments: SysletEngine.Backend.available, [true, false])
   func clearedMemory(backend: SysletEngine.Backend, isBatch: Bool) throws {
     let engine = try BadInputTests.engine(backend)
@@ -141,17 +142,30 @@ struct RegressionTests {
 
   // MARK: short transfers
 
-  // The ring tries a transfer without blocking first, and gave what fitted: 65,536 of 200,000 bytes into a pipe, half of a megabyte into a
-  // socket. The system call blocks until everything is written.
+  /// Runs `body` with an engine on a thread that never had a ring: when the kernel takes down a ring it interrupts the thread that used it,
+  /// and a blocking write that has begun then ends short, whoever makes it.
+  private static func onFreshThread(
+    _ backend: SysletEngine.Backend, _ body: (SysletEngine) throws -> Taken?
+  ) throws -> Taken? {
+    let result = onAnotherThread {
+      Result {
+        let engine = try BadInputTests.engine(backend)
+        defer { try? engine.close() }
+        return try body(engine)
+      }
+    }
+    return try result.get()
+  }
+
+  // The ring tries a transfer without blocking first, and gave what fitted: 65,536 of 200,000 bytes into a pipe. The system call blocks
+  // until everything is written.
   @Test("A write to a blocking pipe writes everything", arguments: SysletEngine.Backend.available, [true, false])
   func wholeWrite(backend: SysletEngine.Backend, isBatch: Bool) throws {
-    let engine = try BadInputTests.engine(backend)
-    defer { try? engine.close() }
     let program = Program(.direct)
     let pipe = program.descriptors.pipe()
     program.atom(SystemCall.write, .int(pipe.write), .to(program.buffer(200_000)), 200_000)
     let drain = Drain(pipe.read, 200_000)
-    let completion = try Self.completion(of: program, on: engine, isBatch: isBatch)
+    let completion = try Self.onFreshThread(backend) { try Self.completion(of: program, on: $0, isBatch: isBatch) }
     #expect(completion?.result == 200_000)
     #expect(completion?.executed == 1)
     #expect(drain.finish() == 200_000)
@@ -165,8 +179,6 @@ struct RegressionTests {
   func wholeSend(backend: SysletEngine.Backend, call: String) throws {
     let size = 1 << 20
     for isBatch in [true, false] {
-      let engine = try BadInputTests.engine(backend)
-      defer { try? engine.close() }
       let stage = Stage()
       let program = Program(.direct)
       let (near, far) = stage.descriptors.socketPair()
@@ -177,7 +189,7 @@ struct RegressionTests {
       default: program.atom(SystemCall.sendmsg, .int(near), .to(stage.message(buffer)), 0)
       }
       let drain = Drain(far, size)
-      let completion = try Self.completion(of: program, on: engine, isBatch: isBatch)
+      let completion = try Self.onFreshThread(backend) { try Self.completion(of: program, on: $0, isBatch: isBatch) }
       #expect(completion?.result == size)
       #expect(drain.finish() == size)
     }

@@ -86,18 +86,26 @@ struct OperationTests {
         print("\(name), \(scenario): the plain call gives \(plain.result) here, not \(scenario.expectation); the engine must too")
       }
       for form in Form.allCases {
-        let stage = Stage()
-        let scene = scenario.set(stage)
-        let program = Program(form)
-        let result = program.word()
-        program.atom(Self.numbers[name]!, list: scene.arguments.map { .value($0) }, flags: .async, result: result)
-        #expect(try engine.exec(program) == nil)
-        let taken = try engine.take()
-        #expect(taken.map(\.result) == [result.value], "\(name), \(scenario), \(form)")
-        let outcome = Outcome(result.value, scenario, scene, stage)
+        // As the plain call: on the owner's thread the kernel may interrupt to take down the ring of an engine that was there before.
+        var outcome = try Self.asynchronousOutcome(name, scenario, form, engine)
+        while backend == .inline, outcome.result == -Int(EINTR) {
+          outcome = try Self.asynchronousOutcome(name, scenario, form, engine)
+        }
         #expect(outcome == plain, "\(name), \(scenario), \(form)")
       }
     }
+  }
+
+  static func asynchronousOutcome(_ name: String, _ scenario: Scenario, _ form: Form, _ engine: SysletEngine) throws -> Outcome {
+    let stage = Stage()
+    let scene = scenario.set(stage)
+    let program = Program(form)
+    let result = program.word()
+    program.atom(numbers[name]!, list: scene.arguments.map { .value($0) }, flags: .async, result: result)
+    #expect(try engine.exec(program) == nil)
+    let taken = try engine.take()
+    #expect(taken.map(\.result) == [result.value], "\(name), \(scenario), \(form)")
+    return Outcome(result.value, scenario, scene, stage)
   }
 
   /// Stop conditions whose exactness a link after the call must keep.
