@@ -58,8 +58,6 @@ internal import CLiburing
 
   init(_ slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) { unsafe self.slots = unsafe slots }
 
-  var capacity: Int { unsafe slots.count }
-
   /// Writes `atom` into the next slot; false if the slot is taken.
   mutating func post(_ atom: UnsafeMutableRawPointer) -> Bool {
     let slot = unsafe slots.baseAddress! + filled % slots.count
