@@ -63,8 +63,7 @@ SAME_OP(UNLINKAT);
 SAME_OP(MKDIRAT);
 SAME_OP(SYMLINKAT);
 SAME_OP(LINKAT);
-_Static_assert(SYSLET_SQE_LINK == IOSQE_IO_LINK && SYSLET_SQE_HARDLINK == IOSQE_IO_HARDLINK &&
-                   SYSLET_SQE_ASYNC == IOSQE_ASYNC,
+_Static_assert(SYSLET_SQE_LINK == IOSQE_IO_LINK && SYSLET_SQE_HARDLINK == IOSQE_IO_HARDLINK,
                "SQE flags");
 
 /* Newer than the oldest supported liburing. */
@@ -82,7 +81,6 @@ _Static_assert(SYSLET_SQE_LINK == IOSQE_IO_LINK && SYSLET_SQE_HARDLINK == IOSQE_
 #endif
 #define REGISTER_PROBE 8
 #define REGISTER_IOWQ_MAX_WORKERS 19
-#define SQ_CQ_OVERFLOW (1U << 1)
 
 struct syslet_ring {
   struct io_uring uring;
@@ -224,10 +222,6 @@ unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, uns
   /* The release gives the slots back: the copies above must not be moved below it. */
   if (count) __atomic_store_n(ring->uring.cq.khead, head + count, __ATOMIC_RELEASE);
   return count;
-}
-
-bool syslet_ring_has_overflow(const struct syslet_ring *ring) {
-  return (__atomic_load_n(ring->uring.sq.kflags, __ATOMIC_RELAXED) & SQ_CQ_OVERFLOW) != 0;
 }
 
 int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]) {

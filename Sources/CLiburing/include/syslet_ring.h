@@ -33,8 +33,7 @@ struct syslet_cqe {
 /* SQE flags. */
 enum {
   SYSLET_SQE_LINK = 1 << 2,
-  SYSLET_SQE_HARDLINK = 1 << 3,
-  SYSLET_SQE_ASYNC = 1 << 4
+  SYSLET_SQE_HARDLINK = 1 << 3
 };
 
 /* Operation codes, those that the installed liburing is too old to name included. ring.c checks them against its names. */
@@ -142,9 +141,6 @@ void syslet_ring_limit_submissions(unsigned count);
 
 /* Copies up to `count` CQEs out of the completion queue and frees their slots. */
 unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count);
-
-/* True while the kernel holds CQEs that did not fit the completion queue: reap, then enter again. */
-bool syslet_ring_has_overflow(const struct syslet_ring *ring);
 
 /* supported[op] = 1 for each operation code that this kernel's ring takes. 0 or -errno. */
 int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]);

@@ -33,7 +33,7 @@ internal import Synchronization
   var pending = 0
   var overflowed = 0
   var lost = 0
-  /// Calls that are with the kernel, and of those the ones that have been reaped while their segment is still out.
+  /// Calls that are with the kernel: issued and not yet reaped.
   var callsOut = 0
   var runsOnRing = 0
   var runsOnWorkers = 0

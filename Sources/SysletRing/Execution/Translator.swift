@@ -153,7 +153,7 @@ enum Cut: Equatable {
     case .close:
       descriptors.forget(descriptor)
       return nil
-    case .read, .readVector, .readAt, .readVectorAt, .readVectorFlags, .write, .writeVector, .writeAt, .writeVectorAt, .writeVectorFlags:
+    case _ where form.isTransfer:
       let kind = descriptors.kind(descriptor)
       if kind == .file { return nil }
       if kind == .nonblocking { return .nonblocking }

@@ -37,8 +37,6 @@ internal import Glibc
   var room: Int { unsafe Int(syslet_ring_room(handle)) }
   /// SQEs that are issued and not yet with the kernel.
   var queued: Int { unsafe Int(syslet_ring_queued(handle)) }
-  /// The kernel holds CQEs that found the queue full.
-  var hasOverflow: Bool { unsafe syslet_ring_has_overflow(handle) }
 
   /// Issues `count` SQEs as one submission: all of them, or none (law L2).
   func issue(_ sqes: UnsafePointer<syslet_sqe>, _ count: Int) -> Bool {
