@@ -89,7 +89,33 @@ struct syslet_ring {
   unsigned mask;
   unsigned entries;
   unsigned cq_mask;
+  struct syslet_simulation simulation; /* enter is NULL on a ring of the kernel's */
 };
+
+/* Counts down to the calls that are to fail. Set and read with relaxed atomics: a test sets them while no ring is in use. */
+static struct {
+  unsigned skip, count;
+  int error;
+} faults[SYSLET_ENTRY_COUNT];
+static bool has_faults;
+
+void syslet_ring_fail(enum syslet_entry entry, unsigned first, unsigned count, int error) {
+  faults[entry].skip = first;
+  faults[entry].count = count;
+  faults[entry].error = error;
+  has_faults = true;
+}
+
+static int fault(enum syslet_entry entry) {
+  if (!has_faults) return 0;
+  if (faults[entry].skip > 0) {
+    if (faults[entry].count > 0) faults[entry].skip--;
+    return 0;
+  }
+  if (faults[entry].count == 0) return 0;
+  faults[entry].count--;
+  return -faults[entry].error;
+}
 
 int syslet_ring_open(struct syslet_ring **out, unsigned entries, unsigned cq_entries, struct syslet_ring_facts *facts) {
   static const unsigned wanted[] = {
@@ -100,8 +126,10 @@ int syslet_ring_open(struct syslet_ring **out, unsigned entries, unsigned cq_ent
   static const unsigned needed =
       IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_SUBMIT_STABLE;
   struct io_uring_params params;
-  struct syslet_ring *ring = calloc(1, sizeof *ring);
-  int result = -EINVAL;
+  struct syslet_ring *ring;
+  int result = fault(SYSLET_ENTRY_SETUP);
+  if (result) return result;
+  ring = calloc(1, sizeof *ring);
   if (!ring) return -ENOMEM;
   for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     memset(&params, 0, sizeof params);
@@ -137,11 +165,15 @@ int syslet_ring_open(struct syslet_ring **out, unsigned entries, unsigned cq_ent
 }
 
 void syslet_ring_close(struct syslet_ring *ring) {
-  io_uring_queue_exit(&ring->uring);
+  if (!ring->simulation.enter)
+    io_uring_queue_exit(&ring->uring);
+  else
+    free(ring->uring.sq.sqes), free(ring->uring.cq.cqes), free(ring->uring.sq.khead);
   free(ring);
 }
 
 void syslet_ring_abandon(struct syslet_ring *ring) {
+  if (ring->simulation.enter) return syslet_ring_close(ring);
   close(ring->uring.ring_fd);
   free(ring);
 }
@@ -184,12 +216,17 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
   }
   submit = ring->tail - taken(ring);
   if (submissions_max && submit > submissions_max) submit = submissions_max;
+  if (ring->simulation.enter) return ring->simulation.enter(ring->simulation.context, submit, wait_count, timeout_ns);
+  result = fault(SYSLET_ENTRY_ENTER);
+  if (result) return (int)result;
   if (timeout_ns < 0)
     result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count, IORING_ENTER_GETEVENTS, NULL, 0);
   else
     result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count,
                      IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &extra, sizeof extra);
-  return result < 0 ? -errno : (int)result;
+  if (result < 0) result = -errno;
+  int failure = fault(SYSLET_ENTRY_ENTERED);
+  return failure ? failure : (int)result;
 }
 
 unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark) {
@@ -227,10 +264,12 @@ unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, uns
 int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]) {
   size_t size = sizeof(struct io_uring_probe) + 256 * sizeof(struct io_uring_probe_op);
   struct io_uring_probe *probe = calloc(1, size);
-  long result;
+  long result = fault(SYSLET_ENTRY_REGISTER);
   if (!probe) return -ENOMEM;
-  result = syscall(__NR_io_uring_register, ring->uring.ring_fd, REGISTER_PROBE, probe, 256);
-  if (result < 0) result = -errno;
+  if (result == 0) {
+    result = syscall(__NR_io_uring_register, ring->uring.ring_fd, REGISTER_PROBE, probe, 256);
+    if (result < 0) result = -errno;
+  }
   for (unsigned i = 0; i < 256; i++)
     supported[i] = result >= 0 && i < probe->ops_len && (probe->ops[i].flags & IO_URING_OP_SUPPORTED) ? 1 : 0;
   free(probe);
@@ -239,8 +278,50 @@ int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]) {
 
 int syslet_ring_limit_workers(struct syslet_ring *ring, unsigned bounded, unsigned unbounded) {
   unsigned limits[2] = {bounded, unbounded};
+  int failure = fault(SYSLET_ENTRY_REGISTER);
+  if (failure) return failure;
   long result = syscall(__NR_io_uring_register, ring->uring.ring_fd, REGISTER_IOWQ_MAX_WORKERS, limits, 2);
   return result < 0 ? -errno : 0;
+}
+
+int syslet_ring_open_simulated(struct syslet_ring **out, unsigned entries, unsigned cq_entries, struct syslet_simulation simulation) {
+  struct syslet_ring *ring = calloc(1, sizeof *ring);
+  unsigned *indices = calloc(4, sizeof *indices);
+  struct io_uring_sqe *sqes = calloc(entries, sizeof *sqes);
+  struct io_uring_cqe *cqes = calloc(cq_entries, sizeof *cqes);
+  if (!ring || !indices || !sqes || !cqes) {
+    free(ring), free(indices), free(sqes), free(cqes);
+    return -ENOMEM;
+  }
+  ring->uring.sq.khead = &indices[0];
+  ring->uring.sq.ktail = &indices[1];
+  ring->uring.cq.khead = &indices[2];
+  ring->uring.cq.ktail = &indices[3];
+  ring->uring.sq.sqes = sqes;
+  ring->uring.cq.cqes = cqes;
+  ring->uring.ring_fd = -1;
+  ring->entries = entries;
+  ring->mask = entries - 1;
+  ring->cq_mask = cq_entries - 1;
+  ring->simulation = simulation;
+  *out = ring;
+  return 0;
+}
+
+bool syslet_ring_take(struct syslet_ring *ring, struct syslet_sqe *sqe) {
+  unsigned head = *ring->uring.sq.khead;
+  if (head == *ring->uring.sq.ktail) return false;
+  memcpy(sqe, &ring->uring.sq.sqes[head & ring->mask], sizeof *sqe);
+  *ring->uring.sq.khead = head + 1;
+  return true;
+}
+
+bool syslet_ring_post(struct syslet_ring *ring, struct syslet_cqe cqe) {
+  unsigned tail = *ring->uring.cq.ktail;
+  if (tail - *ring->uring.cq.khead > ring->cq_mask) return false;
+  memcpy(&ring->uring.cq.cqes[tail & ring->cq_mask], &cqe, sizeof cqe);
+  *ring->uring.cq.ktail = tail + 1;
+  return true;
 }
 
 #define STRING_(x) #x

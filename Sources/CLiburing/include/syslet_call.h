@@ -8,6 +8,11 @@
 /* Makes system call `nr` and returns what the kernel returned: a non-negative value or -errno. errno is preserved. */
 long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
+/* For tests: calls whose first argument is a descriptor with this bit as its highest are answered by `call` from now on, on whatever
+ * thread they are made; NULL ends it. */
+#define SYSLET_SIMULATED_BIT 30
+void syslet_call_simulate(long (*call)(long nr, const uint64_t arguments[6]));
+
 /* Copies between this process's own memory at `user` and `local`, whatever `user` points to.
  * 0, or -EFAULT for memory that is unmapped or not writable; any other -errno means that the kernel refuses such copies here. */
 int syslet_memory_read(const void *user, void *local, size_t byte_count);

@@ -136,8 +136,6 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
  * its own: past every stop. This turns that rest into nops whose user_data has `mark` set: how many. */
 unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark);
 
-/* For tests: from now on one enter of any ring submits at most so many SQEs; 0 is no limit. Call it while no other thread uses a ring. */
-void syslet_ring_limit_submissions(unsigned count);
 
 /* Copies up to `count` CQEs out of the completion queue and frees their slots. */
 unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count);
@@ -147,6 +145,36 @@ int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]);
 
 /* Bounds the kernel's own worker threads (io-wq) of this ring: bounded and unbounded work. 0 or -errno. */
 int syslet_ring_limit_workers(struct syslet_ring *ring, unsigned bounded, unsigned unbounded);
+
+/* For tests: the calls into the kernel that can be made to fail. */
+enum syslet_entry {
+  SYSLET_ENTRY_SETUP,    /* io_uring_setup is not made and fails */
+  SYSLET_ENTRY_REGISTER, /* io_uring_register is not made and fails */
+  SYSLET_ENTRY_ENTER,    /* io_uring_enter is not made and fails */
+  SYSLET_ENTRY_ENTERED,  /* io_uring_enter is made, and fails all the same */
+  SYSLET_ENTRY_COUNT
+};
+
+/* For tests, for all rings of the process: skips `first` calls of that kind, then makes `count` of them fail with `error`. */
+void syslet_ring_fail(enum syslet_entry entry, unsigned first, unsigned count, int error);
+
+/* For tests: from now on one enter of any ring submits at most so many SQEs; 0 is no limit. Call it while no other thread uses a ring. */
+void syslet_ring_limit_submissions(unsigned count);
+
+/* For tests: a ring without a kernel. Its enter calls `enter`, which takes SQEs and posts CQEs from the kernel's side. */
+struct syslet_simulation {
+  void *context;
+  int (*enter)(void *context, unsigned submit, unsigned wait_count, int64_t timeout_ns);
+};
+
+/* Opens such a ring; both sizes are powers of two. 0 or -ENOMEM. */
+int syslet_ring_open_simulated(struct syslet_ring **ring, unsigned entries, unsigned cq_entries, struct syslet_simulation simulation);
+
+/* The kernel's side of a simulated ring: takes the next SQE out of the submission queue; false when there is none. */
+bool syslet_ring_take(struct syslet_ring *ring, struct syslet_sqe *sqe);
+
+/* The kernel's side of a simulated ring: puts a CQE into the completion queue; false when it is full. */
+bool syslet_ring_post(struct syslet_ring *ring, struct syslet_cqe cqe);
 
 /* The version of the liburing that this module was built with, as "2.5", or "2.3 or older" where it does not say. */
 const char *syslet_liburing_version(void);

@@ -64,7 +64,7 @@ internal import Synchronization
   /// Atoms that an asynchronous run may execute inline before the others get their turn.
   static let inlineTurnMax = 256
 
-  init(_ options: SysletEngine.Options) throws(EngineError) {
+  init(_ options: SysletEngine.Options, simulated: (ring: Ring, severing: Severing)? = nil) throws(EngineError) {
     try Self.check(options)
     if options.isChecked, let errno = UserMemory.obstacle() {
       throw .kernel(call: "process_vm_readv, which a checked engine needs,", errno: errno)
@@ -72,7 +72,9 @@ internal import Synchronization
     var ring: Ring?
     var unavailability: EngineError?
     var severing = Severing.none
-    if options.backend == .ring || options.backend == .automatic {
+    if let simulated {
+      (ring, severing) = simulated
+    } else if options.backend == .ring || options.backend == .automatic {
       do {
         severing = try SelfTest.severing()
         ring = try Ring(entries: options.entries, completionEntries: max(options.completionEntries, options.entries))
@@ -288,6 +290,7 @@ internal import Synchronization
       record.pointee.form = staged.pointee.form
       record.pointee.firstArgument = staged.pointee.firstArgument
       record.pointee.flags = staged.pointee.flags
+      record.pointee.isHardLinked = staged.pointee.link == .hard
       record.pointee.runSlot = run.pointee.slot
       translator.segment.sqe(position).pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }

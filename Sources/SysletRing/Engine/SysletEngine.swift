@@ -60,6 +60,13 @@ internal import Glibc
     unsafe core.initialize(to: made)
   }
 
+  /// An engine on a simulated kernel, which must outlive it, for tests. `severing` is what the engine believes of its links.
+  init(_ options: Options, on kernel: SimulatedKernel, believing severing: Severing) throws(EngineError) {
+    let made = try Core(options, simulated: (ring: kernel.ring, severing: severing))
+    unsafe core = .allocate(capacity: 1)
+    unsafe core.initialize(to: made)
+  }
+
   deinit {
     unsafe core.pointee.closeInDeinit()
     if unsafe core.pointee.mustLeak { return }

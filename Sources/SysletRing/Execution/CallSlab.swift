@@ -18,6 +18,7 @@ internal import CLiburing
   var next: UInt32
   var generation: UInt32
   var isOut: Bool
+  var isHardLinked: Bool
 }
 
 @safe struct CallSlab: ~Copyable {
@@ -37,7 +38,8 @@ internal import CLiburing
       unsafe (records + index).initialize(
         to: CallRecord(
           atom: .nowhere, result: 0, form: form, firstArgument: 0, value: 0, flags: 0,
-          runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0, isOut: false))
+          runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0, isOut: false,
+          isHardLinked: false))
     }
     free = capacity > 0 ? 0 : Self.end
   }

@@ -69,7 +69,10 @@ enum DescriptorKind: UInt8 {
 
   private static func ask(_ descriptor: Int32) -> DescriptorKind {
     var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { return .file }
+    let asked = unsafe withUnsafeMutablePointer(to: &status) {
+      unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
+    }
+    guard asked == 0 else { return .file }
     let type = status.st_mode & S_IFMT
     if type == S_IFREG || type == S_IFDIR || type == S_IFBLK { return .file }
     let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)

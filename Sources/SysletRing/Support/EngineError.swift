@@ -30,6 +30,8 @@ public enum EngineError: Error, Equatable, Sendable {
   case closed
   /// The kernel refused something that the engine cannot go on without.
   case kernel(call: String, errno: Int32)
+  /// The kernel ran `operation` of a syslet that had stopped before it, though the start-up self-test saw such links hold.
+  case stopOverrun(operation: String, result: Int)
 }
 
 extension EngineError: CustomStringConvertible {
@@ -61,6 +63,9 @@ extension EngineError: CustomStringConvertible {
       return "the engine is closed: make a new one"
     case .kernel(let call, let errno):
       return "\(call) failed with \(Errno.name(errno)), and the engine cannot go on without it"
+    case .stopOverrun(let operation, let result):
+      return
+        "the kernel ran \(operation), with the result \(result), although its syslet had stopped before it: links do not hold on this kernel as they did when the engine was started. Nothing further was given to it; use the backend threads, and report the kernel's version"
     }
   }
 

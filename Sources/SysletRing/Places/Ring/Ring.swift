@@ -25,6 +25,25 @@ internal import Glibc
     _ = unsafe syslet_ring_limit_workers(handle, UInt32(4 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 256)
   }
 
+  /// A ring without a kernel (`SimulatedKernel`). Both sizes are powers of two.
+  init(entries: Int, completionEntries: Int, simulation: syslet_simulation) {
+    var handle: OpaquePointer?
+    let result = unsafe syslet_ring_open_simulated(&handle, UInt32(entries), UInt32(completionEntries), simulation)
+    guard result == 0, let handle = unsafe handle else { fatalError("there is no memory for a simulated ring") }
+    unsafe self.handle = unsafe handle
+    facts = syslet_ring_facts(
+      sq_entries: UInt32(entries), cq_entries: UInt32(completionEntries), features: .max, setup_flags: 0)
+  }
+
+  /// The kernel's side of a simulated ring: the next SQE.
+  func takeSubmitted() -> syslet_sqe? {
+    var sqe = syslet_sqe()
+    return unsafe syslet_ring_take(handle, &sqe) ? sqe : nil
+  }
+
+  /// The kernel's side of a simulated ring: false when the completion queue is full.
+  func post(_ cqe: syslet_cqe) -> Bool { unsafe syslet_ring_post(handle, cqe) }
+
   /// Closes the ring. The kernel cancels what is still in flight, some time after this.
   func close() { unsafe syslet_ring_close(handle) }
 
