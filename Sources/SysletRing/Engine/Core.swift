@@ -64,7 +64,7 @@ internal import Synchronization
   /// Atoms that an asynchronous run may execute inline before the others get their turn.
   static let inlineTurnMax = 256
 
-  init(_ options: SysletEngine.Options, simulated: (ring: Ring, severing: Severing)? = nil) throws(EngineError) {
+  init(_ options: SysletEngine.Options, on given: (ring: Ring, severing: Severing)? = nil) throws(EngineError) {
     try Self.check(options)
     if options.isChecked, let errno = UserMemory.obstacle() {
       throw .kernel(call: "process_vm_readv, which a checked engine needs,", errno: errno)
@@ -72,8 +72,8 @@ internal import Synchronization
     var ring: Ring?
     var unavailability: EngineError?
     var severing = Severing.none
-    if let simulated {
-      (ring, severing) = simulated
+    if let given {
+      (ring, severing) = given
     } else if options.backend == .ring || options.backend == .automatic {
       do {
         severing = try SelfTest.severing()

@@ -60,9 +60,9 @@ internal import Glibc
     unsafe core.initialize(to: made)
   }
 
-  /// An engine on a simulated kernel, which must outlive it, for tests. `severing` is what the engine believes of its links.
-  init(_ options: Options, on kernel: SimulatedKernel, believing severing: Severing) throws(EngineError) {
-    let made = try Core(options, simulated: (ring: kernel.ring, severing: severing))
+  /// An engine on a ring that it closes, simulated or not, and with a self-test's findings that may be wrong. For tests.
+  init(_ options: Options, on ring: Ring, believing severing: Severing) throws(EngineError) {
+    let made = try Core(options, on: (ring: ring, severing: severing))
     unsafe core = .allocate(capacity: 1)
     unsafe core.initialize(to: made)
   }

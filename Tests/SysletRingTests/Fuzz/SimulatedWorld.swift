@@ -1,0 +1,327 @@
+// A world in memory: files, a pipe, a socket and a directory whose calls cost nothing and fail when they are told to. Both sides use it,
+// the oracle by calls and the engine by calls and SQEs, so it need not be like Linux in everything; it must be the same to both.
+
+import CLiburing
+import Glibc
+import Synchronization
+
+@testable import SysletRing
+
+final class SimulatedWorld: World {
+  private final class Node {
+    var bytes: [UInt8]
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+  }
+
+  private enum Object {
+    case file(Node)
+    case source, sink, socket, folder
+  }
+
+  private enum Call {
+    case read(UInt64, Int, Int?)
+    case write(UInt64, Int, Int?)
+    case receive(UInt64, Int, isAll: Bool)
+    case send(UInt64, Int)
+    case seek(Int)
+    case synchronise
+    case truncate(Int)
+    case close
+    case open(String, isCreating: Bool)
+    case rename(String, String)
+    case unlink(String)
+    case makeDirectory(String)
+  }
+
+  private let identifier: UInt64
+  private var objects: [Int: Object] = [:]
+  private var positions: [Int: Int] = [:]
+  private var names: [String: Node?]
+  private var pipe: [UInt8]
+  private var inbox: [UInt8]
+  private var sunk: [UInt8] = []
+  private var sent: [UInt8] = []
+  private var nextNumber = 16
+  private var faults: [Int: Recipe.Fault]
+  private var callCount = 0
+  /// Calls that took effect, in their order.
+  private(set) var log: [String] = []
+
+  init(_ faults: [Int: Recipe.Fault] = [:]) {
+    self.faults = faults
+    names = ["a": Node(Array("0123456789".utf8)), "b": Node(Array("xyz".utf8)), "c": Node?.none]
+    pipe = Self.pipeContent
+    inbox = Self.socketContent
+    identifier = Self.worlds.add()
+    objects = [
+      Thing.file.rawValue: .file(Node(Self.fileContent)), Thing.other.rawValue: .file(Node(Self.otherContent)),
+      Thing.source.rawValue: .source, Thing.sink.rawValue: .sink, Thing.socket.rawValue: .socket, Thing.folder.rawValue: .folder,
+    ]
+    Self.worlds[identifier] = self
+  }
+
+  deinit { Self.worlds[identifier] = nil }
+
+  func descriptor(_ thing: Thing) -> UInt64 { descriptor(thing.rawValue) }
+  private func descriptor(_ number: Int) -> UInt64 { 1 << UInt64(SYSLET_SIMULATED_BIT) | identifier << 8 | UInt64(number) }
+
+  /// A number as any world of the same program would have it.
+  static func plain(_ value: Int) -> Int { value >> Int(SYSLET_SIMULATED_BIT) == 1 ? value & 0xFF : value }
+
+  var description: [String] {
+    [Thing.file, .other].map { thing in
+      guard case .file(let node) = objects[thing.rawValue] else { return "\(thing) is closed" }
+      return "\(thing): \(node.bytes), at \(positions[thing.rawValue] ?? 0)"
+    } + ["pipe \(pipe), inbox \(inbox), sunk \(sunk), sent \(sent)"]
+      + names.sorted { $0.key < $1.key }.map { "\($0): \($1.map { "\($0.bytes)" } ?? "directory")" }
+      + ["open: \(objects.keys.sorted())"]
+  }
+
+  // MARK: plain calls
+
+  func call(_ number: Int, _ a: [UInt64]) -> Int? {
+    guard a[0] >> UInt64(SYSLET_SIMULATED_BIT) == 1 else { return nil }
+    let handle = Int(a[0] & 0xFF)
+    // A length that was the result of a call that failed.
+    if Self.transfers.contains(number), Int64(bitPattern: a[2]) < 0 { return -Int(EINVAL) }
+    switch number {
+    case SystemCall.fstat: return status(handle, a[1])
+    case SystemCall.fcntl: return objects[handle] == nil ? -Int(EBADF) : 0
+    case SystemCall.read: return make(.read(a[1], Int(a[2]), nil), handle)
+    case SystemCall.pread64: return make(.read(a[1], Int(a[2]), Int(truncatingIfNeeded: a[3])), handle)
+    case SystemCall.write: return make(.write(a[1], Int(a[2]), nil), handle)
+    case SystemCall.pwrite64: return make(.write(a[1], Int(a[2]), Int(truncatingIfNeeded: a[3])), handle)
+    case SystemCall.recvfrom: return make(.receive(a[1], Int(a[2]), isAll: a[3] & 0x100 != 0), handle)
+    case SystemCall.sendto: return make(.send(a[1], Int(a[2])), handle)
+    // The engine's own question, whether there are offsets at all.
+    case SystemCall.lseek where a[2] == UInt64(SEEK_CUR):
+      if case .file = objects[handle] { return positions[handle] ?? 0 }
+      return -Int(objects[handle] == nil ? EBADF : ESPIPE)
+    case SystemCall.lseek: return make(.seek(Int(truncatingIfNeeded: a[1])), handle)
+    case SystemCall.fsync, SystemCall.fdatasync: return make(.synchronise, handle)
+    case SystemCall.ftruncate: return make(.truncate(Int(truncatingIfNeeded: a[1])), handle)
+    case SystemCall.close: return make(.close, handle)
+    case SystemCall.openat: return make(.open(Self.path(a[1]), isCreating: a[2] & UInt64(O_CREAT) != 0), handle)
+    case SystemCall.renameat2: return make(.rename(Self.path(a[1]), Self.path(a[3])), handle)
+    case SystemCall.unlinkat: return make(.unlink(Self.path(a[1])), handle)
+    case SystemCall.mkdirat: return make(.makeDirectory(Self.path(a[1])), handle)
+    default: return nil
+    }
+  }
+
+  private static let transfers: Set<Int> = [
+    SystemCall.read, SystemCall.pread64, SystemCall.write, SystemCall.pwrite64, SystemCall.recvfrom, SystemCall.sendto,
+  ]
+
+  private static func path(_ address: UInt64) -> String { unsafe String(cString: UnsafePointer<CChar>(bitPattern: UInt(address))!) }
+
+  /// Only the type is asked for.
+  private func status(_ handle: Int, _ address: UInt64) -> Int {
+    guard let object = objects[handle] else { return -Int(EBADF) }
+    let status = unsafe UnsafeMutablePointer<stat>(bitPattern: UInt(address))!
+    unsafe status.pointee = stat()
+    unsafe status.pointee.st_mode =
+      switch object {
+      case .file: S_IFREG
+      case .source, .sink: S_IFIFO
+      case .socket: S_IFSOCK
+      case .folder: S_IFDIR
+      }
+    return 0
+  }
+
+  // MARK: SQEs
+
+  /// What came of a request to the simulated kernel; nil while it has to wait.
+  static func perform(_ request: SimulatedKernel.Request) -> Int? {
+    let sqe = request.sqe
+    let word = UInt64(UInt32(bitPattern: sqe.fd))
+    guard word >> UInt64(SYSLET_SIMULATED_BIT) == 1, let world = worlds[(word >> 8) & 0x3F_FFFF] else { return -Int(EBADF) }
+    let handle = Int(word & 0xFF)
+    if case .delay(let times) = world.faults[world.callCount] {
+      world.faults[world.callCount] = times > 1 ? .delay(times - 1) : nil
+      return nil
+    }
+    let offset = sqe.off == .max ? nil : Int(truncatingIfNeeded: sqe.off)
+    switch Int(sqe.opcode) {
+    case SYSLET_OP_READ: return world.make(.read(sqe.addr, Int(sqe.len), offset), handle)
+    case SYSLET_OP_WRITE: return world.make(.write(sqe.addr, Int(sqe.len), offset), handle)
+    case SYSLET_OP_RECV: return world.make(.receive(sqe.addr, Int(sqe.len), isAll: sqe.op_flags & 0x100 != 0), handle)
+    case SYSLET_OP_SEND: return world.make(.send(sqe.addr, Int(sqe.len)), handle)
+    case SYSLET_OP_FSYNC: return world.make(.synchronise, handle)
+    case SYSLET_OP_FTRUNCATE: return world.make(.truncate(Int(truncatingIfNeeded: sqe.off)), handle)
+    case SYSLET_OP_CLOSE: return world.make(.close, handle)
+    case SYSLET_OP_OPENAT: return world.make(.open(request.paths[0], isCreating: sqe.op_flags & UInt32(O_CREAT) != 0), handle)
+    case SYSLET_OP_RENAMEAT: return world.make(.rename(request.paths[0], request.paths[1]), handle)
+    case SYSLET_OP_UNLINKAT: return world.make(.unlink(request.paths[0]), handle)
+    case SYSLET_OP_MKDIRAT: return world.make(.makeDirectory(request.paths[0]), handle)
+    default: fatalError("the simulated world has no operation \(sqe.opcode)")
+    }
+  }
+
+  // MARK: effects
+
+  private func make(_ call: Call, _ handle: Int) -> Int {
+    let fault = faults[callCount]
+    var result: Int
+    if case .failure(let errno) = fault, objects[handle] != nil {
+      result = -Int(errno)
+    } else {
+      var limit = Int.max
+      if case .short(let bytes) = fault { limit = bytes }
+      result = effect(call, handle, limit)
+    }
+    // These the ring may be asked for first and a worker then, so they must not count.
+    if ![-Int(EINVAL), -Int(EACCES), -Int(EOPNOTSUPP)].contains(result) {
+      callCount += 1
+      // Addresses differ between two builds of a program.
+      switch call {
+      case .read(_, let length, let offset): log.append("\(handle) read \(length) at \(offset ?? -1): \(result)")
+      case .write(_, let length, let offset): log.append("\(handle) write \(length) at \(offset ?? -1): \(result)")
+      case .receive(_, let length, let isAll): log.append("\(handle) receive \(length) \(isAll): \(result)")
+      case .send(_, let length): log.append("\(handle) send \(length): \(result)")
+      default: log.append("\(handle) \(call): \(Self.plain(result))")
+      }
+    }
+    return result
+  }
+
+  private func effect(_ call: Call, _ handle: Int, _ limit: Int) -> Int {
+    guard let object = objects[handle] else { return -Int(EBADF) }
+    switch (call, object) {
+    case (.read(let address, let length, let offset), .file(let node)):
+      if let offset, offset < 0 { return -Int(EINVAL) }
+      let start = offset ?? positions[handle] ?? 0
+      let bytes = start < node.bytes.count ? node.bytes[start...].prefix(min(length, limit)) : []
+      Self.store(Array(bytes), address)
+      if offset == nil { positions[handle] = start + bytes.count }
+      return bytes.count
+    case (.read(let address, let length, nil), .source): return Self.take(&pipe, min(length, limit), address)
+    case (.read(let address, let length, nil), .socket): return Self.take(&inbox, min(length, limit), address)
+    case (.read(_, _, .some), .source), (.read(_, _, .some), .socket), (.write(_, _, .some), .sink), (.seek, .source):
+      return -Int(ESPIPE)
+    case (.receive(let address, let length, _), .socket): return Self.take(&inbox, min(length, limit), address)
+    case (.write(let address, let length, let offset), .file(let node)):
+      if let offset, offset < 0 { return -Int(EINVAL) }
+      let start = offset ?? positions[handle] ?? 0
+      let count = min(length, limit)
+      guard start <= 1 << 16 else { return -Int(EFBIG) }
+      if count > 0 {
+        if node.bytes.count < start + count { node.bytes += [UInt8](repeating: 0, count: start + count - node.bytes.count) }
+        node.bytes.replaceSubrange(start..<start + count, with: Self.load(address, count))
+      }
+      if offset == nil { positions[handle] = start + count }
+      return count
+    case (.write(let address, let length, nil), .sink):
+      sunk += Self.load(address, min(length, limit))
+      return min(length, limit)
+    case (.send(let address, let length), .socket):
+      sent += Self.load(address, min(length, limit))
+      return min(length, limit)
+    case (.seek(let offset), .file):
+      guard offset >= 0 else { return -Int(EINVAL) }
+      positions[handle] = offset
+      return offset
+    case (.synchronise, .file): return 0
+    case (.truncate(let length), .file(let node)):
+      guard length >= 0 else { return -Int(EINVAL) }
+      guard length <= 1 << 16 else { return -Int(EFBIG) }
+      if length < node.bytes.count {
+        node.bytes.removeLast(node.bytes.count - length)
+      } else {
+        node.bytes += [UInt8](repeating: 0, count: length - node.bytes.count)
+      }
+      return 0
+    case (.close, _):
+      objects[handle] = nil
+      positions[handle] = nil
+      return 0
+    case (.open(let name, let isCreating), .folder):
+      if let entry = names[name] {
+        guard let node = entry else { return -Int(EISDIR) }
+        return add(node)
+      }
+      guard isCreating, !name.isEmpty else { return -Int(ENOENT) }
+      let node = Node([])
+      names[name] = node
+      return add(node)
+    case (.rename(let old, let new), .folder):
+      guard let entry = names[old] else { return -Int(ENOENT) }
+      guard !new.isEmpty else { return -Int(ENOENT) }
+      if old == new { return 0 }
+      if let target = names[new], (target == nil) != (entry == nil) { return entry == nil ? -Int(ENOTDIR) : -Int(EISDIR) }
+      names[old] = nil
+      names.updateValue(entry, forKey: new)
+      return 0
+    case (.unlink(let name), .folder):
+      guard let entry = names[name] else { return -Int(ENOENT) }
+      guard entry != nil else { return -Int(EISDIR) }
+      names.removeValue(forKey: name)
+      return 0
+    case (.makeDirectory(let name), .folder):
+      guard !name.isEmpty else { return -Int(ENOENT) }
+      guard names[name] == nil else { return -Int(EEXIST) }
+      names.updateValue(nil, forKey: name)
+      return 0
+    default: return -Int(EINVAL)
+    }
+  }
+
+  private func add(_ node: Node) -> Int {
+    guard nextNumber < 256 else { return -Int(EMFILE) }
+    objects[nextNumber] = .file(node)
+    nextNumber += 1
+    return Int(descriptor(nextNumber - 1))
+  }
+
+  private static func take(_ bytes: inout [UInt8], _ count: Int, _ address: UInt64) -> Int {
+    let taken = Array(bytes.prefix(count))
+    bytes.removeFirst(taken.count)
+    store(taken, address)
+    return taken.count
+  }
+
+  private static func store(_ bytes: [UInt8], _ address: UInt64) {
+    guard !bytes.isEmpty else { return }
+    unsafe UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(bitPattern: UInt(address)), count: bytes.count).copyBytes(
+      from: bytes)
+  }
+
+  private static func load(_ address: UInt64, _ count: Int) -> [UInt8] {
+    unsafe Array(UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: UInt(address)), count: count))
+  }
+
+  // MARK: all worlds
+
+  /// The worlds by their numbers, for calls that name one by a descriptor. A world is used by one thread at a time, as its run is; the table
+  /// by all, under its lock.
+  private final class Worlds: Sendable {
+    private struct Entry: @unchecked Sendable { weak var world: SimulatedWorld? }
+    private let state = Mutex<(next: UInt64, entries: [UInt64: Entry])>((1, [:]))
+
+    init() {
+      unsafe syslet_call_simulate { number, arguments in
+        let arguments = unsafe Array(UnsafeBufferPointer(start: arguments, count: 6))
+        guard let world = SimulatedWorld.worlds[(arguments[0] >> 8) & 0x3F_FFFF] else { return -Int(EBADF) }
+        return world.call(number, arguments) ?? -Int(ENOSYS)
+      }
+    }
+
+    func add() -> UInt64 {
+      state.withLock { state in
+        state.next = (state.next + 1) & 0x3F_FFFF
+        return state.next
+      }
+    }
+
+    subscript(identifier: UInt64) -> SimulatedWorld? {
+      get { state.withLock { $0.entries[identifier] }?.world }
+      set {
+        let entry = newValue.map { Entry(world: $0) }
+        state.withLock { $0.entries[identifier] = entry }
+      }
+    }
+  }
+
+  private static let worlds = Worlds()
+}
