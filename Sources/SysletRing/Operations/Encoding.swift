@@ -115,6 +115,8 @@ extension OperationForm {
       sqe.off = a[2]
       sqe.addr = a[3]
     case .ftruncate:
+      // ftruncate(2) refuses the length before it looks at the descriptor, the ring the other way round.
+      guard Int64(bitPattern: a[1]) >= 0 else { return .length }
       sqe.fd = a.descriptor(0)
       sqe.off = a[1]
 

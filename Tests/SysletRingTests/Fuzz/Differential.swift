@@ -62,8 +62,8 @@ enum Differential {
   private struct Expectation {
     var verdict: Oracle.Verdict
     var last: Int?
-    var description: [String]
-    var log: [String]
+    var view: View
+    var log: [SimulatedWorld.LogEntry]
   }
 
   /// Runs the trials together and says where one differs from the oracle; nil if none does.
@@ -73,7 +73,7 @@ enum Differential {
       let built = BuiltProgram(trial.recipe, in: subject.world(trial.recipe))
       let verdict = interpret(built, Recipe.stepsMax)
       return Expectation(
-        verdict: verdict, last: built.program.index(verdict.atom), description: built.description,
+        verdict: verdict, last: built.program.index(verdict.atom), view: built.view,
         log: (built.world as? SimulatedWorld)?.log ?? [])
     }
     let builds = trials.map { BuiltProgram($0.recipe, in: subject.world($0.recipe)) }
@@ -155,9 +155,7 @@ enum Differential {
       compare("the reason", "\(completion.reason)", "\(verdict.ending)")
       compare("the user's word", completion.userWord, built.userWord(built.program.index(completion.atom) ?? 0))
     }
-    for (found, expected) in zip(built.description, expectation.description) where found != expected {
-      differences.append("\(found), and by the oracle \(expected)")
-    }
+    if built.view != expectation.view { differences += built.view.differences(expectation.view) }
     if let world = built.world as? SimulatedWorld { compare("the calls", world.log, expectation.log) }
     return differences.isEmpty ? nil : differences.joined(separator: "\n")
   }
@@ -173,9 +171,7 @@ enum Differential {
     if let completion, executed > 0, SimulatedWorld.plain(completion.result) != SimulatedWorld.plain(verdict.result) {
       differences.append("cancelled with \(completion.result), and by the oracle \(verdict.result)")
     }
-    for (found, expected) in zip(built.description, prefix.description) where found != expected {
-      differences.append("cancelled after \(executed): \(found), and by the oracle \(expected)")
-    }
+    if built.view != prefix.view { differences += ["cancelled after \(executed)"] + built.view.differences(prefix.view) }
     return differences.isEmpty ? nil : differences.joined(separator: "\n")
   }
 

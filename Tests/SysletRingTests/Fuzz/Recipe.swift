@@ -231,7 +231,8 @@ extension Recipe {
       for bit in 0..<8 { add { $0.atoms[index].flags.subtract(AtomFlags(rawValue: 1 << UInt32(bit))) } }
       add { $0.atoms[index] = AtomRecipe(call: "nop", arguments: [], flags: self.atoms[index].flags, next: self.atoms[index].next) }
       for (position, argument) in atoms[index].arguments.enumerated() {
-        if case .valueOf = argument { add { $0.atoms[index].arguments[position] = .number(0) } }
+        // 0 would be a descriptor of the process's.
+        if case .valueOf = argument { add { $0.atoms[index].arguments[position] = .number(position == 0 ? -1 : 0) } }
         if case .number(let value) = argument, value > 1 { add { $0.atoms[index].arguments[position] = .number(1) } }
       }
     }

@@ -45,7 +45,18 @@ final class SimulatedWorld: World {
   private var faults: [Int: Recipe.Fault]
   private var callCount = 0
   /// Calls that took effect, in their order.
-  private(set) var log: [String] = []
+  private(set) var log: [LogEntry] = []
+
+  enum Kind { case read, write, receive, send, seek, synchronise, truncate, close, open, rename, unlink, makeDirectory }
+
+  struct LogEntry: Equatable {
+    var handle: Int
+    var kind: Kind
+    /// Length and offset, where there are.
+    var first = 0
+    var second = 0
+    var result: Int
+  }
 
   init(_ faults: [Int: Recipe.Fault] = [:]) {
     self.faults = faults
@@ -68,13 +79,21 @@ final class SimulatedWorld: World {
   /// A number as any world of the same program would have it.
   static func plain(_ value: Int) -> Int { value >> Int(SYSLET_SIMULATED_BIT) == 1 ? value & 0xFF : value }
 
-  var description: [String] {
-    [Thing.file, .other].map { thing in
-      guard case .file(let node) = objects[thing.rawValue] else { return "\(thing) is closed" }
-      return "\(thing): \(node.bytes), at \(positions[thing.rawValue] ?? 0)"
-    } + ["pipe \(pipe), inbox \(inbox), sunk \(sunk), sent \(sent)"]
-      + names.sorted { $0.key < $1.key }.map { "\($0): \($1.map { "\($0.bytes)" } ?? "directory")" }
-      + ["open: \(objects.keys.sorted())"]
+  func look(_ view: inout View) {
+    for thing in [Thing.file, .other] {
+      guard case .file(let node) = objects[thing.rawValue] else { continue }
+      view.add("file", index: thing.rawValue, node.bytes)
+      view.add("position", index: thing.rawValue, positions[thing.rawValue] ?? 0)
+    }
+    view.add("pipe", pipe)
+    view.add("inbox", inbox)
+    view.add("sunk", sunk)
+    view.add("sent", sent)
+    for (name, node) in names.sorted(by: { $0.key < $1.key }) {
+      view.add("name", Array(name.utf8))
+      view.add("content", node?.bytes ?? [0xFF, 0xFF])
+    }
+    for handle in objects.keys.sorted() { view.add("open", handle) }
   }
 
   // MARK: plain calls
@@ -174,13 +193,23 @@ final class SimulatedWorld: World {
     // These the ring may be asked for first and a worker then, so they must not count.
     if ![-Int(EINVAL), -Int(EACCES), -Int(EOPNOTSUPP)].contains(result) {
       callCount += 1
-      // Addresses differ between two builds of a program.
+      // Addresses differ between two builds of a program, so they are not told.
+      func note(_ kind: Kind, _ first: Int = 0, _ second: Int = 0) {
+        log.append(LogEntry(handle: handle, kind: kind, first: first, second: second, result: Self.plain(result)))
+      }
       switch call {
-      case .read(_, let length, let offset): log.append("\(handle) read \(length) at \(offset ?? -1): \(result)")
-      case .write(_, let length, let offset): log.append("\(handle) write \(length) at \(offset ?? -1): \(result)")
-      case .receive(_, let length, let isAll): log.append("\(handle) receive \(length) \(isAll): \(result)")
-      case .send(_, let length): log.append("\(handle) send \(length): \(result)")
-      default: log.append("\(handle) \(call): \(Self.plain(result))")
+      case .read(_, let length, let offset): note(.read, length, offset ?? -1)
+      case .write(_, let length, let offset): note(.write, length, offset ?? -1)
+      case .receive(_, let length, let isAll): note(.receive, length, isAll ? 1 : 0)
+      case .send(_, let length): note(.send, length)
+      case .seek(let offset): note(.seek, offset)
+      case .synchronise: note(.synchronise)
+      case .truncate(let length): note(.truncate, length)
+      case .close: note(.close)
+      case .open(let name, let isCreating): note(.open, name.utf8.count, isCreating ? 1 : 0)
+      case .rename(let old, let new): note(.rename, old.utf8.count, new.utf8.count)
+      case .unlink(let name): note(.unlink, name.utf8.count)
+      case .makeDirectory(let name): note(.makeDirectory, name.utf8.count)
       }
     }
     return result

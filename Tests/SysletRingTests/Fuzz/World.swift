@@ -10,7 +10,36 @@ protocol World: AnyObject {
   /// The result of a call in this world; nil for one that only the real kernel can answer.
   func call(_ number: Int, _ arguments: [UInt64]) -> Int?
   /// What can be seen of it.
-  var description: [String] { get }
+  func look(_ view: inout View)
+}
+
+/// What can be seen of a program and its world. Text is made of it only when two differ: it would be most of a fuzzer's time.
+struct View: Equatable {
+  enum Item: Equatable {
+    case number(StaticString, Int, Int)
+    case bytes(StaticString, Int, [UInt8])
+
+    static func == (one: Item, other: Item) -> Bool {
+      switch (one, other) {
+      case (.number(_, _, let one), .number(_, _, let other)): one == other
+      case (.bytes(_, _, let one), .bytes(_, _, let other)): one == other
+      default: false
+      }
+    }
+  }
+
+  private var items: [Item] = []
+
+  mutating func add(_ name: StaticString, index: Int = 0, _ number: Int) {
+    items.append(.number(name, index, SimulatedWorld.plain(number)))
+  }
+  mutating func add(_ name: StaticString, index: Int = 0, _ content: [UInt8]) { items.append(.bytes(name, index, content)) }
+
+  /// Where this is not what the oracle saw.
+  func differences(_ expected: View) -> [String] {
+    zip(items, expected.items).filter { $0 != $1 }.map { "\($0), and by the oracle \($1)" }
+      + (items.count == expected.items.count ? [] : ["more is seen than by the oracle, or less"])
+  }
 }
 
 extension World {
@@ -26,8 +55,8 @@ final class BuiltProgram {
   let world: any World
   let program: Program
   private var memory: [Recipe.Memory: UInt64] = [:]
-  private var words: [(String, Word)] = []
-  private var buffers: [(String, Buffer)] = []
+  private var words: [Word] = []
+  private var buffers: [Buffer] = []
 
   init(_ recipe: Recipe, in world: any World) {
     self.recipe = recipe
@@ -36,12 +65,12 @@ final class BuiltProgram {
     func word(_ memory: Recipe.Memory, _ value: Int) {
       let word = program.arena.word(value)
       self.memory[memory] = word.address
-      words.append(("\(memory)", word))
+      words.append(word)
     }
     func buffer(_ memory: Recipe.Memory, _ bytes: [UInt8]) {
       let buffer = program.arena.buffer(bytes: bytes)
       self.memory[memory] = buffer.address
-      buffers.append(("\(memory)", buffer))
+      buffers.append(buffer)
     }
     for index in 0..<Recipe.wordCount { word(.word(index), index - 1) }
     for (index, value) in recipe.lengths.enumerated() { word(.length(index), value) }
@@ -91,16 +120,20 @@ final class BuiltProgram {
 
   /// The user's word of an atom, as it is now.
   func userWord(_ index: Int) -> Int {
-    Int(truncatingIfNeeded: test_load_word(program.address(index) + UInt64(Program.Offset.userWord)))
+    Int(truncatingIfNeeded: loadWord(program.address(index) + UInt64(Program.Offset.userWord)))
   }
 
-  /// What can be seen of the program and its world.
-  var description: [String] {
-    words.map { "\($0): \(SimulatedWorld.plain($1.value))" } + buffers.map { "\($0): \($1.bytes)" } + world.description
+  /// What can be seen now.
+  var view: View {
+    var view = View()
+    for (index, word) in words.enumerated() { view.add("word, length or descriptor", index: index, word.value) }
+    for (index, buffer) in buffers.enumerated() { view.add("buffer, time or path", index: index, buffer.bytes) }
+    world.look(&view)
+    return view
   }
 }
 
-private func test_load_word(_ address: UInt64) -> UInt64 {
+private func loadWord(_ address: UInt64) -> UInt64 {
   unsafe UnsafePointer<UInt64>(bitPattern: UInt(address))!.pointee
 }
 
@@ -159,9 +192,13 @@ final class RealWorld: World {
   func descriptor(_ thing: Thing) -> UInt64 { .int(things[thing] ?? -1) }
   func call(_ number: Int, _ arguments: [UInt64]) -> Int? { nil }
 
-  var description: [String] {
-    [Thing.file, .other].map { "\($0): \(bytes(things[$0]!)), at \(lseek(things[$0]!, 0, SEEK_CUR))" }
-      + ["sent: \(received())"] + (scratch?.listing() ?? [])
+  func look(_ view: inout View) {
+    for thing in [Thing.file, .other] {
+      view.add("file", index: thing.rawValue, bytes(things[thing]!))
+      view.add("position", index: thing.rawValue, Int(lseek(things[thing]!, 0, SEEK_CUR)))
+    }
+    view.add("sent", received())
+    for line in scratch?.listing() ?? [] { view.add("folder", Array(line.utf8)) }
   }
 
   private func bytes(_ descriptor: Int32) -> [UInt8] {
