@@ -83,6 +83,13 @@ void syslet_doorbell_ring(int descriptor) {
   (void)written;
 }
 
+uint64_t syslet_thread_token(void) {
+  static uint64_t last;
+  static __thread uint64_t token;
+  if (!token) token = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+  return token;
+}
+
 static unsigned fork_generation;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static void count_fork(void) { fork_generation++; }

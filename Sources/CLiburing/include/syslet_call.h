@@ -31,6 +31,9 @@ void syslet_futex_wake(uint32_t *word, int count);
 int syslet_doorbell_open(void);
 void syslet_doorbell_ring(int descriptor);
 
+/* A number that no other thread of this process has or has had. pthread_self() is handed on to the next thread when one has ended. */
+uint64_t syslet_thread_token(void);
+
 /* Counts the forks that this process is the child of; an engine compares it to know that it was not inherited. */
 unsigned syslet_fork_generation(void);
 

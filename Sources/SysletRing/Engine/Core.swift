@@ -13,7 +13,7 @@ internal import Synchronization
   let router: Router
   let memory: AtomMemory
   let ringUnavailability: EngineError?
-  private let owner: pthread_t
+  private let owner: UInt64
   private let forkGeneration: UInt32
 
   var ring: Ring?
@@ -88,7 +88,7 @@ internal import Synchronization
     ringUnavailability = unavailability
     router = Router(backend: backend, hasRing: ring != nil, severing: severing)
     memory = AtomMemory(table: OperationTable.shared, isChecked: options.isChecked)
-    owner = pthread_self()
+    owner = syslet_thread_token()
     forkGeneration = syslet_fork_generation()
     runs = RunSlab(capacity: options.maxPending)
     completions = CompletionQueue(capacity: options.maxPending)
@@ -134,11 +134,11 @@ internal import Synchronization
   }
 
   func checkOwner() throws(EngineError) {
-    guard pthread_equal(owner, pthread_self()) != 0 else { throw .wrongThread }
+    guard isOwner else { throw .wrongThread }
     guard forkGeneration == syslet_fork_generation() else { throw .forked }
   }
 
-  var isOwner: Bool { pthread_equal(owner, pthread_self()) != 0 }
+  var isOwner: Bool { owner == syslet_thread_token() }
   var isForked: Bool { forkGeneration != syslet_fork_generation() }
 
   // MARK: Accepting
