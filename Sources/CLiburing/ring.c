@@ -249,6 +249,13 @@ unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark) {
   return mended;
 }
 
+bool syslet_ring_retract(struct syslet_ring *ring, uint64_t *user_data) {
+  if (ring->tail == taken(ring)) return false;
+  /* Without SQPOLL the kernel looks at the tail only inside an enter, and the next one publishes this. */
+  *user_data = ring->uring.sq.sqes[--ring->tail & ring->mask].user_data;
+  return true;
+}
+
 unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count) {
   unsigned head = *ring->uring.cq.khead;
   /* Pairs with the kernel's release of the tail: the CQEs before it are complete. */

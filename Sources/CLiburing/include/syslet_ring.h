@@ -136,6 +136,8 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
  * its own: past every stop. This turns that rest into nops whose user_data has `mark` set: how many. */
 unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark);
 
+/* Takes back the last SQE that was issued and not yet taken by the kernel, and gives its user_data; false when there is none. */
+bool syslet_ring_retract(struct syslet_ring *ring, uint64_t *user_data);
 
 /* Copies up to `count` CQEs out of the completion queue and frees their slots. */
 unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count);

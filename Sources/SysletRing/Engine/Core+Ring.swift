@@ -16,21 +16,34 @@ enum Outcome: Equatable {
 extension Core {
   /// Submits what was issued and waits for `count` CQEs. 0 or more, or -EINTR, -ETIME, -EAGAIN, -EBUSY: everything else breaks the engine.
   mutating func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
-    guard let ring else { return 0 }
+    guard let ring, !isRingLost else { return 0 }
     statistics.enters += 1
     let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
     if ring.queued > 0 { ring.mend() }
     switch -Int32(truncatingIfNeeded: result) {
-    case ...0, EINTR, ETIME: break
-    // The kernel cannot take more now: what it has must be reaped first. The callers reap and come again.
-    case EAGAIN, EBUSY: reap()
+    case ...0: refusals = 0
+    case EINTR, ETIME: break
+    case let errno where errno == EAGAIN || errno == EBUSY:
+      // The kernel cannot take more now: what it has must be reaped first. The callers reap and come again, after a while if it goes on.
+      reap()
+      lastRefusal = errno
+      refusals += 1
+      if refusals > Self.refusalsAtOnce { usleep(1000) }
     case EBADR:
       // A CQE was lost for good: nothing that is in flight can be trusted to end.
-      failure = .kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR)
+      fail(.kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR))
     case let errno:
-      failure = .kernel(call: "io_uring_enter", errno: errno)
+      fail(.kernel(call: "io_uring_enter", errno: errno))
     }
     return result
+  }
+
+  private static let refusalsAtOnce = 20
+
+  /// The first failure ends the engine's work; what is out may still come back by further enters. The second one ends that too.
+  private mutating func fail(_ error: EngineError) {
+    if failure != nil { isRingLost = true }
+    failure = failure ?? error
   }
 
   /// Takes all CQEs that are there.
@@ -41,7 +54,7 @@ extension Core {
     }
   }
 
-  private mutating func take(_ cqe: syslet_cqe) {
+  mutating func take(_ cqe: syslet_cqe) {
     switch UserData.kind(cqe.user_data) {
     case UserData.doorbell:
       isDoorbellArmed = false
@@ -111,7 +124,7 @@ extension Core {
       } else if hasStopped, value != -Int(ECANCELED), value != Int(Self.neverSubmitted) {
         // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
         let row = Operation.ringRows.first { $0.encoding == record.form.encoding } ?? Operation.unlistedRow
-        failure = .stopOverrun(operation: "\(row.name)", result: value)
+        failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
       }
       index = next
     }

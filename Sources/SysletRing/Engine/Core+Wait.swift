@@ -6,16 +6,30 @@ internal import Synchronization
 
 extension Core {
   mutating func wait(atLeast count: Int, timeout: Duration?) throws(EngineError) -> Int {
+    let deadline = deadline(timeout)
     // More than the ring has slots can never be visible; then the wait ends when nothing is pending any more.
-    return try settle(count, deadline: deadline(timeout))
+    if let now = try settleUnlessFailed(count, deadline: deadline) { return now }
+    return try waitAfterFailure(atLeast: count, deadline: deadline)
   }
 
   mutating func wait(
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int, timeout: Duration?
   ) throws(EngineError) -> Int {
     guard userRing == nil else { throw .ringRegistered }
-    _ = try settle(min(count, buffer.count), deadline: deadline(timeout))
+    let deadline = deadline(timeout)
+    if try settleUnlessFailed(min(count, buffer.count), deadline: deadline) == nil {
+      _ = try waitAfterFailure(atLeast: 1, deadline: deadline)
+    }
     return unsafe completions.take(into: buffer)
+  }
+
+  /// As `settle`; nil when the engine has failed, be it meanwhile.
+  private mutating func settleUnlessFailed(_ count: Int, deadline: Int64?) throws(EngineError) -> Int? {
+    guard failure == nil else { return nil }
+    do { return try settle(count, deadline: deadline) } catch {
+      guard failure != nil else { throw error }
+      return nil
+    }
   }
 
   mutating func flush() throws(EngineError) {
@@ -71,6 +85,7 @@ extension Core {
         drain()
         return visible()
       }
+      try checkRefusals()
     }
   }
 
@@ -94,7 +109,7 @@ extension Core {
   }
 
   /// Routes each run that is ready now, once.
-  private mutating func turn() {
+  mutating func turn() {
     var left = ready.count
     while left > 0, let run = ready.popFirst(in: runs) {
       left -= 1
@@ -143,11 +158,17 @@ extension Core {
       if ring.queued == before {
         // The kernel took nothing (EAGAIN, EBUSY, EINTR). Wait for what it has; with nothing in flight, give it time.
         idleTurns += 1
+        try checkRefusals()
         if idleTurns > 1000 { throw .kernel(call: "io_uring_enter", errno: Int32(-min(result, -1))) }
         if callsOut > before { _ = enter(waitFor: 1, nanoseconds: 1_000_000) } else { sched_yield() }
         reap()
       }
     }
+  }
+
+  /// A kernel that takes nothing for so long (some 0.2 s) is not waited for any longer. Nothing is lost: each later call tries once.
+  private func checkRefusals() throws(EngineError) {
+    if refusals > Self.refusalsMax { throw .kernel(call: "io_uring_enter", errno: lastRefusal) }
   }
 
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
@@ -207,7 +228,7 @@ extension Core {
 
   /// Interrupts the calls that workers are making for cancelled runs, again and again until they are back: a signal that comes just before
   /// a call blocks is lost.
-  private mutating func interruptCancelled() {
+  mutating func interruptCancelled() {
     guard cancelledOnWorkers > 0, let pool else { return }
     for slot in 0..<runs.usedMax {
       let run = runs[UInt32(slot)]
@@ -226,90 +247,9 @@ extension Core {
     return isHuge || isHuger || isLate ? nil : end
   }
 
+  private static let refusalsMax = 200
   private static let batchWaitMax: Int64 = 10_000_000
-  private static let interruptPeriod: Int64 = 2_000_000
+  static let interruptPeriod: Int64 = 2_000_000
   /// More runs than this are not looked at one by one before a sleep.
   private static let scannedMax = 1024
-
-  // MARK: Cancelling and closing
-
-  mutating func cancel(_ head: AtomAddress) throws(EngineError) {
-    drain()
-    var found = 0
-    for slot in 0..<runs.usedMax {
-      let run = runs[UInt32(slot)]
-      guard run.pointee.place != .none, run.pointee.head == head else { continue }
-      found += 1
-      askToStop(run)
-    }
-    guard found > 0 else { throw .notPending(address: head.word) }
-    cancelDue()
-    // The cancellation stands, so an error here is not its refusal: the next flush or wait meets it again and tells it.
-    try? flushStarted()
-  }
-
-  private mutating func askToStop(_ run: Reference<Run>) {
-    guard !run.pointee.isCancelled.load(ordering: .relaxed) else { return }
-    run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
-    switch run.pointee.place {
-    case .none, .ready: break
-    case .ring: cancelledOnRing += 1
-    case .worker:
-      cancelledOnWorkers += 1
-      pool?.interrupt(run)
-    }
-  }
-
-  /// Law L4: nothing is freed before the kernel and the workers have let go of it.
-  mutating func close() {
-    guard !isClosed else { return }
-    isClosed = true
-    userRing = nil
-    for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place != .none { askToStop(runs[UInt32(slot)]) }
-    while pending > 0, failure == nil {
-      // Errors here are told by `failure`, which ends the loop, or are about starting workers, without which those runs can end too.
-      do { _ = try settle(.max, deadline: nil) } catch { reclaim() }
-    }
-    // Even a broken ring does not excuse workers, who are in the runs' memory.
-    while runsOnWorkers > 0, let pool {
-      reclaim()
-      interruptCancelled()
-      if pool.announceSleep(until: 1, inRing: false) { _ = pool.sleep(nanoseconds: Self.interruptPeriod) }
-      takeMail(pool)
-    }
-    while cancellationsOut > 0 || isDoorbellArmed, failure == nil {
-      if isDoorbellArmed, let pool { syslet_doorbell_ring(pool.doorbell) }
-      _ = enter(waitFor: 1, nanoseconds: Self.batchWaitMax)
-      reap()
-    }
-    pool?.stop()
-    pool = nil
-    ring?.close()
-    ring = nil
-  }
-
-  /// Ends the runs that wait for a worker although none can be started.
-  private mutating func reclaim() {
-    while let run = handover.popFirst(in: runs) { complete(run, .cancelled) }
-    guard isStalled, let pool else { return }
-    var returned = RunQueue()
-    pool.takeBack(&returned, in: runs)
-    while let run = returned.popFirst(in: runs) {
-      runsOnWorkers -= 1
-      if cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
-      complete(run, .cancelled)
-    }
-    isStalled = false
-  }
-
-  /// The kernel still has calls of a ring that broke: their memory must stay for good.
-  var mustLeak: Bool { callsOut > 0 }
-
-  mutating func closeInDeinit() {
-    guard !isClosed, !isForked else { return }
-    precondition(
-      isOwner || pending == 0,
-      "L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
-    if isOwner { close() } else { pool?.stop() }
-  }
 }

@@ -52,8 +52,13 @@ internal import Synchronization
   var isStalled = false
   let doorbellBuffer: UnsafeMutablePointer<UInt64>
   var isClosed = false
-  /// What broke the engine for good: every method throws it from then on.
+  /// What broke the engine for good: every method throws it from then on, the waits when they have given what there was.
   var failure: EngineError?
+  /// The ring is not entered any more: it has failed twice, or does not give back what it has.
+  var isRingLost = false
+  /// Enters in a row that the kernel refused for want of memory or room, and the last one's errno.
+  var refusals = 0
+  var lastRefusal: Int32 = 0
   let cqes: UnsafeMutablePointer<syslet_cqe>
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
   private let scratch = CallScratch()
@@ -128,9 +133,14 @@ internal import Synchronization
 
   /// The checks of every public method (law L8).
   func checkCaller() throws(EngineError) {
+    try checkOpen()
+    if let failure { throw failure }
+  }
+
+  /// The checks of the waits, which give what there is before they throw a failure.
+  func checkOpen() throws(EngineError) {
     try checkOwner()
     if isClosed { throw .closed }
-    if let failure { throw failure }
   }
 
   func checkOwner() throws(EngineError) {

@@ -106,8 +106,10 @@ internal import Glibc
   ///
   /// - Returns: Completions now visible: in the registered ring, those posted and not yet cleared; without a ring, those that
   ///   `wait(into:)` would copy. The corresponding call of 2007 is `sys_async_wait`.
+  /// - Throws: `.kernel` when the kernel fails the engine's ring. All syslets are cancelled then; their completions are given first, and the
+  ///   error once there is none left. A syslet that gets none is with the kernel: `pending` counts these, and their memory must stay.
   public func wait(atLeast count: Int, timeout: Duration? = nil) throws(EngineError) -> Int {
-    try unsafe core.pointee.checkCaller()
+    try unsafe core.pointee.checkOpen()
     return try unsafe core.pointee.wait(atLeast: count, timeout: timeout)
   }
 
@@ -115,11 +117,11 @@ internal import Glibc
   ///
   /// - Returns: Completions copied: fewer than `count` only if nothing is pending any more, the buffer is smaller, the timeout passed or
   ///   a signal came. Davide Libenzi's `async_wait(r, n)`.
-  /// - Throws: `.ringRegistered`, because completions then go to the ring.
+  /// - Throws: `.ringRegistered`, because completions then go to the ring; `.kernel` as `wait(atLeast:)` does.
   public func wait(
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int = 1, timeout: Duration? = nil
   ) throws(EngineError) -> Int {
-    try unsafe core.pointee.checkCaller()
+    try unsafe core.pointee.checkOpen()
     return try unsafe core.pointee.wait(into: buffer, atLeast: count, timeout: timeout)
   }
 
@@ -152,6 +154,8 @@ internal import Glibc
 
   /// Cancels what is pending, waits until the kernel and the workers have let go of all memory, and frees the ring and the threads.
   /// Completions that were not taken are dropped. Closing twice is fine; every other method throws `.closed` afterwards.
+  ///
+  /// Only a ring that failed may keep syslets: `pending` counts them afterwards, and the kernel may still use their memory.
   public func close() throws(EngineError) {
     try unsafe core.pointee.checkOwner()
     unsafe core.pointee.close()

@@ -67,6 +67,12 @@ internal import Glibc
     unsafe Int(syslet_ring_enter(handle, UInt32(count), nanoseconds ?? -1))
   }
 
+  /// Takes back the last issued SQE that the kernel has not taken: its user_data. nil when there is none.
+  func retract() -> UInt64? {
+    var word: UInt64 = 0
+    return unsafe syslet_ring_retract(handle, &word) ? word : nil
+  }
+
   /// Withdraws the rest of a chain of which the kernel took only a part: those calls come back as not started (laws L1 and L2).
   func mend() { _ = unsafe syslet_ring_mend(handle, UserData.withdrawn) }
 

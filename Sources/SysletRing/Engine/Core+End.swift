@@ -1,0 +1,132 @@
+// How syslets end before their time: cancelled by the user, when the engine is closed, and when the kernel fails the ring.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+extension Core {
+  mutating func cancel(_ head: AtomAddress) throws(EngineError) {
+    drain()
+    var found = 0
+    for slot in 0..<runs.usedMax {
+      let run = runs[UInt32(slot)]
+      guard run.pointee.place != .none, run.pointee.head == head else { continue }
+      found += 1
+      askToStop(run)
+    }
+    guard found > 0 else { throw .notPending(address: head.word) }
+    cancelDue()
+    // The cancellation stands, so an error here is not its refusal: the next flush or wait meets it again and tells it.
+    try? flushStarted()
+  }
+
+  private mutating func askToStop(_ run: Reference<Run>) {
+    guard !run.pointee.isCancelled.load(ordering: .relaxed) else { return }
+    run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
+    switch run.pointee.place {
+    case .none, .ready: break
+    case .ring: cancelledOnRing += 1
+    case .worker:
+      cancelledOnWorkers += 1
+      pool?.interrupt(run)
+    }
+  }
+
+  /// Law L4: nothing is freed before the kernel and the workers have let go of it.
+  mutating func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    userRing = nil
+    windUp(deadline: nil)
+    pool?.stop()
+    pool = nil
+    ring?.close()
+    ring = nil
+  }
+
+  /// What a wait on an engine that has failed does instead of waiting.
+  ///
+  /// - Returns: The completions that are visible: `count` at the least, or those of all syslets.
+  /// - Throws: The failure, when there are none, or fewer and the kernel has not let go of the other syslets.
+  mutating func waitAfterFailure(atLeast count: Int, deadline: Int64?) throws(EngineError) -> Int {
+    windUp(deadline: deadline)
+    let now = visible()
+    if let failure, now == 0 || now < count && pending > 0 { throw failure }
+    return now
+  }
+
+  /// Stops every syslet and takes all of them back: from the workers, and from the ring for as long as it answers.
+  private mutating func windUp(deadline: Int64?) {
+    for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place != .none { askToStop(runs[UInt32(slot)]) }
+    retract()
+    var end = syslet_now() + Self.patience
+    while true {
+      drain()
+      turn()
+      reclaim()
+      let inRing = isRingLost ? 0 : callsOut + (isClosed ? cancellationsOut + (isDoorbellArmed ? 1 : 0) : 0)
+      guard inRing > 0 || runsOnWorkers > 0 else { return }
+      if let deadline, syslet_now() >= deadline { return }
+      interruptCancelled()
+      guard inRing > 0 else {
+        if let pool, pool.announceSleep(until: 1, inRing: false) { _ = pool.sleep(nanoseconds: Self.interruptPeriod) }
+        continue
+      }
+      cancelDue()
+      if isClosed, isDoorbellArmed, let pool { syslet_doorbell_ring(pool.doorbell) }
+      let reaped = statistics.cqes
+      let result = enter(waitFor: 1, nanoseconds: Self.interruptPeriod)
+      reap()
+      // A ring that is well may take as long as its calls do. Of one that failed, or takes nothing, what comes late never comes.
+      if statistics.cqes > reaped || failure == nil && (result >= 0 || result == -Int(ETIME)) {
+        end = syslet_now() + Self.patience
+      } else if syslet_now() > end {
+        isRingLost = true
+        retract()
+      }
+    }
+  }
+
+  private static let patience: Int64 = 1_000_000_000
+
+  /// Takes back the SQEs that the kernel has not taken: their calls have not been started.
+  private mutating func retract() {
+    while let word = ring?.retract() {
+      var cqe = syslet_cqe()
+      let isCall = UserData.kind(word) == 0
+      cqe.user_data = isCall ? word | UserData.withdrawn : word
+      // To a cancellation this says that it found nothing: it is due again.
+      cqe.res = -ENOENT
+      take(cqe)
+    }
+  }
+
+  /// Ends the runs that wait for a worker although none can be started.
+  private mutating func reclaim() {
+    while let run = handover.popFirst(in: runs) { endUnserved(run) }
+    guard isStalled, let pool else { return }
+    var returned = RunQueue()
+    pool.takeBack(&returned, in: runs)
+    while let run = returned.popFirst(in: runs) {
+      runsOnWorkers -= 1
+      endUnserved(run)
+    }
+    isStalled = false
+  }
+
+  private mutating func endUnserved(_ run: Reference<Run>) {
+    cancelledOnWorkers -= 1
+    complete(run, .cancelled)
+  }
+
+  /// The kernel still has calls of a ring that broke, or a read of the doorbell: their memory must stay for good.
+  var mustLeak: Bool { !isForked && isRingLost && (callsOut > 0 || isDoorbellArmed) }
+
+  mutating func closeInDeinit() {
+    guard !isClosed, !isForked else { return }
+    precondition(
+      isOwner || pending == 0,
+      "L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
+    if isOwner { close() } else { pool?.stop() }
+  }
+}
