@@ -84,7 +84,7 @@ internal import Synchronization
         severing = try SelfTest.severing()
         ring = try Ring(entries: options.entries, completionEntries: max(options.completionEntries, options.entries))
       } catch {
-        unavailability = .ringUnavailable(call: "io_uring_setup", errno: error.errno)
+        unavailability = .ringUnavailable(call: error.call, errno: error.errno)
         if options.backend == .ring { throw unavailability! }
       }
     }

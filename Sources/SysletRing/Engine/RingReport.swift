@@ -52,7 +52,7 @@ public struct RingReport: Sendable {
       report.cqEntries = Int(ring.facts.cq_entries)
       severing = try SelfTest.severing()
     } catch {
-      report.unavailability = .ringUnavailable(call: "io_uring_setup", errno: error.errno)
+      report.unavailability = .ringUnavailable(call: error.call, errno: error.errno)
     }
     report.operations = Operation.ringRows.filter { $0.number >= 0 }.map { row in
       OperationReport(

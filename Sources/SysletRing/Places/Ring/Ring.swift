@@ -90,4 +90,7 @@ internal import Glibc
 }
 
 /// An errno from the kernel, at a place that has no words for it yet.
-struct KernelError: Error { let errno: Int32 }
+struct KernelError: Error {
+  var call = "io_uring_setup"
+  let errno: Int32
+}

@@ -82,9 +82,11 @@ enum SelfTest {
       let isIssued = unsafe ring.issue(chain, 3)
       precondition(isIssued, "L2: the self-test's ring has no room for its probes")
     }
-    let results = collect(ring, count: probes.count * 3)
+    let (results, errno) = collect(ring, count: probes.count * 3)
     // Something did not answer: its memory must stay.
     if results.contains(nil) { _ = unsafe Unmanaged.passRetained(fixture) }
+    // A ring that cannot be entered is none.
+    if let errno { throw KernelError(call: "io_uring_enter", errno: errno) }
 
     for (index, probe) in probes.enumerated() {
       let finding = Finding(before: results[index * 3], result: results[index * 3 + 1], after: results[index * 3 + 2])
@@ -116,7 +118,8 @@ enum SelfTest {
     }
   }
 
-  private static func collect(_ ring: Ring, count: Int) -> [Int?] {
+  /// The results by position, nil for what did not answer in time, and the errno with which the ring failed.
+  private static func collect(_ ring: Ring, count: Int) -> (results: [Int?], errno: Int32?) {
     var results = [Int?](repeating: nil, count: count)
     var missing = count
     let end = syslet_now() + deadlineNanoseconds
@@ -125,7 +128,9 @@ enum SelfTest {
       let left = end - syslet_now()
       guard left > 0 else { break }
       let entered = ring.enter(waitFor: missing, nanoseconds: left)
-      if entered < 0, ![-Int(EINTR), -Int(EAGAIN), -Int(EBUSY), -Int(ETIME)].contains(entered) { break }
+      if entered < 0, ![-Int(EINTR), -Int(EAGAIN), -Int(EBUSY), -Int(ETIME)].contains(entered) {
+        return (results, Int32(-entered))
+      }
       while case let reaped = unsafe ring.reap(into: &cqes, 64), reaped > 0 {
         for cqe in cqes[..<reaped] {
           results[Int(cqe.user_data)] = Int(cqe.res)
@@ -133,7 +138,7 @@ enum SelfTest {
         }
       }
     }
-    return results
+    return (results, nil)
   }
 
   /// What the probes work on: objects that fail in the way each operation needs.
