@@ -368,14 +368,14 @@ struct BadInputTests {
       ProcessSettings.apply()
       // Once for what the process keeps: the self-test's findings, pages, the runtime's own descriptors.
       for backend in SysletEngine.Backend.available { try useBadly(backend, closes: true) }
-      let threads = settled({ ProcessCounts.threads }, limit: 0)
+      let threads = ProcessCounts.settled({ ProcessCounts.threads }, limit: 0)
       let descriptors = ProcessCounts.descriptors
       for closes in [true, false] {
         for _ in 0..<5 {
           for backend in SysletEngine.Backend.available { try useBadly(backend, closes: closes) }
         }
-        #expect(settled({ ProcessCounts.descriptors }, limit: descriptors) <= descriptors, "descriptors were leaked")
-        #expect(settled({ ProcessCounts.threads }, limit: threads) <= threads, "threads were leaked")
+        #expect(ProcessCounts.settled({ ProcessCounts.descriptors }, limit: descriptors) <= descriptors, "descriptors were leaked")
+        #expect(ProcessCounts.settled({ ProcessCounts.threads }, limit: threads) <= threads, "threads were leaked")
       }
     }
   }
@@ -433,13 +433,6 @@ struct BadInputTests {
     #expect(Set(texts).count == texts.count)
     for text in texts { #expect(text.count > 20 && !text.contains("\n"), "\(text)") }
   }
-}
-
-/// Waits for a count to come down to `limit`: threads end a moment after their engine is closed.
-private func settled(_ count: () -> Int, limit: Int) -> Int {
-  let end = test_milliseconds() + (limit == 0 ? 200 : 5000)
-  while count() > limit, test_milliseconds() < end { sched_yield() }
-  return count()
 }
 
 /// Makes an engine, runs syslets that work and syslets that do not, and lets go of it, by `close` or by dropping it.

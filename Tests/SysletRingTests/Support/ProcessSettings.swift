@@ -1,6 +1,7 @@
 // Settings and counts of the whole test process.
 
 import CTestSupport
+import Glibc
 
 enum ProcessSettings {
   private static let applied: Void = test_ignore_broken_pipes()
@@ -13,4 +14,11 @@ enum ProcessSettings {
 enum ProcessCounts {
   static var descriptors: Int { unsafe Int(test_count_entries("fd")) }
   static var threads: Int { unsafe Int(test_count_entries("task")) }
+
+  /// Waits for a count to come down to `limit`: threads end a moment after their engine is closed.
+  static func settled(_ count: () -> Int, limit: Int) -> Int {
+    let end = test_milliseconds() + (limit == 0 ? 200 : 5000)
+    while count() > limit, test_milliseconds() < end { sched_yield() }
+    return count()
+  }
 }
