@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -235,6 +238,98 @@ int test_limit_descriptors(unsigned long count) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -errno;
   limit.rlim_cur = count;
   return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : -errno;
+}
+
+int test_limit_locked_memory(unsigned long byte_count) {
+  struct rlimit limit = {byte_count, byte_count};
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct sets[2];
+  if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) return -errno;
+  if (syscall(SYS_capget, &header, sets) != 0) return -errno;
+  sets[0].effective &= ~(1u << CAP_IPC_LOCK);
+  sets[0].permitted &= ~(1u << CAP_IPC_LOCK);
+  return syscall(SYS_capset, &header, sets) == 0 ? 0 : -errno;
+}
+
+int test_limit_file_size(unsigned long byte_count) {
+  struct rlimit limit = {byte_count, byte_count};
+  signal(SIGXFSZ, SIG_IGN);
+  return setrlimit(RLIMIT_FSIZE, &limit) == 0 ? 0 : -errno;
+}
+
+/* The new mount calls, by number: headers older than the kernel do not name them. FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE. */
+static int mount_memory(unsigned long byte_count) {
+  char size[32];
+  snprintf(size, sizeof size, "%lu", byte_count);
+  int context = (int)syscall(430 /* fsopen */, "tmpfs", 1 /* FSOPEN_CLOEXEC */), result;
+  if (context < 0) return -errno;
+  if (syscall(431 /* fsconfig */, context, 1, "size", size, 0) != 0 || syscall(431, context, 6, NULL, NULL, 0) != 0 ||
+      (result = (int)syscall(432 /* fsmount */, context, 1 /* FSMOUNT_CLOEXEC */, 0)) < 0)
+    result = -errno;
+  close(context);
+  return result;
+}
+
+static bool write_file(const char *path, const char *text) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  bool is_written = write(file, text, strlen(text)) == (ssize_t)strlen(text);
+  close(file);
+  return is_written;
+}
+
+/* In a child, which alone may have a user namespace of its own: mounts, and sends the descriptor. */
+static void mount_in_namespace(unsigned long byte_count, int socket) {
+  char map[64];
+  int result;
+  snprintf(map, sizeof map, "0 %u 1", (unsigned)geteuid());
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) result = -errno;
+  else if (!write_file("/proc/self/uid_map", map)) result = -EPERM;
+  else {
+    write_file("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "0 %u 1", (unsigned)getegid());
+    write_file("/proc/self/gid_map", map);
+    result = mount_memory(byte_count);
+  }
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr aligned;
+  } control = {{0}};
+  struct iovec vector = {&result, sizeof result};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+  if (result >= 0) {
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &result, sizeof(int));
+  }
+  _exit(sendmsg(socket, &message, 0) > 0 ? 0 : 1);
+}
+
+int test_small_disk(unsigned long byte_count) {
+  int disk = mount_memory(byte_count), ends[2], result = -EIO;
+  if (disk != -EPERM) return disk;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -errno;
+  pid_t child = fork();
+  if (child == 0) mount_in_namespace(byte_count, ends[1]);
+  close(ends[1]);
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr aligned;
+  } control = {{0}};
+  struct iovec vector = {&result, sizeof result};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  if (child > 0 && recvmsg(ends[0], &message, MSG_CMSG_CLOEXEC) == sizeof result && result >= 0) {
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header) memcpy(&result, CMSG_DATA(header), sizeof(int));
+    else result = -EIO;
+  }
+  close(ends[0]);
+  if (child > 0) reap(child);
+  return result;
 }
 
 int64_t test_milliseconds(void) {

@@ -57,6 +57,16 @@ int test_count_entries(const char *directory);
 /* Sets the soft limit of open descriptors. 0 or -errno. */
 int test_limit_descriptors(unsigned long count);
 
+/* Sets both limits of locked memory, and gives up the capability to exceed them on this thread and those it starts. 0 or -errno. */
+int test_limit_locked_memory(unsigned long byte_count);
+
+/* Sets the limit of a file's size, for good, and ignores the signal that goes with it: what exceeds it is -EFBIG. 0 or -errno. */
+int test_limit_file_size(unsigned long byte_count);
+
+/* The root of a new file system in memory of `byte_count` bytes, which is mounted nowhere and goes when nobody has it open: a
+ * descriptor, or -errno where this machine lets nobody mount, not even in a user namespace of his own. */
+int test_small_disk(unsigned long byte_count);
+
 /* CLOCK_MONOTONIC in milliseconds. */
 int64_t test_milliseconds(void);
 
