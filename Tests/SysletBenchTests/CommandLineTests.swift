@@ -82,6 +82,11 @@ import Testing
     #expect(failure.description.contains(quoted))
   }
 
+  @Test("The workloads that read the tree are known, so that a wrong --dir is refused at once")
+  func treeUsers() {
+    #expect(WorkloadCatalog.all.filter(\.usesTree).map(\.name) == ["open-read-close", "open-fstat-read-close", "stat-walk"])
+  }
+
   @Test("Each kind of failure has its exit code")
   func exitCodes() {
     #expect(Failure.wrongResult("").exitCode == 1)

@@ -210,3 +210,27 @@ import Testing
     #expect(textOfFile(scratch.path + "/new")?.hasPrefix("{") == true)
   }
 }
+
+@Suite struct VersionedBlockTests {
+  @Test("A block matches its own owner and tag only, and any changed word shows")
+  func matches() {
+    let blocks = VersionedBlocks(byteCount: 64, seed: 7)
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 8)
+    defer { unsafe memory.deallocate() }
+    let block = memory.baseAddress!
+    unsafe blocks.fill(block, owner: 3)
+    unsafe blocks.stamp(block, tag: 5)
+    func matches(_ owner: Int, _ tag: Int) -> Bool { unsafe blocks.matches(UnsafeRawBufferPointer(memory), owner: owner, tag: tag) }
+    #expect(matches(3, 5))
+    #expect(!matches(3, 4))
+    #expect(!matches(2, 5))
+    #expect(unsafe !blocks.matches(UnsafeRawBufferPointer(rebasing: memory[..<56]), owner: 3, tag: 5))
+    for position in 0..<64 {
+      unsafe memory[position] ^= 1
+      #expect(!matches(3, 5))
+      unsafe memory[position] ^= 1
+    }
+    unsafe blocks.stamp(block, tag: 6)
+    #expect(matches(3, 6))
+  }
+}

@@ -13,9 +13,12 @@ func withInputs(_ body: (Inputs) throws -> Void) throws {
   try body(try Inputs.miniature(in: scratch))
 }
 
-/// Runs one thorough pass of `count` syslets on the caller's thread and returns what was wrong.
+/// The caller's thread, or worker threads for a workload that has no sense there.
+func backend(for workload: any Workload) -> Backend { workload.obstacle(on: .inline) == nil ? .inline : .threads }
+
+/// Runs one thorough pass of `count` syslets and returns what was wrong.
 func problem(of workload: any Workload, depth: Int, count: Int) throws -> String? {
-  let engine = try EngineMaker.make(.inline, sqes: 1)
+  let engine = try EngineMaker.make(backend(for: workload), sqes: 1)
   defer { EngineMaker.close(engine) }
   return try PassRunner(engine: engine, workload: workload, depth: depth).pass(first: 0, count: count, isThorough: true).problem
 }

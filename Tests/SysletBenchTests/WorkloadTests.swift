@@ -16,7 +16,7 @@ import Testing
         do {
           workload = try variant.make(inputs, depth: depth)
         } catch Failure.skipped {
-          // This filesystem has no O_DIRECT; the run would say so in its table.
+          // This filesystem has no O_DIRECT, or there are fewer connections than syslets; the run would say so in its table.
           continue
         }
         let count = min(8, workload.itemCount, workload.passMax)
@@ -32,12 +32,16 @@ import Testing
     try withInputs { inputs in
       for variant in WorkloadCatalog.all.flatMap(\.variants) {
         guard let workload = try? variant.make(inputs, depth: 1) else { continue }
-        let engine = try EngineMaker.make(.inline, sqes: 1)
+        let engine = try EngineMaker.make(backend(for: workload), sqes: 1)
         defer { EngineMaker.close(engine) }
         try workload.beginPass()
         let completions = UnsafeMutableBufferPointer<Completion>.allocate(capacity: 1)
         defer { unsafe completions.deallocate() }
-        try unsafe engine.enqueue(workload.arm(0, item: 0))
+        try unsafe engine.enqueue(workload.arm(0, item: 0), as: workload.layout)
+        if workload.isProvoked {
+          try engine.flush()
+          try workload.provoke(0, on: engine)
+        }
         #expect(try unsafe engine.wait(into: completions) == 1)
         #expect(unsafe completions[0].executed == workload.atomsExecuted)
         #expect(unsafe workload.slots.slot(of: completions[0].atom) == 0)
@@ -103,7 +107,7 @@ import Testing
   @Test("open-read-close: a file of another length, a missing file and a wrong byte are found")
   func openReadClose() throws {
     try withInputs { inputs in
-      let workload = try OpenReadCloseWorkload(inputs, depth: 1)
+      let workload = try OpenReadCloseWorkload(inputs, isExamining: false, depth: 1)
       let tree = inputs.scratch.path + "/tree"
       #expect(try problem(of: workload, depth: 1, count: 2) == nil)
       let bytes = unsafe workload.slots.word(0, 1).pointee
@@ -119,6 +123,165 @@ import Testing
       #expect(unsafe unlink(tree + "/a") == 0)
       #expect(try problem(of: workload, depth: 1, count: 2)?.contains("No such file") == true)
     }
+  }
+
+  @Test("open-fstat-read-close: a file whose size statx gives wrong is found")
+  func openExamineReadClose() throws {
+    try withInputs { inputs in
+      let workload = try OpenReadCloseWorkload(inputs, isExamining: true, depth: 1)
+      #expect(try problem(of: workload, depth: 1, count: 2) == nil)
+      let right = completion(of: workload, executed: 4)
+      #expect(workload.check(0, item: 1, right))
+      #expect(!workload.check(0, item: 1, completion(of: workload, executed: 3)))
+      unsafe StatxRecord.forget(workload.slots.buffer(0) + OpenReadCloseWorkload.readBytes)
+      #expect(!workload.check(0, item: 1, right))
+      #expect(workload.inspect(0, item: 1, right)?.contains("statx gave the size -1") == true)
+      // The read gives one page of it, as before; only statx can know.
+      overwrite(inputs.scratch.path + "/tree/a", at: 0, with: [UInt8](repeating: 1, count: OpenReadCloseWorkload.readBytes))
+      overwrite(inputs.scratch.path + "/tree/b", at: 0, with: [UInt8](repeating: 1, count: OpenReadCloseWorkload.readBytes))
+      let larger = try OpenReadCloseWorkload(
+        Inputs(scratch: inputs.scratch, isScratchExplicit: true, tree: inputs.scratch.path + "/tree", seed: 1, scale: .miniature),
+        isExamining: true, depth: 1)
+      overwrite(inputs.scratch.path + "/tree/a", at: OpenReadCloseWorkload.readBytes, with: [1])
+      #expect(try problem(of: larger, depth: 1, count: 2)?.contains("size 4097, not 4096") == true)
+    }
+  }
+
+  @Test("arguments: an argument or a result that did not arrive is found", arguments: ["direct", "pmap", "indirect"])
+  func arguments(_ name: String) throws {
+    let workload = ArgumentsWorkload(try #require(ArgumentsWorkload.Form(rawValue: name)), depth: 2)
+    #expect(workload.variant == name)
+    #expect(try problem(of: workload, depth: 2, count: 5) == nil)
+    // Item 4 was the last one of slot 0: 4 + 7.
+    let right = completion(of: workload, result: 11, executed: 32)
+    #expect(workload.check(0, item: 4, right))
+    #expect(!workload.check(0, item: 3, right))
+    #expect(!workload.check(0, item: 4, completion(of: workload, result: 11, executed: 31)))
+    #expect(!workload.check(0, item: 4, completion(of: workload, result: 11, executed: 32, reason: .cancelled)))
+    // What umem_add adds is behind a pointer in all forms but the direct one.
+    unsafe workload.slots.word(0, 7).pointee = 8
+    let found = try problem(of: workload, depth: 1, count: 1)
+    #expect((found == nil) == (name == "direct"))
+    unsafe workload.slots.word(0, 7).pointee = 7
+    unsafe workload.slots.word(0, 9).pointee = 1
+    #expect(workload.inspect(0, item: 4, right)?.contains("getppid gave 1,") == true)
+  }
+
+  @Test("mixed-direct: a block that was not written, or was read wrong, is found, and the file is restored")
+  func mixed() throws {
+    try withInputs { inputs in
+      guard (try? inputs.directFile()) != nil else { return }
+      let path = try inputs.directFile().path
+      do {
+        let workload = try MixedWorkload(inputs, depth: 2)
+        let count = workload.itemCount
+        #expect(try problem(of: workload, depth: 2, count: count) == nil)
+        #expect(try problem(of: workload, depth: 2, count: count) == nil)
+        let writes = (0..<count).filter { unsafe workload.arm(0, item: $0) == workload.slots.atom(0, 1) }
+        let reads = (0..<count).filter { !writes.contains($0) }
+        #expect(!writes.isEmpty && reads.count > writes.count)
+        // Those writes were armed and never made.
+        #expect(workload.endPass(isThorough: false)?.contains("is not what was written last") == true)
+        _ = workload.endPass(isThorough: false)
+      }
+      let file = try inputs.readFile()
+      let reader = try ReadWorkload(direct: inputs, depth: 1)
+      #expect(try problem(of: reader, depth: 1, count: reader.itemCount) == nil)
+      #expect(file.byteCount == inputs.scale.readFileBytes)
+
+      let workload = try MixedWorkload(inputs, depth: 1)
+      for block in 0..<workload.itemCount { overwrite(path, at: block * 4096 + 1000, with: [0xFF]) }
+      #expect(try problem(of: workload, depth: 1, count: workload.itemCount)?.contains("was read wrong") == true)
+    }
+  }
+
+  @Test("atomic-replace: a target that is old, torn, too long or missing is found, and so is a leftover")
+  func atomicReplace() throws {
+    try withInputs { inputs in
+      let path = inputs.scratch.path + "/replaced-1"
+      do {
+        let workload = try AtomicReplaceWorkload(inputs, depth: 2)
+        #expect(workload.endPass(isThorough: true) == nil)
+        #expect(try problem(of: workload, depth: 2, count: 6) == nil)
+        overwrite(path, at: 1000, with: [1])
+        #expect(workload.endPass(isThorough: false)?.contains("replaced-1 is not version 3") == true)
+        #expect(try problem(of: workload, depth: 2, count: 6) == nil)
+        overwrite(path, at: AtomicReplaceWorkload.contentBytes, with: [1])
+        #expect(workload.endPass(isThorough: false) != nil)
+        #expect(try problem(of: workload, depth: 2, count: 6) == nil)
+        // A replacement that the engine says was made and was not.
+        _ = unsafe workload.arm(1, item: 0)
+        #expect(workload.endPass(isThorough: false)?.contains("is not version 10") == true)
+        #expect(!workload.check(1, item: 0, completion(of: workload, executed: 5)))
+        #expect(unsafe unlink(path) == 0)
+        #expect(workload.endPass(isThorough: false)?.contains("cannot be read back") == true)
+        #expect(try problem(of: workload, depth: 2, count: 2) == nil)
+        let leftover = Descriptor.open(path + ".new", O_WRONLY | O_CREAT)
+        #expect(leftover != nil)
+        #expect(workload.endPass(isThorough: false)?.contains("still there") == true)
+      }
+      for suffix in ["", ".new"] { #expect(unsafe access(path + suffix, F_OK) != 0) }
+    }
+  }
+
+  @Test("echo: a message that does not come back as it was sent is found", arguments: [1, 64])
+  func echo(_ connections: Int) throws {
+    try withInputs { inputs in
+      let depth = min(connections, 3)
+      let workload = try EchoWorkload(inputs, connections: connections, depth: depth)
+      #expect(try problem(of: workload, depth: depth, count: 200) == nil)
+      let right = completion(of: workload, result: 64, executed: 2)
+      // Nothing has been sent.
+      _ = unsafe workload.arm(0, item: 0)
+      #expect(!workload.check(0, item: 0, right))
+      #expect(workload.inspect(0, item: 0, right)?.contains("-1 bytes came back") == true)
+      // The syslet echoes another message than the one that came.
+      let engine = try EngineMaker.make(.threads, sqes: 1)
+      defer { EngineMaker.close(engine) }
+      let head = unsafe workload.arm(0, item: 1)
+      try unsafe engine.enqueue(head)
+      try engine.flush()
+      workload.provoke(0, on: engine)
+      #expect(try engine.wait(atLeast: 1) == 1)
+      unsafe (workload.slots.buffer(0) + EchoWorkload.messageBytes).storeBytes(of: 0, as: UInt8.self)
+      #expect(!workload.check(0, item: 1, right))
+      #expect(workload.inspect(0, item: 1, right)?.contains("the echo is not the message") == true)
+      // A message that nobody has taken.
+      _ = unsafe workload.arm(0, item: 2)
+      workload.provoke(0, on: engine)
+      #expect(workload.endPass(isThorough: false)?.contains("at its server") == true)
+    }
+  }
+
+  @Test("echo: more syslets than connections cannot run")
+  func echoDepth() throws {
+    try withInputs { inputs in
+      let failure = try #require(throws: Failure.self) { _ = try EchoWorkload(inputs, connections: 1, depth: 2) }
+      guard case .skipped(let reason) = failure else { throw failure }
+      #expect(reason.contains("need 2 connections"))
+    }
+  }
+
+  @Test("cancel: a sleep that ended, or an atom that ran behind it, is wrong")
+  func cancel() throws {
+    let workload = CancelWorkload(depth: 2)
+    #expect(try problem(of: workload, depth: 2, count: 6) == nil)
+    let right = completion(of: workload, result: -Int(ECANCELED), executed: 0, reason: .cancelled)
+    #expect(workload.check(0, item: 0, right))
+    #expect(!workload.check(0, item: 0, completion(of: workload, executed: 2)))
+    #expect(!workload.check(0, item: 0, completion(of: workload, result: -Int(EINTR), executed: 1, reason: .cancelled)))
+    unsafe workload.slots.word(0, 2).pointee = 1
+    #expect(!workload.check(0, item: 0, right))
+    #expect(workload.inspect(0, item: 0, right)?.contains("1 atoms ran behind the sleep") == true)
+  }
+
+  @Test("A workload that would wait for its own thread says so, and has no row there")
+  func obstacles() throws {
+    #expect(CancelWorkload(depth: 1).obstacle(on: .inline) != nil)
+    #expect(CancelWorkload(depth: 1).obstacle(on: .threads) == nil)
+    #expect(NopWorkload(atomCount: 1, depth: 1).obstacle(on: .inline) == nil)
+    #expect(SysletBench.exitCode(running: ["run", "cancel", "--backend", "inline", "--seconds", "0.01"]) == 3)
+    #expect(Skip(workload: "cancel", backend: .inline, reason: "").name == "cancel on inline")
   }
 
   @Test("stat-walk: a file of another size is found")

@@ -33,7 +33,7 @@ struct ExplainCommand: ParsableCommand {
       print("\(title) on \(backend.rawValue): \(description.syslet)")
       try prepared.beginPass()
       let head = unsafe prepared.arm(0, item: 0)
-      let explanation = unsafe engine.explain(head)
+      let explanation = unsafe engine.explain(head, as: prepared.layout)
       print(explanation.description.withoutTrailing(\.isNewline))
     }
   }

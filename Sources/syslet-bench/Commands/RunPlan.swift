@@ -7,7 +7,7 @@ typealias Backend = SysletEngine.Backend
 struct RunPlan {
   /// Long enough for a ratio whose spread is below its size, short enough for all workloads in under 30 seconds on two slow
   /// processors.
-  static let quickSeconds = 0.15
+  static let quickSeconds = 0.1
 
   var workloads = WorkloadCatalog.all
   /// In the order of the rows, and of the turns within a repeat.

@@ -79,7 +79,8 @@ final class Inputs {
         let file = try? PatternFile("read", byteCount: scale.readFileBytes, seed: seed, in: elsewhere),
         (try? file.openDirect()) != nil
       else { continue }
-      Console.complain("read-direct uses \(elsewhere.path): \(scratch.path) is on \(scratch.filesystem), which has no O_DIRECT")
+      Console.complain(
+        "read-direct and mixed-direct use \(elsewhere.path): \(scratch.path) is on \(scratch.filesystem), which has no O_DIRECT")
       return file
     }
     return nil

@@ -11,6 +11,7 @@ final class PatternFile {
   private let file: ScratchFile
 
   var descriptor: Descriptor { file.descriptor }
+  var path: String { file.path }
 
   init(_ name: String, byteCount: Int, seed: UInt64, in scratch: Scratch) throws(Failure) {
     try scratch.requireSpace(byteCount, for: "a file of \(Text.bytes(byteCount))")
@@ -30,7 +31,18 @@ final class PatternFile {
       offset += chunkBytes
     }
     // Direct reads of pages that are not on the disk yet would first write them out, in the middle of a measurement.
-    guard fsync(file.descriptor.number) == 0 else { throw scratch.refusal("\(file.path) cannot be written", errno) }
+    guard flush() else { throw scratch.refusal("\(file.path) cannot be written", errno) }
+  }
+
+  @discardableResult
+  func flush() -> Bool { fsync(file.descriptor.number) == 0 }
+
+  /// Writes the pattern again where it was overwritten, through the page cache: other workloads want it there. False: `errno` says why.
+  func rewrite(at offset: Int, byteCount: Int) -> Bool {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 8)
+    defer { unsafe bytes.deallocate() }
+    unsafe pattern.fill(bytes, at: offset)
+    return unsafe pwrite(file.descriptor.number, bytes.baseAddress!, byteCount, off_t(offset)) == byteCount
   }
 
   private static func write(_ bytes: UnsafeRawBufferPointer, to file: ScratchFile, at offset: Int, _ scratch: Scratch) throws(Failure) {
@@ -49,8 +61,8 @@ final class PatternFile {
   }
 
   /// A descriptor that bypasses the page cache. `Failure.skipped` where the filesystem cannot.
-  func openDirect() throws(Failure) -> Descriptor {
-    guard let descriptor = Descriptor.open(file.path, O_RDONLY | syslet_bench_o_direct()) else { throw noDirect(errno) }
+  func openDirect(_ access: Int32 = O_RDONLY) throws(Failure) -> Descriptor {
+    guard let descriptor = Descriptor.open(file.path, access | syslet_bench_o_direct()) else { throw noDirect(errno) }
     // Some filesystems take the flag and refuse the reads.
     let block = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
     defer { unsafe block.deallocate() }

@@ -26,7 +26,7 @@ enum BenchRun {
       isQuick: plan.isQuick, seed: plan.seed)
     report.notices = notices
     // A tree that does not exist is better refused now than after half of the workloads.
-    if plan.tree != nil, plan.workloads.contains(where: { ["open-read-close", "stat-walk"].contains($0.name) }) {
+    if plan.tree != nil, plan.workloads.contains(where: \.usesTree) {
       _ = try inputs.tree()
     }
     show(TableReport.heading(report))
@@ -59,22 +59,28 @@ enum BenchRun {
           do throws(Failure) {
             let workload = try variant.make(inputs, depth: depth)
             report.subjects[Report.subjectKey(description.name, workload.variant)] = workload.subject
+            let obstacles = plan.backends.map { (backend: $0, reason: workload.obstacle(on: $0)) }
+            for case (let backend, let reason?) in obstacles {
+              note(Skip(workload: description.name, backend: backend, reason: reason), in: &report, progress)
+            }
             let cell = Cell(
-              name: description.name, workload: workload, depth: depth, backends: plan.backends,
+              name: description.name, workload: workload, depth: depth, backends: obstacles.filter { $0.reason == nil }.map(\.backend),
               repeatNanoseconds: plan.seconds / Double(plan.repeats) * 1e9, repeats: plan.repeats)
             try cell.measure(into: &report, progress: progress)
           } catch {
             guard case .skipped(let reason) = error else { throw error }
-            let skip = Skip(workload: description.name, reason: reason)
-            if !report.skips.contains(skip) {
-              report.skips.append(skip)
-              progress.clear()
-              Console.complain("\(skip.workload) is skipped: \(reason)")
-            }
+            note(Skip(workload: description.name, reason: reason), in: &report, progress)
           }
         }
       }
     }
+  }
+
+  private static func note(_ skip: Skip, in report: inout Report, _ progress: borrowing Progress) {
+    guard !report.skips.contains(skip) else { return }
+    report.skips.append(skip)
+    progress.clear()
+    Console.complain("\(skip.name) is skipped: \(skip.reason)")
   }
 
   /// The exit code's reason, the gravest first.
@@ -85,7 +91,7 @@ enum BenchRun {
     for problem in wrong { Console.complain(problem) }
     if let failure { throw failure }
     if !wrong.isEmpty { throw Failure.wrongResult("\(wrong.count) of \(report.rows.count) rows have wrong results") }
-    if report.rows.isEmpty, let skip = report.skips.first { throw Failure.machine("\(skip.workload) cannot run here: \(skip.reason)") }
+    if report.rows.isEmpty, let skip = report.skips.first { throw Failure.machine("\(skip.name) cannot run here: \(skip.reason)") }
   }
 
   private static func show(_ lines: [String]) {

@@ -17,6 +17,8 @@ internal import SysletRing
   /// The item and the time of arming of each slot in flight.
   private let items: UnsafeMutablePointer<Int>
   private let armed: UnsafeMutablePointer<UInt64>
+  /// The slots that were armed and whose syslets have not been provoked yet, for workloads that want that.
+  private let fresh: UnsafeMutablePointer<Int>
   private(set) var latencies = Latencies.empty()
 
   init(engine: SysletEngine, workload: any Workload, depth: Int) {
@@ -29,12 +31,15 @@ internal import SysletRing
     unsafe items.initialize(repeating: 0, count: depth)
     unsafe armed = .allocate(capacity: depth)
     unsafe armed.initialize(repeating: 0, count: depth)
+    unsafe fresh = .allocate(capacity: depth)
+    unsafe fresh.initialize(repeating: 0, count: depth)
   }
 
   deinit {
     unsafe completions.deallocate()
     unsafe items.deallocate()
     unsafe armed.deallocate()
+    unsafe fresh.deallocate()
   }
 
   func forgetLatencies() { latencies.reset() }
@@ -62,6 +67,9 @@ internal import SysletRing
     // Out of the existential once: the loop asks for them with every completion.
     let slots = workload.slots
     let itemCount = workload.itemCount
+    let layout = workload.layout
+    let isProvoked = workload.isProvoked
+    var freshCount = 0
     var problem: String?
     var unarmed = count
     var inFlight = 0
@@ -72,7 +80,11 @@ internal import SysletRing
       unsafe items[slot] = item
       unsafe armed[slot] = now
       let head = unsafe workload.arm(slot, item: item)
-      unsafe try engine.enqueue(head)
+      try unsafe engine.enqueue(head, as: layout)
+      if isProvoked {
+        unsafe fresh[freshCount] = slot
+        freshCount += 1
+      }
       item += 1
       if item == itemCount { item = 0 }
       unarmed -= 1
@@ -82,6 +94,12 @@ internal import SysletRing
     do throws(EngineError) {
       for slot in 0..<min(depth, count) { try arm(slot) }
       while inFlight > 0 {
+        if freshCount > 0 {
+          // So that they wait already for what is going to happen.
+          try engine.flush()
+          for index in 0..<freshCount { try unsafe workload.provoke(fresh[index], on: engine) }
+          freshCount = 0
+        }
         let reaped = try unsafe engine.wait(into: completions, atLeast: min(batch, inFlight))
         if reaped == 0 { return "\(inFlight) completions never came" }
         now = Clock.wall()

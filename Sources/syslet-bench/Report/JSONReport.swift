@@ -15,9 +15,15 @@ enum JSONReport {
       ("results", .array(report.rows.map { row($0, subject: report.subject(of: $0)) })),
       ("ratios", .array(report.ratios.map(ratio))),
       ("ratio_spread", .string("95 % bootstrap interval of the median of paired repeats")),
-      ("skipped", .array(report.skips.map { .object([("workload", .string($0.workload)), ("reason", .string($0.reason))]) })),
+      ("skipped", .array(report.skips.map(skip))),
       ("notices", .array(report.notices.map(JSON.string))),
     ])
+  }
+
+  private static func skip(_ skip: Skip) -> JSON {
+    .object(
+      [("workload", .string(skip.workload)), ("reason", .string(skip.reason))]
+        + (skip.backend.map { [("backend", .string($0.rawValue))] } ?? []))
   }
 
   private static func environment(_ report: Report) -> JSON {

@@ -88,10 +88,15 @@ struct Ratio {
   }
 }
 
-/// A workload that this machine cannot run.
+/// A workload that this machine cannot run, or that has no sense on a backend.
 struct Skip: Equatable {
   let workload: String
+  /// nil: all of them.
+  var backend: Backend?
   let reason: String
+
+  /// "read-direct", or "cancel on inline".
+  var name: String { backend.map { "\(workload) on \($0.rawValue)" } ?? workload }
 }
 
 struct Report {

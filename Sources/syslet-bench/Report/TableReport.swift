@@ -30,7 +30,7 @@ enum TableReport {
 
   static func footing(_ report: Report) -> [String] {
     var lines: [String] = [""]
-    for skip in report.skips { lines.append("\(skip.workload) was skipped: \(skip.reason)") }
+    for skip in report.skips { lines.append("\(skip.name) was skipped: \(skip.reason)") }
     guard !report.rows.isEmpty else { return report.skips.isEmpty ? [] : lines }
     let wrong = report.rows.filter { !$0.isChecked }.count
     let total = Text.grouped(report.rows.reduce(0) { $0 + $1.syslets })

@@ -42,6 +42,11 @@ internal import SysletRing
     unsafe (base + (slot << shift) + wordsOffset + index * MemoryLayout<Int>.stride).assumingMemoryBound(to: Int.self)
   }
 
+  /// The word as an argument of Molnar's layout, whose type is C's `unsigned long`.
+  func argument(_ slot: Int, _ index: Int) -> UnsafeMutablePointer<UInt> {
+    unsafe UnsafeMutableRawPointer(word(slot, index)).assumingMemoryBound(to: UInt.self)
+  }
+
   func buffer(_ slot: Int) -> UnsafeMutableRawPointer { unsafe buffers + slot * bufferBytes }
 
   /// The slot in which `atom` lies, or nil if it lies in none.

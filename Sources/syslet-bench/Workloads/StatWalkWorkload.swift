@@ -4,11 +4,6 @@ internal import Glibc
 internal import SysletRing
 
 final class StatWalkWorkload: Workload {
-  /// Where `struct statx` (256 bytes, the kernel's) has the size; Swift imports it only with some C libraries.
-  private static let sizeOffset = 40
-  private static let statxBytes = 256
-  private static let statxBasicStats = 0x7FF
-
   let slots: SlotMemory
   let variant = ""
   let subject: String
@@ -19,21 +14,20 @@ final class StatWalkWorkload: Workload {
   init(_ inputs: Inputs, depth: Int) throws(Failure) {
     tree = try inputs.tree()
     subject = tree.summary
-    slots = SlotMemory(count: depth, atoms: 1, bufferBytes: Self.statxBytes)
+    slots = SlotMemory(count: depth, atoms: 1, bufferBytes: StatxRecord.byteCount)
     for slot in 0..<depth {
       unsafe slots.atom(slot, 0).initialize(
         to: Atom(
           SystemCall.statx, UInt64(argument: AT_FDCWD), 0, UInt64(argument: AT_SYMLINK_NOFOLLOW),
-          UInt64(argument: Self.statxBasicStats), UInt64(argument: slots.buffer(slot))))
+          UInt64(argument: StatxRecord.basicStats), UInt64(argument: slots.buffer(slot))))
     }
   }
 
-  private func size(_ slot: Int) -> Int { unsafe slots.buffer(slot).load(fromByteOffset: Self.sizeOffset, as: Int.self) }
+  private func size(_ slot: Int) -> Int { unsafe StatxRecord.size(slots.buffer(slot)) }
 
   func arm(_ slot: Int, item: Int) -> UnsafeMutablePointer<Atom> {
     slots.set(slot, 0, argument: 1, unsafe UInt64(argument: tree[item].path))
-    // A statx that wrote nothing must not pass with the size of the file before.
-    unsafe slots.buffer(slot).storeBytes(of: -1, toByteOffset: Self.sizeOffset, as: Int.self)
+    unsafe StatxRecord.forget(slots.buffer(slot))
     return unsafe slots.atom(slot, 0)
   }
 

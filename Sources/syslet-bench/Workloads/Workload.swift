@@ -22,11 +22,19 @@ protocol Workload: AnyObject {
   var passMax: Int { get }
   /// Where the syslets of the slots lie.
   var slots: SlotMemory { get }
+  /// How the heads that `arm` returns are to be read: atoms of both layouts are as long.
+  var layout: AtomLayoutTag { get }
+  /// Whether a syslet, once it has started, waits for `provoke`.
+  var isProvoked: Bool { get }
 
+  /// Why the workload has no sense on `backend`; nil if it has.
+  func obstacle(on backend: Backend) -> String?
   /// Brings files back to where a pass starts. Not timed.
   func beginPass() throws(Failure)
   /// Writes what `item` needs into `slot` and returns the syslet's head.
   func arm(_ slot: Int, item: Int) -> UnsafeMutablePointer<Atom>
+  /// Does what the started syslet of `slot` waits for. Timed.
+  func provoke(_ slot: Int, on engine: SysletEngine) throws(EngineError)
   /// Whether `completion` is what `item` must give. Timed, therefore cheap: counts, and a sample of the data.
   func check(_ slot: Int, item: Int, _ completion: Completion) -> Bool
   /// Compares all data of `item` and says what is wrong. Not timed: it runs in the passes that only verify.
@@ -40,7 +48,11 @@ protocol Workload: AnyObject {
 extension Workload {
   var passMax: Int { .max }
   var segmentMax: Int { atomsExecuted }
+  var layout: AtomLayoutTag { .direct }
+  var isProvoked: Bool { false }
+  func obstacle(on backend: Backend) -> String? { nil }
   func beginPass() throws(Failure) {}
+  func provoke(_ slot: Int, on engine: SysletEngine) throws(EngineError) {}
   func inspect(_ slot: Int, item: Int, _ completion: Completion) -> String? { nil }
   func endPass(isThorough: Bool) -> String? { nil }
   func byteCount(of items: Range<Int>) -> Int { 0 }
@@ -51,5 +63,26 @@ extension Completion {
   var account: String {
     let meaning = result < 0 && result > -4096 ? " (\(Errno.meaning(Int32(-result))))" : ""
     return "\(reason) after \(executed) atoms with result \(result)\(meaning)"
+  }
+}
+
+extension UnsafeMutablePointer<Atom> {
+  /// The same memory as an atom of Molnar's layout, which is as long.
+  var indirect: UnsafeMutablePointer<IndirectAtom> { unsafe UnsafeMutableRawPointer(self).assumingMemoryBound(to: IndirectAtom.self) }
+}
+
+extension SysletEngine {
+  func enqueue(_ head: UnsafeMutablePointer<Atom>, as layout: AtomLayoutTag) throws(EngineError) {
+    switch layout {
+    case .direct: try unsafe enqueue(head)
+    case .indirect: try unsafe enqueue(head.indirect)
+    }
+  }
+
+  func explain(_ head: UnsafeMutablePointer<Atom>, as layout: AtomLayoutTag) -> Explanation {
+    switch layout {
+    case .direct: unsafe explain(head)
+    case .indirect: unsafe explain(head.indirect)
+    }
   }
 }
