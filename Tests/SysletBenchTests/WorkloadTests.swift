@@ -1,6 +1,7 @@
 // Every workload gives the right results on the caller's thread, and notices results that are wrong.
 
 import CSysletBench
+import Foundation
 import Glibc
 import SysletRing
 import Testing
@@ -374,6 +375,52 @@ import Testing
         "run", "nop", "count-loop", "--backend", "inline", "--seconds", "0.01", "--repeats", "2", "--depth", "1",
       ])
       Glibc.exit(code)
+    }
+  }
+
+  /// A sleep of 300 ms, which a signal finds waiting.
+  private final class SleepWorkload: Workload {
+    let slots = SlotMemory(count: 1, atoms: 1, words: 2)
+    let variant = ""
+    let subject = "a sleep"
+    let atomsExecuted = 1
+    let itemCount = 1
+
+    init() {
+      unsafe slots.word(0, 1).pointee = 300_000_000
+      unsafe slots.atom(0, 0).initialize(to: Atom(SystemCall.nanosleep, UInt64(argument: slots.word(0, 0)), 0))
+    }
+
+    func arm(_ slot: Int, item: Int) -> UnsafeMutablePointer<Atom> { unsafe slots.atom(0, 0) }
+    func check(_ slot: Int, item: Int, _ completion: Completion) -> Bool { completion.reason == .ended }
+  }
+
+  // A signal ends the engine's wait. The loop took that for a syslet that never completes: Ctrl-C showed WRONG results, and the syslet was
+  // still in flight when its slot was armed again.
+  @Test("A signal in the middle of a wait ends a pass once everything is back, and nothing is wrong")
+  func interruptedWait() async throws {
+    await #expect(processExitsWith: .success) {
+      var signals = sigset_t()
+      unsafe sigemptyset(&signals)
+      unsafe sigaddset(&signals, SIGINT)
+      // The threads that tests run on block signals.
+      unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+      try Interrupt.note()
+      let thread = pthread_self()
+      Thread.detachNewThread {
+        usleep(100_000)
+        pthread_kill(thread, SIGINT)
+      }
+      // Without a ring the wait is one that the kernel takes up again.
+      let engine = try EngineMaker.make(.automatic, sqes: 1)
+      defer { EngineMaker.close(engine) }
+      let runner = PassRunner(engine: engine, workload: SleepWorkload(), depth: 1)
+      #expect(throws: Failure.interrupted(signal: SIGINT)) {
+        let sample = try runner.pass(first: 0, count: 1000)
+        Issue.record("the pass ended: \(sample.problem ?? "")")
+      }
+      #expect(engine.pending == 0)
+      #expect(engine.statistics.completed == engine.statistics.accepted)
     }
   }
 

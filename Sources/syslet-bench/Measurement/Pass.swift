@@ -101,7 +101,12 @@ internal import SysletRing
           freshCount = 0
         }
         let reaped = try unsafe engine.wait(into: completions, atLeast: min(batch, inFlight))
-        if reaped == 0 { return "\(inFlight) completions never came" }
+        if reaped == 0 {
+          if engine.pending == 0 { return "\(inFlight) completions never came" }
+          // A signal has ended the wait. What is in flight must come back all the same.
+          if Interrupt.isNoted { unarmed = 0 }
+          continue
+        }
         now = Clock.wall()
         var latency: UInt64 = 0
         var latencyCount: UInt32 = 0
