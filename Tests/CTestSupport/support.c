@@ -119,17 +119,17 @@ int test_on_thread(void (*call)(void *), void *context) {
   return -pthread_join(thread, NULL);
 }
 
-static int reap(pid_t child) {
+int test_start_child(int (*body)(void *), void *context) {
+  pid_t child = fork();
+  if (child < 0) return -errno;
+  if (child == 0) _exit(body(context));
+  return child;
+}
+int test_reap_child(int child) {
   int status;
   while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return -errno;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1000 - WTERMSIG(status);
-}
-int test_in_child(int (*body)(void *), void *context) {
-  pid_t child = fork();
-  if (child < 0) return -errno;
-  if (child == 0) _exit(body(context));
-  return reap(child);
 }
 
 int test_exited_child(int status) {

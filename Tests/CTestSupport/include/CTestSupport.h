@@ -34,8 +34,10 @@ long test_setup_number(void);
 
 /* Calls `body` on another thread and waits for it. 0 or -errno. */
 int test_on_thread(void (*body)(void *), void *context);
-/* Calls `body` in a forked child, and gives the child's exit status: what `body` returned. -errno; -1000 - signal if one ended it. */
-int test_in_child(int (*body)(void *), void *context);
+/* Calls `body` in a forked child: its process id, or -errno. */
+int test_start_child(int (*body)(void *), void *context);
+/* Waits for a child, and gives its exit status: what its body returned. -errno; -1000 - signal if one ended it. */
+int test_reap_child(int child);
 /* A child that has exited with `status` and waits to be reaped: its process id, or -errno. */
 int test_exited_child(int status);
 

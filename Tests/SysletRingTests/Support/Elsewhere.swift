@@ -27,14 +27,26 @@ private final class ChildCall {
   init(_ body: @escaping () -> Int32) { self.body = body }
 }
 
-/// Runs `body` in a forked child and gives its exit status. The child has one thread, whatever locks others held when it was forked:
-/// only in processes where no other thread does anything.
-func inForkedChild(_ body: () -> Int32) -> Int32 {
-  withoutActuallyEscaping(body) { body in
-    let call = ChildCall(body)
-    let status = unsafe test_in_child(
-      { context in unsafe Unmanaged<ChildCall>.fromOpaque(context!).takeUnretainedValue().body() },
-      Unmanaged.passUnretained(call).toOpaque())
-    return withExtendedLifetime(call) { status }
+/// A child that runs a body of its own. The child has one thread, whatever locks others held when it was forked: only in processes where
+/// no other thread does anything.
+struct ForkedChild {
+  let process: Int32
+
+  init(_ body: () -> Int32) {
+    process = withoutActuallyEscaping(body) { body in
+      let call = ChildCall(body)
+      let child = unsafe test_start_child(
+        { context in unsafe Unmanaged<ChildCall>.fromOpaque(context!).takeUnretainedValue().body() },
+        Unmanaged.passUnretained(call).toOpaque())
+      precondition(child > 0, "fork: errno \(-child)")
+      // The child has a copy of its own.
+      return withExtendedLifetime(call) { child }
+    }
   }
+
+  /// Waits for the child's end: what `body` returned, or -1000 - signal.
+  func reap() -> Int32 { test_reap_child(process) }
 }
+
+/// Runs `body` in a forked child and gives its exit status.
+func inForkedChild(_ body: () -> Int32) -> Int32 { ForkedChild(body).reap() }
