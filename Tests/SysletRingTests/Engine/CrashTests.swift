@@ -5,6 +5,7 @@
 // acknowledgement before the append. What a process has written stays in the page cache when it is killed: whether fsync brings it to the
 // disk, and what a loss of power leaves, is the kernel's and the disk's matter, and nothing here tests it.
 
+import CTestSupport
 import Foundation
 import Glibc
 import SysletRing
@@ -21,6 +22,7 @@ struct CrashTests {
 
   @Test(
     "A process that is killed leaves every file old or new, and every acknowledged record in its log",
+    .enabled(if: !test_has_thread_sanitizer(), "the thread sanitizer does not let a forked child start threads"),
     arguments: LifeRegressionTests.asynchronous)
   func killed(backend: SysletEngine.Backend) async {
     print("crashes on \(backend): SYSLETRING_SEED=\(Self.seed), \(Self.rounds) rounds")
