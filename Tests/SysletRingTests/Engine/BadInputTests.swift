@@ -382,7 +382,7 @@ struct BadInputTests {
 
   @Test(
     "With few descriptors to be had, an engine says so or works, and what it learns of the kernel meanwhile lets no stop be late",
-    arguments: 0..<16)
+    arguments: 0..<18)
   func fewDescriptors(left: Int) async {
     await #expect(processExitsWith: .success) { [left = left as Int] in
       let taken = Descriptors()
