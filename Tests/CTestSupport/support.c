@@ -240,7 +240,6 @@ int test_limit_descriptors(unsigned long count) {
   return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : -errno;
 }
 
-<<<<<<< HEAD
 int test_limit_locked_memory(unsigned long byte_count) {
   struct rlimit limit = {byte_count, byte_count};
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -329,13 +328,12 @@ int test_small_disk(unsigned long byte_count) {
     else result = -EIO;
   }
   close(ends[0]);
-  if (child > 0) reap(child);
+  if (child > 0) test_reap_child(child);
   return result;
 }
-=======
+
 bool test_has_address_sanitizer(void) { return __has_feature(address_sanitizer); }
 bool test_has_thread_sanitizer(void) { return __has_feature(thread_sanitizer); }
->>>>>>> 9ede0ca (scripts/soak: mixed work on all backends for ten minutes, and two seconds of it with every test run)
 
 int64_t test_milliseconds(void) {
   struct timespec now;

@@ -47,10 +47,10 @@
     return severing
   }()
 
-  /// The encodings whose failures do not sever a soft link on the reference kernel.
+  /// The encodings whose failures do not sever a soft link on the reference kernel; of a futex it is the wait that is cancelled.
   static let runOnAfterFailure: Set<Encoding> = [
     .fsync, .fdatasync, .syncFileRange, .fallocate, .ftruncate, .statx, .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2,
-    .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt, .setxattr, .fsetxattr, .getxattr, .fgetxattr, .madvise, .shutdown,
+    .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt, .setxattr, .fsetxattr, .getxattr, .fgetxattr, .madvise, .shutdown, .futex,
   ]
 
   func support(_ opcode: Int16) { unsafe entries[Int(opcode)].isSupported = true }

@@ -59,7 +59,6 @@ int test_count_entries(const char *directory);
 /* Sets the soft limit of open descriptors. 0 or -errno. */
 int test_limit_descriptors(unsigned long count);
 
-<<<<<<< HEAD
 /* Sets both limits of locked memory, and gives up the capability to exceed them on this thread and those it starts. 0 or -errno. */
 int test_limit_locked_memory(unsigned long byte_count);
 
@@ -69,11 +68,10 @@ int test_limit_file_size(unsigned long byte_count);
 /* The root of a new file system in memory of `byte_count` bytes, which is mounted nowhere and goes when nobody has it open: a
  * descriptor, or -errno where this machine lets nobody mount, not even in a user namespace of his own. */
 int test_small_disk(unsigned long byte_count);
-=======
+
 /* Which sanitizer watches this process. */
 bool test_has_address_sanitizer(void);
 bool test_has_thread_sanitizer(void);
->>>>>>> 9ede0ca (scripts/soak: mixed work on all backends for ten minutes, and two seconds of it with every test run)
 
 /* CLOCK_MONOTONIC in milliseconds. */
 int64_t test_milliseconds(void);

@@ -94,6 +94,31 @@ struct LinkLawTests {
     for handing in Handing.allCases { try Self.checkNothingFollows(name, handing, on: engine) }
   }
 
+  // The ring's futex wait does not sever when it is cancelled (Linux 6.18): what was linked behind it ran, and with a stop condition between
+  // them the engine's own check of L1 trapped.
+  @Test(
+    "L1: what follows a futex wait does not run when the wait is cancelled",
+    arguments: SysletEngine.Backend.available.filter { $0 != .inline }, [AtomFlags(), .stopOnNegative, .stopOnNonzero])
+  func cancelledFutexWait(backend: SysletEngine.Backend, flags: AtomFlags) async {
+    await #expect(processExitsWith: .success) { [backend = backend.rawValue as String, flags = flags.rawValue as UInt32] in
+      ProcessSettings.endIfStuck()
+      var options = SysletEngine.Options()
+      options.backend = SysletEngine.Backend(rawValue: backend)!
+      let engine = try SysletEngine(options)
+      let program = Program(.direct)
+      let (out, word) = (program.descriptors.open(program.scratch.file("out"), O_WRONLY), program.buffer(64))
+      program.atom(
+        SystemCall.futex, .to(word), 0, 0, 0, 0, 0, flags: AtomFlags(rawValue: flags).union(.async), result: program.word())
+      program.atom(SystemCall.pwrite64, .int(out), .to(program.path("x")), 1, 0, flags: .stopOnNonPositive)
+      // On the ring it waits when exec returns.
+      #expect(try engine.exec(program) == nil)
+      try engine.cancel(program)
+      #expect(try engine.take().map(\.reason) == [.cancelled])
+      #expect(program.scratch.content("out")?.count == 0, "L1: the write behind the wait")
+      try engine.close()
+    }
+  }
+
   /// Lets each failure of an operation be followed by a write, an addition and a link, none of which may happen.
   static func checkNothingFollows(_ name: String, _ handing: Handing, on engine: SysletEngine, successors: Range<Int> = 0..<3) throws {
     let scenarios = (OperationFixtures.scenarios[name] ?? []).filter { $0.expectation != .success }

@@ -6,6 +6,9 @@
 // descriptor, which fails before the operation. Such failures sever on every kernel, while the operation's own may not
 // (docs/TRANSLATION.md).
 //
+// Then waits are cancelled, each with a nop softly linked behind it: a cancellation goes other ways in the kernel than a failure, and the one
+// of a futex severs nothing there.
+//
 // Unsafe fence: buffers and descriptors belong to the test. They are released once every CQE has been reaped; if one stays out past the
 // deadline, they are left alone for good rather than freed under the kernel (law L4).
 
@@ -95,6 +98,8 @@ enum SelfTest {
       let finding = Finding(before: results[index * 3], result: results[index * 3 + 1], after: results[index * 3 + 2])
       note(finding, of: probe, in: severing)
     }
+    let waits = fixture.waits().filter { supported[$0.opcode] }
+    if !cancel(waits, on: ring, severing) { _ = unsafe Unmanaged.passRetained(fixture) }
     // A nop cannot fail, and a futex has two operations of which the table names the first.
     severing.confirm(.negative, for: Int16(SYSLET_OP_NOP))
     let futex = severing.confirmedResults(Int16(SYSLET_OP_FUTEX_WAIT))
@@ -119,6 +124,37 @@ enum SelfTest {
     } else if hasSevered {
       severing.confirm(known.union(probe.expected == .short ? [.short, .zero] : probe.expected), for: opcode)
     }
+  }
+
+  /// Takes everything from an operation whose cancelled wait lets the next request run: a syslet that is cancelled stops there. False if
+  /// something has not answered.
+  private static func cancel(_ waits: [Probe], on ring: Ring, _ severing: Severing) -> Bool {
+    for (index, wait) in waits.enumerated() {
+      var chain = [wait.sqe, syslet_sqe()]
+      chain[0].flags = UInt8(SYSLET_SQE_LINK)
+      chain[0].user_data = UInt64(index * 2)
+      chain[1].opcode = UInt8(SYSLET_OP_NOP)
+      chain[1].user_data = UInt64(index * 2 + 1)
+      let isIssued = unsafe ring.issue(chain, 2)
+      precondition(isIssued, "L2: the self-test's ring has no room for its waits")
+    }
+    // A submission of its own: what is to be cancelled must wait by then.
+    _ = ring.enter(waitFor: 0, nanoseconds: nil)
+    for index in waits.indices {
+      var sqe = syslet_sqe()
+      sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
+      sqe.fd = -1
+      sqe.addr = UInt64(index * 2)
+      sqe.user_data = UInt64(waits.count * 2 + index)
+      let isIssued = unsafe ring.issue(&sqe, 1)
+      precondition(isIssued, "L2: the self-test's ring has no room for its cancellations")
+    }
+    let results = collect(ring, count: waits.count * 3).results
+    for (index, wait) in waits.enumerated() {
+      let hasSevered = results[index * 2] ?? 0 < 0 && results[index * 2 + 1] == -Int(ECANCELED)
+      if !hasSevered { severing.confirm([], for: Int16(wait.opcode)) }
+    }
+    return !results.contains(nil)
   }
 
   /// The results by position, nil for what did not answer in time, and the errno with which the ring failed.
@@ -165,6 +201,7 @@ enum SelfTest {
     let address: UnsafeMutablePointer<sockaddr_un>
     let how: UnsafeMutablePointer<UInt64>
     let time: UnsafeMutablePointer<Int64>
+    let hour: UnsafeMutablePointer<Int64>
     let word: UnsafeMutablePointer<UInt32>
     let interest: UnsafeMutablePointer<UInt64>  // room for one epoll_event
 
@@ -204,6 +241,9 @@ enum SelfTest {
       unsafe time = .allocate(capacity: 2)
       unsafe time.initialize(repeating: 0, count: 2)
       unsafe time[1] = 1
+      unsafe hour = .allocate(capacity: 2)
+      unsafe hour.initialize(repeating: 0, count: 2)
+      unsafe hour[0] = 3600
       unsafe word = .allocate(capacity: 1)
       unsafe word.initialize(to: 1)
       unsafe interest = .allocate(capacity: 2)
@@ -235,6 +275,7 @@ enum SelfTest {
       unsafe address.deallocate()
       unsafe how.deallocate()
       unsafe time.deallocate()
+      unsafe hour.deallocate()
       unsafe word.deallocate()
       unsafe interest.deallocate()
     }
@@ -247,6 +288,34 @@ enum SelfTest {
       var pair: [Int32] = [-1, -1]
       _ = unsafe make(&pair)
       return (pair[0], pair[1])
+    }
+
+    /// Calls that nothing ends. One for each of the ways in which the kernel waits: for a file to be ready, for a time, for a word.
+    func waits() -> [Probe] {
+      func wait(
+        _ opcode: Int, fd: Int32 = -1, off: UInt64 = 0, addr: UInt64 = 0, len: UInt32 = 0, flags: UInt32 = 0, addr3: UInt64 = 0
+      ) -> Probe {
+        var sqe = syslet_sqe()
+        sqe.opcode = UInt8(opcode)
+        sqe.fd = fd
+        sqe.off = off
+        sqe.addr = addr
+        sqe.len = len
+        sqe.op_flags = flags
+        sqe.addr3 = addr3
+        return Probe(opcode: opcode, expected: .negative, asked: 0, sqe: sqe)
+      }
+      let memory = unsafe UInt64(argument: memory)
+      return unsafe [
+        wait(SYSLET_OP_READ, fd: silent.0, off: .max, addr: memory, len: 4),
+        wait(SYSLET_OP_READV, fd: silent.0, off: .max, addr: UInt64(argument: vector), len: 1),
+        wait(SYSLET_OP_RECV, fd: silent.0, addr: memory, len: 4),
+        wait(SYSLET_OP_RECVMSG, fd: silent.0, addr: UInt64(argument: message), len: 1),
+        wait(SYSLET_OP_POLL_ADD, fd: event, flags: UInt32(POLLIN)),
+        wait(SYSLET_OP_EPOLL_WAIT, fd: epoll, addr: UInt64(argument: interest), len: 1),
+        wait(SYSLET_OP_TIMEOUT, addr: UInt64(argument: hour), len: 1),
+        wait(SYSLET_OP_FUTEX_WAIT, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 1, addr: UInt64(argument: word), addr3: 0xFFFF_FFFF),
+      ]
     }
 
     func probes() -> [Probe] {
