@@ -72,6 +72,8 @@ enum OperationFixtures {
       },
       works("in the middle") { s in Scene(s.file("f", content), s.buffer("b", 4).address, 4, 3) },
       works("beyond the end") { s in Scene(s.file("f", content), s.buffer("b", 4).address, 4, 100) },
+      works("across the end") { s in Scene(s.file("f", content), s.buffer("b", 4).address, 4, 8) },
+      fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), Wild.inaccessible, 4, 0) },
       fails(EINVAL, "a negative offset") { s in Scene(s.file("f", content), s.buffer("b", 4).address, 4, .int(-1)) },
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.buffer("b", 4).address, 4, 0) },
     ],
@@ -79,6 +81,8 @@ enum OperationFixtures {
       works("into two buffers") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3), s.buffer("b", 5)), 2) },
       works("into more than there is") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3), s.buffer("b", 50)), 2) },
       works("into none") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 0) },
+      works("the end of the file") { s in Scene(s.file("f", ""), s.vector(s.buffer("a", 3)), 1) },
+      fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1) },
       fails(EINVAL, "too many buffers") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 5000) },
       fails(EFAULT, "a bad vector") { s in Scene(s.file("f", content), Wild.inaccessible, 2) },
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1) },
@@ -89,6 +93,9 @@ enum OperationFixtures {
       works("with a sixth argument, which it does not have") { s in
         Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, 1, 0, 0x10)
       },
+      works("across the end") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3), s.buffer("b", 5)), 2, 6, 0) },
+      works("beyond the end") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, 100, 0) },
+      fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1, 0, 0) },
       fails(EINVAL, "a negative offset") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, .int(-1), 0) },
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1, 0, 0) },
     ],
@@ -96,6 +103,8 @@ enum OperationFixtures {
       fails(ESPIPE, "a pipe") { s in Scene(s.pipe("abc").read, s.vector(s.buffer("a", 3)), 1, 0, 0, 0) },
       works("into two buffers") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3), s.buffer("b", 5)), 2, 1, 0, 0) },
       works("at the file's position") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, .int(-1), 0, 0) },
+      works("across the end") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3), s.buffer("b", 5)), 2, 6, 0, 0) },
+      works("beyond the end") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, 100, 0, 0) },
       fails(EOPNOTSUPP, "unknown flags") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, 0, 0, 0x4000_0000) },
       fails(EINVAL, "an offset of -2") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 1, .int(-2), 0, 0) },
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1, 0, 0, 0) },
@@ -111,6 +120,7 @@ enum OperationFixtures {
         return Scene(pipe.write, s.text("abcd").address, 4) { _ in [s.drained(pipe.read)] }
       },
       works("nothing") { s in Scene(s.file("f", content), s.text("abcd").address, 0) },
+      works("what fits in a file that cannot grow") { s in Scene(s.sealed(), s.arena.buffer(8192).address, 8192) },
       fails(EBADF, "open for reading only") { s in Scene(s.file("f", content, O_RDONLY), s.text("abcd").address, 4) },
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.text("abcd").address, 4) },
       fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), Wild.inaccessible, 4) },
@@ -129,10 +139,18 @@ enum OperationFixtures {
       },
       works("in the middle") { s in Scene(s.file("f", content), s.text("abcd").address, 4, 3) },
       works("beyond the end") { s in Scene(s.file("f", content), s.text("abcd").address, 4, 20) },
+      works("what fits in a file that cannot grow") { s in Scene(s.sealed(), s.arena.buffer(8192).address, 8192, 0) },
+      works("nothing") { s in Scene(s.file("f", content), s.text("abcd").address, 0, 3) },
+      fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), Wild.inaccessible, 4, 0) },
       fails(EINVAL, "a negative offset") { s in Scene(s.file("f", content), s.text("abcd").address, 4, .int(-1)) },
       fails(EBADF, "open for reading only") { s in Scene(s.file("f", content, O_RDONLY), s.text("abcd").address, 4, 0) },
     ],
     "writev": [
+      works("what fits in a file that cannot grow") { s in
+        Scene(s.sealed(), s.vector(s.arena.buffer(8192)), 1)
+      },
+      works("from none") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 0) },
+      fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1) },
       works("from two buffers") { s in
         Scene(s.file("f", content), s.vector(s.arena.buffer(bytes: [65, 66]), s.arena.buffer(bytes: [67])), 2)
       },
@@ -140,6 +158,11 @@ enum OperationFixtures {
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1) },
     ],
     "pwritev": [
+      works("what fits in a file that cannot grow") { s in
+        Scene(s.sealed(), s.vector(s.arena.buffer(8192)), 1, 0, 0)
+      },
+      works("from none") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 0, 0, 0) },
+      fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1, 0, 0) },
       works("from two buffers") { s in
         Scene(s.file("f", content), s.vector(s.arena.buffer(bytes: [65, 66]), s.arena.buffer(bytes: [67])), 2, 4, 0)
       },
@@ -147,6 +170,11 @@ enum OperationFixtures {
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1, 0, 0) },
     ],
     "pwritev2": [
+      works("what fits in a file that cannot grow") { s in
+        Scene(s.sealed(), s.vector(s.arena.buffer(8192)), 1, 0, 0, 0)
+      },
+      works("from none") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 0, 0, 0, 0) },
+      fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1, 0, 0, 0) },
       works("from two buffers") { s in
         Scene(s.file("f", content), s.vector(s.arena.buffer(bytes: [65, 66]), s.arena.buffer(bytes: [67])), 2, 4, 0, 0)
       },
@@ -495,6 +523,16 @@ enum OperationFixtures {
         attributed(s, "value")
         return Scene(s.path("f"), s.text("user.a").address, 0, 0)
       },
+      works("as much as there is room for") { s in
+        s.scratch.file("f")
+        attributed(s, "value")
+        return Scene(s.path("f"), s.text("user.a").address, s.buffer("b", 32).address, 5)
+      },
+      works("an empty value") { s in
+        s.scratch.file("f")
+        attributed(s, "")
+        return Scene(s.path("f"), s.text("user.a").address, s.buffer("b", 32).address, 32)
+      },
       fails(ENODATA, "a missing attribute") { s in
         s.scratch.file("f")
         return Scene(s.path("f"), s.text("user.a").address, s.buffer("b", 32).address, 32)
@@ -509,6 +547,16 @@ enum OperationFixtures {
       works("a value") { s in
         let file = s.file("f", "")
         attributed(s, "value")
+        return Scene(file, s.text("user.a").address, s.buffer("b", 32).address, 32)
+      },
+      works("as much as there is room for") { s in
+        let file = s.file("f", "")
+        attributed(s, "value")
+        return Scene(file, s.text("user.a").address, s.buffer("b", 32).address, 5)
+      },
+      works("an empty value") { s in
+        let file = s.file("f", "")
+        attributed(s, "")
         return Scene(file, s.text("user.a").address, s.buffer("b", 32).address, 32)
       },
       fails(ENODATA, "a missing attribute") { s in
@@ -526,6 +574,7 @@ enum OperationFixtures {
       },
       works("from a pipe to a file") { s in Scene(s.pipe("abcdef").read, 0, s.file("f", content), 0, 4, 0) },
       works("less than was asked for") { s in Scene(s.pipe("abc").read, 0, s.file("f", content), 0, 100, 0) },
+      works("the end of a pipe") { s in Scene(s.endedPipe(), 0, s.file("f", content), 0, 100, 0) },
       works("from an offset") { s in
         let (pipe, offset) = (s.pipe(), s.buffer("offset", 8))
         offset.store(Int64(3), at: 0)
@@ -546,6 +595,7 @@ enum OperationFixtures {
         let (from, to) = (s.pipe("abc"), s.pipe())
         return Scene(from.read, to.write, 400, 0) { _ in [s.drained(to.read), s.drained(from.read)] }
       },
+      works("the end of a pipe") { s in Scene(s.endedPipe(), s.pipe().write, 400, 0) },
       fails(EINVAL, "from a file") { s in Scene(s.file("f", content), s.pipe().write, 4, 0) },
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.pipe().write, 4, 0) },
     ],
@@ -564,6 +614,10 @@ enum OperationFixtures {
 
   private static let sockets: [String: [Scenario]] = [
     "sendto": [
+      works("nothing") { s in Scene(s.socketPair().0, s.text("abcd").address, 0, noSignal, 0, 0) },
+      works("what fits without waiting") { s in
+        Scene(s.socketPair().0, s.arena.buffer(1 << 20).address, 1 << 20, noSignal | noWaiting, 0, 0)
+      },
       works("to a connected socket") { s in
         let (near, far) = s.socketPair()
         return Scene(near, s.text("abcd").address, 4, noSignal, 0, 0) { _ in [s.drained(far)] }
@@ -594,6 +648,22 @@ enum OperationFixtures {
         precondition(plainCall(SystemCall.write, far, s.text("abcd").address, 4) == 4)
         return Scene(near, s.buffer("b", 32).address, 4, .int(MSG_WAITALL), 0, 0)
       },
+      works("all that comes before the end (MSG_WAITALL)") { s in
+        let (near, far) = s.socketPair()
+        precondition(plainCall(SystemCall.write, far, s.text("ab").address, 2) == 2)
+        precondition(plainCall(SystemCall.shutdown, far, .int(Int32(SHUT_WR))) == 0)
+        return Scene(near, s.buffer("b", 32).address, 4, .int(MSG_WAITALL), 0, 0)
+      },
+      works("the end (MSG_WAITALL)") { s in
+        let (near, far) = s.socketPair()
+        precondition(plainCall(SystemCall.shutdown, far, .int(Int32(SHUT_WR))) == 0)
+        return Scene(near, s.buffer("b", 32).address, 4, .int(MSG_WAITALL), 0, 0)
+      },
+      works("as much as there is room for") { s in
+        let (near, far) = s.socketPair()
+        precondition(plainCall(SystemCall.write, far, s.text("abcd").address, 4) == 4)
+        return Scene(near, s.buffer("b", 32).address, 4, 0, 0, 0)
+      },
       works("with the sender's address") { s in
         let (receiver, address) = (s.socket(SOCK_DGRAM), s.socketAddress("r"))
         precondition(plainCall(SystemCall.bind, receiver, address.address, .int(address.count)) == 0)
@@ -615,6 +685,10 @@ enum OperationFixtures {
       fails(ENOTSOCK, "a file") { s in Scene(s.file("f", content), s.buffer("b", 32).address, 32, 0, 0, 0) },
     ],
     "sendmsg": [
+      works("nothing") { s in Scene(s.socketPair().0, s.message().address, noSignal) },
+      works("what fits without waiting") { s in
+        Scene(s.socketPair().0, s.message(s.arena.buffer(1 << 20)).address, noSignal | noWaiting)
+      },
       works("from two buffers") { s in
         let (near, far) = s.socketPair()
         return Scene(near, s.message(s.arena.buffer(bytes: [65, 66]), s.arena.buffer(bytes: [67])).address, noSignal) { _ in
@@ -625,6 +699,22 @@ enum OperationFixtures {
       fails(EFAULT, "a bad header") { s in Scene(s.socketPair().0, Wild.inaccessible, 0) },
     ],
     "recvmsg": [
+      works("from a socket whose peer is gone") { s in
+        let (near, far) = s.socketPair()
+        precondition(plainCall(SystemCall.shutdown, far, .int(Int32(SHUT_WR))) == 0)
+        return Scene(near, s.message(s.buffer("a", 2)).address, 0)
+      },
+      works("all that comes before the end (MSG_WAITALL)") { s in
+        let (near, far) = s.socketPair()
+        precondition(plainCall(SystemCall.write, far, s.text("ab").address, 2) == 2)
+        precondition(plainCall(SystemCall.shutdown, far, .int(Int32(SHUT_WR))) == 0)
+        return Scene(near, s.message(s.buffer("a", 4)).address, .int(MSG_WAITALL))
+      },
+      works("the end (MSG_WAITALL)") { s in
+        let (near, far) = s.socketPair()
+        precondition(plainCall(SystemCall.shutdown, far, .int(Int32(SHUT_WR))) == 0)
+        return Scene(near, s.message(s.buffer("a", 4)).address, .int(MSG_WAITALL))
+      },
       works("into two buffers") { s in
         let (near, far) = s.socketPair()
         precondition(plainCall(SystemCall.write, far, s.text("abcd").address, 4) == 4)
@@ -668,6 +758,7 @@ enum OperationFixtures {
         _ = s.connected("l")
         return Scene(listener, 0, 0, 1)
       },
+      fails(EINVAL, "a socket that does not listen") { s in Scene(s.socket(), 0, 0, 0) },
       fails(EBADF, "no descriptor") { _ in Scene(noDescriptor, 0, 0, 0) },
     ],
     "connect": [
@@ -783,6 +874,9 @@ enum OperationFixtures {
       fails(EPERM, "add a file") { s in Scene(epoll(s), 1, s.file("f", content), event(s).address) },
     ],
     "epoll_wait": [
+      works("for as many events as there are") { s in
+        Scene(epoll(s, watching: .int(s.descriptors.event(1))), s.buffer("events", 64).address, 1, .int(-1))
+      },
       works("for an event that is there") { s in
         Scene(epoll(s, watching: .int(s.descriptors.event(1))), s.buffer("events", 64).address, 4, .int(-1))
       },
