@@ -37,9 +37,38 @@ import Testing
       }
     }
     let fsync = try #require(diagnosis.lines.first { $0.hasPrefix("fsync ") })
-    #expect(fsync.contains("≠ the table's negative"))
+    #expect(fsync.contains("≠ the reference's negative"))
     let read = try #require(diagnosis.lines.first { $0.hasPrefix("read ") })
     #expect(!read.contains("≠"))
+    let links = try #require(diagnosis.lines.first { $0.hasPrefix("links ") })
+    #expect(links.contains("after 1 operations"))
+  }
+
+  @Test("The table has a line for each operation, with what severs and whether that is as on the reference kernel, and JSON has the same")
+  func table() throws {
+    let diagnosis = diagnosis { ring in
+      for index in ring.operations.indices {
+        ring.operations[index].isSupported = ring.operations[index].name != "bind"
+        ring.operations[index].severs = ring.operations[index].reference
+      }
+      let fsync = ring.operations.firstIndex { $0.name == "fsync" }!
+      ring.operations[fsync].severs = .negative
+    }
+    let json = try JSONSerialization.jsonObject(with: Data(diagnosis.json.text.utf8)) as? [String: Any]
+    #expect(json?["differences"] as? [String] == ["fsync"])
+    #expect(json?["reference_kernel"] as? String == RingReport.referenceKernel)
+    let operations = try #require(json?["operations"] as? [[String: Any]])
+    #expect(operations.count == diagnosis.ring.operations.count)
+    for (entry, operation) in zip(operations, diagnosis.ring.operations) {
+      #expect(entry["name"] as? String == operation.name)
+      #expect(entry["severs"] as? String == operation.severs.description)
+      #expect(entry["reference"] as? String == operation.reference.description)
+      #expect(entry["as_expected"] as? Bool == (operation.name != "fsync"))
+      let line = try #require(diagnosis.lines.first { $0.hasPrefix("\(operation.name) ") })
+      #expect(line.contains(operation.isSupported ? operation.severs.description : " no"))
+      #expect(line.contains("≠") == (operation.name == "fsync"))
+    }
+    #expect(diagnosis.lines.contains { $0.hasPrefix("lacking ") && $0.hasSuffix(" bind") })
   }
 
   @Test("The seccomp mode is found in /proc's status")

@@ -14,10 +14,13 @@ public struct OperationReport: Sendable {
   public var isPunted: Bool
   /// The results on which the start-up self-test saw a soft link sever.
   public var severs: ResultClasses
-  /// The results on which a soft link severs on the reference kernel (Linux 6.18), as far as a test can provoke them.
+  /// The results on which a soft link severs on the reference kernel (`RingReport.referenceKernel`), as far as a test can provoke them.
   public var reference: ResultClasses
   /// When the ring is not used although the operation exists, and what else is worth knowing.
   public var note: String
+
+  /// This kernel has the operation, and its links sever otherwise than the reference kernel's.
+  public var differsFromReference: Bool { isSupported && severs != reference }
 }
 
 /// What this machine's io_uring can do.
@@ -35,6 +38,9 @@ public struct RingReport: Sendable {
   public var liburing: String
   /// One report per system call that has an io_uring operation.
   public var operations: [OperationReport]
+
+  /// The kernel whose behaviour `OperationReport.reference` is.
+  public static let referenceKernel = "Linux 6.18"
 
   /// Opens a ring for a moment and looks.
   public static func current() -> RingReport {
