@@ -143,6 +143,20 @@ int test_exited_child(int status) {
   return child;
 }
 
+int test_living_child(void) {
+  pid_t child = fork();
+  if (child < 0) return -errno;
+  if (child > 0) return child;
+  /* It must not keep anything of this process's open: other tests wait for the ends of pipes. */
+  syscall(SYS_close_range, 0, ~0U, 0);
+  for (;;) pause();
+}
+int test_end_child(int child) {
+  if (kill(child, SIGKILL) != 0) return -errno;
+  int status = reap(child);
+  return status == -1000 - SIGKILL ? 0 : status;
+}
+
 static int start_detached(void *(*call)(void *), void *argument) {
   pthread_t thread;
   int result = pthread_create(&thread, NULL, call, argument);

@@ -40,6 +40,9 @@ int test_start_child(int (*body)(void *), void *context);
 int test_reap_child(int child);
 /* A child that has exited with `status` and waits to be reaped: its process id, or -errno. */
 int test_exited_child(int status);
+/* A child that does nothing until test_end_child ends and reaps it: its process id, or -errno; 0 or -errno. */
+int test_living_child(void);
+int test_end_child(int child);
 
 /* Starts a thread that wakes waiters of the futex at `address` until one has been woken. 0 or -errno. */
 int test_wake_one_waiter(uint64_t address);
