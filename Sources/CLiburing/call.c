@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -156,7 +157,10 @@ int syslet_thread_run(void *(*body)(void *), void *context) {
   return -result;
 }
 
-int syslet_thread_id(void) { return (int)syscall(SYS_gettid); }
+int syslet_thread_begin(const char *name) {
+  prctl(PR_SET_NAME, name);
+  return (int)syscall(SYS_gettid);
+}
 
 int syslet_thread_interrupt(int tid) {
   if (!interrupt_signal) return -ENOSYS;

@@ -106,7 +106,10 @@ struct body {
   void (*call)(void *);
   void *context;
 };
+/* LeakCheck.swift looks for threads of this name. */
+static void name_thread(void) { prctl(PR_SET_NAME, "test-helper"); }
 static void *call_body(void *argument) {
+  name_thread();
   struct body *body = argument;
   body->call(body->context);
   return NULL;
@@ -171,6 +174,7 @@ static void pause_briefly(void) {
 }
 
 static void *wake_until_one(void *address) {
+  name_thread();
   for (int64_t end = test_milliseconds() + 20000; test_milliseconds() < end; pause_briefly())
     if (syscall(SYS_futex, address, FUTEX_WAKE, 1, NULL, NULL, 0) == 1) break;
   return NULL;
@@ -185,6 +189,7 @@ static void *wait_once(void *argument) {
   struct waiter *waiter = argument;
   void *address = waiter->address;
   struct timespec limit = {20, 0};
+  name_thread();
   __atomic_store_n(&waiter->thread, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
   /* `waiter` is the starter's and may be gone from here on. */
   syscall(SYS_futex, address, FUTEX_WAIT, 0, &limit, NULL, 0);
@@ -220,6 +225,7 @@ static void *write_zeros(void *argument) {
   struct later later = *(struct later *)argument;
   free(argument);
   static const char zeros[4096];
+  name_thread();
   struct timespec time = {later.milliseconds / 1000, later.milliseconds % 1000 * 1000000L};
   nanosleep(&time, NULL);
   ssize_t written = write(later.descriptor, zeros, (size_t)later.byte_count);
@@ -245,6 +251,40 @@ int test_count_entries(const char *directory) {
     if (entry->d_name[0] != '.') count++;
   closedir(stream);
   return count;
+}
+
+int test_list_resources(char *text, int size) {
+  static const char *const directories[] = {"fd", "task"};
+  int length = 0;
+  for (int which = 0; which < 2; which++) {
+    char path[288], target[256];
+    snprintf(path, sizeof path, "/proc/self/%s", directories[which]);
+    DIR *stream = opendir(path);
+    if (!stream) return -errno;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+      ssize_t count = -1;
+      if (entry->d_name[0] == '.' || (which == 0 && atoi(entry->d_name) == dirfd(stream))) continue;
+      snprintf(path, sizeof path, which == 0 ? "/proc/self/fd/%s" : "/proc/self/task/%s/comm", entry->d_name);
+      if (which == 0) {
+        count = readlink(path, target, sizeof target - 1);
+      } else {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file >= 0) {
+          count = read(file, target, sizeof target - 1) - 1; /* the name ends with a newline */
+          close(file);
+        }
+      }
+      if (count <= 0) continue; /* it is gone */
+      target[count] = 0;
+      length += snprintf(text + length, (size_t)(size - length), "%s %s %s\n", directories[which], entry->d_name, target);
+      if (length >= size) {
+        closedir(stream);
+        return -E2BIG;
+      }
+    }
+    closedir(stream);
+  }
+  return length;
 }
 
 int test_limit_descriptors(unsigned long count) {

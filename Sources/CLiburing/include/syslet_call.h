@@ -43,8 +43,8 @@ int syslet_thread_start(void *(*body)(void *), void *context);
 /* Runs `body` on a thread of its own with every signal blocked, and waits for its end. 0 or -errno. */
 int syslet_thread_run(void *(*body)(void *), void *context);
 
-/* The calling thread's kernel id. */
-int syslet_thread_id(void);
+/* Names the calling thread, for whoever looks at the process, and gives its kernel id. */
+int syslet_thread_begin(const char *name);
 
 /* Interrupts a system call that thread `tid` of this process is blocked in, so that it returns -EINTR. 0 or -errno. */
 int syslet_thread_interrupt(int tid);

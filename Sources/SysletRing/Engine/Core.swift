@@ -108,6 +108,7 @@ internal import Synchronization
     unsafe doorbellBuffer = .allocate(capacity: 1)
     unsafe doorbellBuffer.initialize(to: 0)
     self.ring = ring
+    Census.countEngine(1)
   }
 
   deinit {
@@ -115,6 +116,7 @@ internal import Synchronization
     if isForked { ring?.abandon() } else { ring?.close() }
     unsafe cqes.deallocate()
     unsafe doorbellBuffer.deallocate()
+    Census.countEngine(-1)
   }
 
   private static func check(_ options: SysletEngine.Options) throws(EngineError) {

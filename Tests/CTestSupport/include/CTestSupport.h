@@ -59,6 +59,9 @@ void test_ignore_broken_pipes(void);
 /* What the entries of a directory of /proc/self, such as "fd" or "task", are now: how many. */
 int test_count_entries(const char *directory);
 
+/* Writes a line for each open descriptor, "fd NUMBER TARGET", and each thread, "task ID NAME": the length of the text, or -errno. */
+int test_list_resources(char *text, int size);
+
 /* Sets the soft limit of open descriptors. 0 or -errno. */
 int test_limit_descriptors(unsigned long count);
 

@@ -4,7 +4,7 @@ import CLiburing
 import SysletRing
 import Testing
 
-@Suite("Atoms")
+@Suite("Atoms", .leavesNothingBehind)
 struct AtomTests {
   @Test("Both layouts are 80 bytes, with their fields where the kernel interface of 2007 has them")
   func offsets() {

@@ -5,7 +5,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("Bad input")
+@Suite("Bad input", .leavesNothingBehind)
 struct BadInputTests {
   static func engine(
     _ backend: SysletEngine.Backend, _ adjust: (inout SysletEngine.Options) -> Void = { _ in }

@@ -5,7 +5,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("Bugs that were found once: non-blocking calls and refusals")
+@Suite("Bugs that were found once: non-blocking calls and refusals", .leavesNothingBehind)
 struct CallRegressionTests {
   // MARK: non-blocking descriptors
 

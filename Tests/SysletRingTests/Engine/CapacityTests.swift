@@ -5,7 +5,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("Capacity")
+@Suite("Capacity", .leavesNothingBehind)
 struct CapacityTests {
   static func engine(_ backend: SysletEngine.Backend, entries: Int) throws -> SysletEngine {
     var options = SysletEngine.Options()

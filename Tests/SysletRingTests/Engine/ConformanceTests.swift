@@ -17,7 +17,7 @@ extension ConformanceCase {
   }
 }
 
-@Suite("Conformance")
+@Suite("Conformance", .leavesNothingBehind)
 struct ConformanceTests {
   @Test(
     "Each case of the table holds on each backend, in every form and delivery", arguments: SysletEngine.Backend.available,

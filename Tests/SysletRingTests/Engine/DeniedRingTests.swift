@@ -6,7 +6,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("Without io_uring")
+@Suite("Without io_uring", .leavesNothingBehind)
 struct DeniedRingTests {
   @Test("Where io_uring_setup is forbidden (EPERM), ring says so and automatic conforms on threads")
   func forbidden() async {

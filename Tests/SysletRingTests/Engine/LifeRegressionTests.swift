@@ -6,7 +6,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("Bugs that were found once: cancelling, waiting, closing")
+@Suite("Bugs that were found once: cancelling, waiting, closing", .leavesNothingBehind)
 struct LifeRegressionTests {
   /// The backends on which a call that blocks leaves the caller alone.
   static let asynchronous = SysletEngine.Backend.available.filter { $0 != .inline }

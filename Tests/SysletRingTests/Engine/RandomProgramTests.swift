@@ -101,7 +101,7 @@ struct RandomProgram {
   }
 }
 
-@Suite("Random programs")
+@Suite("Random programs", .leavesNothingBehind)
 struct RandomProgramTests {
   static let seeds: [UInt64] = {
     if let seed = ProcessInfo.processInfo.environment["SYSLETRING_SEED"].flatMap(UInt64.init) { return [seed] }

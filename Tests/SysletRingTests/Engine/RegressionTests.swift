@@ -5,7 +5,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("Bugs that were found once: results")
+@Suite("Bugs that were found once: results", .leavesNothingBehind)
 struct RegressionTests {
   /// Hands over a syslet so that it tells its end by a completion: by enqueue, or by exec with ASYNC.
   static func completion(

@@ -7,7 +7,7 @@ import Testing
 /// Why io_uring cannot be used here; nil if it can.
 let ringObstacle: EngineError? = RingReport.current().unavailability
 
-@Suite("Presence of the ring")
+@Suite("Presence of the ring", .leavesNothingBehind)
 struct RingPresenceTests {
   @Test("A continuous integration job has io_uring, or says that it goes without (SYSLETRING_NO_RING)")
   func continuousIntegrationHasRing() {

@@ -4,7 +4,7 @@ import CTestSupport
 import SysletRing
 import Testing
 
-@Suite("SYNC")
+@Suite("SYNC", .leavesNothingBehind)
 struct SynchronousTests {
   @Test("A call with SYNC blocks in exec, and the syslet is cached", arguments: SysletEngine.Backend.available, Form.allCases)
   func blocksInExec(backend: SysletEngine.Backend, form: Form) throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import SysletRing
 
-@Suite("Listings")
+@Suite("Listings", .leavesNothingBehind)
 struct ExplanationTests {
   /// The listing on an engine of the reference kernel.
   static func listing(_ backend: EngineBackend, _ program: Program) -> String {

@@ -6,7 +6,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("L1: a stop is never late")
+@Suite("L1: a stop is never late", .leavesNothingBehind)
 struct LinkLawTests {
   /// How the three atoms are handed over.
   enum Handing: String, CaseIterable, Sendable { case exec, async, batch }

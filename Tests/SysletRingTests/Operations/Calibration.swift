@@ -141,13 +141,13 @@ enum Calibration {
     }
   }
 
-  /// Makes the calls plainly that end what a stage has started elsewhere, where the ring did not: a thread that waits to be woken, a child
-  /// that waits to be reaped.
+  /// Makes the calls plainly that end what a stage has begun, where the ring did not: a descriptor that only the call closes, a thread that
+  /// waits to be woken, a child that waits to be reaped.
   private static func settle(_ operation: SysletRing.Operation, _ stage: Stage, _ arguments: Arguments) {
     let words = (0..<6).map { arguments[$0] }
     switch operation.encoding {
     case .futex where words[1] & 127 == 0 && words[3] == 0 || words[1] & 127 == 1: plainCall(operation.number, words)
-    case .waitid: plainCall(operation.number, words)
+    case .waitid, .close: plainCall(operation.number, words)
     default: break
     }
   }

@@ -9,7 +9,7 @@ import Testing
 @testable import struct SysletRing.Operation
 
 @Suite(
-  "Calibration of the operation table",
+  "Calibration of the operation table", .leavesNothingBehind,
   .enabled(if: ringObstacle == nil, "io_uring cannot be used here: nothing can be calibrated"))
 struct CalibrationTests {
   @Test("L1: where a soft link is believed to sever, it has severed", arguments: OperationTests.rows)

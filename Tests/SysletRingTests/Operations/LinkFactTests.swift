@@ -10,7 +10,9 @@ import Testing
 @testable import SysletRing
 @testable import struct SysletRing.Operation
 
-@Suite("Facts about links", .enabled(if: ringObstacle == nil, "io_uring cannot be used here: there are no links"))
+@Suite(
+  "Facts about links", .leavesNothingBehind,
+  .enabled(if: ringObstacle == nil, "io_uring cannot be used here: there are no links"))
 struct LinkFactTests {
   /// Requires a fact of the reference kernel, and reports it elsewhere.
   static func fact(_ holds: Bool, _ details: @autoclosure () -> String, location: SourceLocation = #_sourceLocation) {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import struct SysletRing.Operation
 
-@Suite("Operations against plain system calls")
+@Suite("Operations against plain system calls", .leavesNothingBehind)
 struct OperationTests {
   /// The rows that this architecture has, by name.
   static let rows: [String] = Operation.ringRows.filter { $0.number >= 0 }.map { "\($0.name)" }

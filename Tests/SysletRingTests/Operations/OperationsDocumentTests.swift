@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@Suite("OperationsDocument")
+@Suite("OperationsDocument", .leavesNothingBehind)
 struct OperationsDocumentTests {
   @Test("docs/OPERATIONS.md is what the operation table generates (UPDATE_DOCS=1 writes it)")
   func isGenerated() throws {

@@ -6,7 +6,7 @@ import Glibc
 import SysletRing
 import Testing
 
-@Suite("A submission of which the kernel takes a part")
+@Suite("A submission of which the kernel takes a part", .leavesNothingBehind)
 struct PartialSubmissionTests {
   @Test("L1, L2: the rest of a split chain does not run past a stop, and is run where there is none", arguments: 1...6)
   func splitChain(submitMax: UInt32) async {

@@ -7,6 +7,7 @@ import SysletRing
 /// A directory of its own, removed with everything in it when this goes.
 final class Scratch {
   let path: String
+  private let ledger = Ledger.current
 
   init() {
     let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
@@ -16,9 +17,13 @@ final class Scratch {
     } catch {
       fatalError("the tests need a directory that they can write to (TMPDIR): \(error)")
     }
+    ledger?.add(1)
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+    ledger?.add(-1)
+  }
 
   func path(_ name: String) -> String { "\(path)/\(name)" }
 
@@ -81,6 +86,9 @@ final class Scratch {
 /// Descriptors that are closed when this goes.
 final class Descriptors {
   private(set) var opened: [Int32] = []
+  private let ledger = Ledger.current
+
+  init() { ledger?.add(1) }
 
   func adopt(_ descriptor: Int32) -> Int32 {
     precondition(descriptor >= 0, "a descriptor for a fixture: errno \(errno)")
@@ -122,5 +130,6 @@ final class Descriptors {
 
   deinit {
     for descriptor in opened { close(descriptor) }
+    ledger?.add(-1)
   }
 }

@@ -20,6 +20,7 @@ internal import Glibc
     guard result == 0, let handle = unsafe handle else { throw KernelError(errno: -result) }
     unsafe self.handle = unsafe handle
     self.facts = facts
+    Census.countRing(1)
     // Unset, the bound for unbounded work is RLIMIT_NPROC: one slow disk could start thousands of kernel threads. Kernels before 5.15
     // refuse, and keep theirs.
     _ = unsafe syslet_ring_limit_workers(handle, UInt32(4 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 256)
@@ -45,10 +46,16 @@ internal import Glibc
   func post(_ cqe: syslet_cqe) -> Bool { unsafe syslet_ring_post(handle, cqe) }
 
   /// Closes the ring. The kernel cancels what is still in flight, some time after this.
-  func close() { unsafe syslet_ring_close(handle) }
+  func close() {
+    unsafe syslet_ring_close(handle)
+    Census.countRing(-1)
+  }
 
   /// In a forked child: lets go of the ring without touching its memory, which the child does not have.
-  func abandon() { unsafe syslet_ring_abandon(handle) }
+  func abandon() {
+    unsafe syslet_ring_abandon(handle)
+    Census.countRing(-1)
+  }
 
   /// CQEs that wait to be taken.
   var ready: Int { unsafe Int(syslet_ring_ready(handle)) }

@@ -217,7 +217,9 @@ internal import Synchronization
   }
 
   private func work() {
-    let tid = syslet_thread_id()
+    let tid = unsafe syslet_thread_begin("syslet-worker")
+    Census.countWorker(1)
+    defer { Census.countWorker(-1) }
     unsafe pthread_mutex_lock(mutex)
     waking = 0
     while true {
