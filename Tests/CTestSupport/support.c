@@ -156,7 +156,7 @@ int test_living_child(void) {
 }
 int test_end_child(int child) {
   if (kill(child, SIGKILL) != 0) return -errno;
-  int status = reap(child);
+  int status = test_reap_child(child);
   return status == -1000 - SIGKILL ? 0 : status;
 }
 

@@ -155,7 +155,7 @@ enum Cut: Equatable {
       return nil
     case _ where form.isTransfer:
       let kind = descriptors.kind(descriptor)
-      if kind == .file { return nil }
+      if kind == .file { return form.isWrite && !form.takesOffset(call.pointee.arguments) ? .position : nil }
       if kind == .nonblocking { return .nonblocking }
       if form.takesOffset(call.pointee.arguments), !DescriptorKinds.takesOffsets(descriptor) { return .notSeekable }
       guard form.isWrite else { return nil }

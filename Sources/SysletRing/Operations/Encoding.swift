@@ -26,7 +26,7 @@ enum Encoding: UInt8, Sendable {
 /// Why a call that io_uring could do in general is not given to the ring with these arguments.
 enum RingObstacle: UInt8, Sendable, Equatable {
   case noOperation
-  case length, offset, offsetPointer, notSeekable, nonblocking, partial, address, resourceUsage, timeout, clock, futexOperation, pollSet,
+  case length, offset, offsetPointer, notSeekable, nonblocking, partial, position, address, resourceUsage, timeout, clock, futexOperation, pollSet,
     unreadable, spliceFlags
 }
 
@@ -39,6 +39,7 @@ extension RingObstacle: CustomStringConvertible {
     case .notSeekable: "the descriptor takes no offsets, and the ring would ignore the one that is given"
     case .nonblocking: "the descriptor is non-blocking, and the ring would wait"
     case .partial: "the ring would write what fits, and the system call goes on until all is written"
+    case .position: "a write that comes back short would leave the file's position where it was"
     case .offsetPointer: "the ring does not update offsets behind pointers"
     case .address: "the ring's send and recv take no address"
     case .resourceUsage: "the ring's waitid reports no resource usage"

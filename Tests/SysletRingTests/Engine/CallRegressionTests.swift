@@ -173,7 +173,7 @@ struct CallRegressionTests {
   static let shortTransfers = ["read", "readv", "write", "writev"]
 
   // io_uring goes on with a short transfer of a file by itself; when that fails, it reports what was moved and leaves the position where it was
-  // (Linux 6.18). What comes next at the position then reads or overwrites the same bytes.
+  // (Linux 6.18). What was written next at the position then overwrote the same bytes, so such writes are a worker's.
   @Test("A short transfer moves the file's position", arguments: SysletEngine.Backend.available, shortTransfers)
   func positionAfterShortTransfer(backend: SysletEngine.Backend, name: String) throws {
     let engine = try BadInputTests.engine(backend)
@@ -202,11 +202,9 @@ struct CallRegressionTests {
     #expect(try engine.exec(program) == nil)
     #expect(try engine.take().map(\.result) == [4096])
     let position = lseek(Int32(file), 0, SEEK_CUR)
-    withKnownIssue("the ring leaves the position where it was", isIntermittent: true) {
-      #expect(position == 4096)
-    } when: {
-      engine.backend == .ring || engine.backend == .automatic
-    }
+    // Reads are the difference that remains (docs/SEMANTICS.md): how a read came to be short cannot be told afterwards.
+    let mayRemain = name.hasPrefix("read") && (engine.backend == .ring || engine.backend == .automatic)
+    #expect(position == 4096 || mayRemain && position == 0)
   }
 
   #if arch(x86_64)

@@ -8,8 +8,9 @@
 import CTestSupport
 import Foundation
 import Glibc
-import SysletRing
 import Testing
+
+@testable import SysletRing
 
 @Suite("Crashes")
 struct CrashTests {

@@ -35,7 +35,7 @@ struct ExplanationTests {
 
   static func writeSyncRename(_ form: Form) -> Program {
     let p = Program(form)
-    p.atom(SystemCall.write, nothing, .to(p.buffer(64)), 64, flags: .stopOnNegative)
+    p.atom(SystemCall.pwrite64, nothing, .to(p.buffer(64)), 64, 0, flags: .stopOnNegative)
     p.atom(SystemCall.fsync, nothing, flags: .stopOnNegative)
     p.atom(SystemCall.renameat, .int(AT_FDCWD), .to(p.path("new")), .int(AT_FDCWD), .to(p.path("current")))
     return p
@@ -90,7 +90,7 @@ struct ExplanationTests {
     #expect(
       Self.listing(.ring, Self.writeSyncRename(form)) == """
         3 atoms on ring
-        atom 0: write, stops on negative, next atom 1
+        atom 0: pwrite64, stops on negative, next atom 1
             ring, segment 1, \(Self.early("negative"))
         atom 1: fsync, stops on negative, next atom 2
             ring, segment 1: cut: the syslet stops on negative, and this kernel's links do not
@@ -101,7 +101,7 @@ struct ExplanationTests {
     #expect(
       Self.listing(.automatic, Self.writeSyncRename(form)) == """
         3 atoms on automatic
-        atom 0: write, stops on negative, next atom 1
+        atom 0: pwrite64, stops on negative, next atom 1
             worker: a call beside it needs a worker, and one hop for all of them is cheaper
         atom 1: fsync, stops on negative, next atom 2
             worker: in the same hop; io_uring would hand it to a kernel worker, at several times the cost
@@ -154,7 +154,7 @@ struct ExplanationTests {
     #expect(
       Self.listing(.threads, Self.writeSyncRename(.direct)) == """
         3 atoms on threads
-        atom 0: write, stops on negative, next atom 1
+        atom 0: pwrite64, stops on negative, next atom 1
             worker: there is no ring
         atom 1: fsync, stops on negative, next atom 2
             worker: in the same hop; there is no ring

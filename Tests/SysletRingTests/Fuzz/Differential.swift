@@ -199,9 +199,9 @@ enum Differential {
     return nil
   }
 
-  /// The smallest trials that were found, in half a minute, to go wrong as well, and how.
-  static func shrink(_ trials: [Trial], _ subject: Subject) -> (trials: [Trial], divergence: String) {
-    let end = ContinuousClock.now + .seconds(30)
+  /// The smallest trials that were found, in that time, to go wrong as well, and how.
+  static func shrink(_ trials: [Trial], _ subject: Subject, time: Duration = .seconds(30)) -> (trials: [Trial], divergence: String) {
+    let end = ContinuousClock.now + time
     var smallest = trials
     guard var story = divergence(trials, subject) else { return (trials, "does not happen again on a new engine") }
     func replaces(_ trials: [Trial]) -> Bool {

@@ -49,7 +49,7 @@ private func choices(_ count: Int, stopSets: [UInt32]) -> [Choice] {
   return all
 }
 
-@Suite("Exhaustive small programs")
+@Suite("Exhaustive small programs", .leavesNothingBehind)
 struct ExhaustiveTests {
   private static let stepsMax = 7
   private static let allStopSets = (0..<16).map { UInt32($0) << 3 }

@@ -3,7 +3,8 @@
 import CTestSupport
 import Foundation
 import Glibc
-import SysletRing
+
+@testable import SysletRing
 
 /// One process's work and its end. Every writer has a target of its own and one syslet at a time, generation after generation.
 @safe final class CrashScene {

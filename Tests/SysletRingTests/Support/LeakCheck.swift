@@ -66,7 +66,7 @@ struct LeakCheck: TestTrait, SuiteTrait, TestScoping {
   static let isSerial = ProcessInfo.processInfo.environment["SYSLETRING_SERIAL"] == "1"
 
   /// Dispatch opens an epoll, an eventfd and a timerfd for its first timer and keeps them.
-  private static let runtimeIsWarm = Task { _ = try? await Task.sleep(for: .milliseconds(1)) }
+  static let runtimeIsWarm = Task { _ = try? await Task.sleep(for: .milliseconds(1)) }
 
   func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
     if Self.isSerial { await Self.runtimeIsWarm.value }

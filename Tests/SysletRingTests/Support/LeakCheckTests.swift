@@ -9,8 +9,9 @@ import Testing
 @Suite("The leak check")
 struct LeakCheckTests {
   /// What is left behind by `body`, seen as a serial run sees it; once `undo` has been called, nothing may be.
-  static func leaks(_ body: () throws -> () -> Void) rethrows -> [String] {
+  static func leaks(_ body: () throws -> () -> Void) async rethrows -> [String] {
     ProcessSettings.endIfStuck()
+    await LeakCheck.runtimeIsWarm.value
     let ledger = Ledger()
     let before = Holdings.now()
     let undo = try Ledger.$current.withValue(ledger) { try body() }
@@ -26,7 +27,7 @@ struct LeakCheckTests {
   func descriptor() async {
     await #expect(processExitsWith: .success) {
       var copy: Int32 = -1
-      let leaks = Self.leaks {
+      let leaks = await Self.leaks {
         copy = dup(STDERR_FILENO)
         return { close(copy) }
       }
@@ -37,7 +38,7 @@ struct LeakCheckTests {
   @Test("An engine that nobody releases is a leak, and so is its ring, if it has one", arguments: SysletEngine.Backend.available)
   func engine(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
-      let leaks = try Self.leaks {
+      let leaks = try await Self.leaks {
         var options = SysletEngine.Options()
         options.backend = SysletEngine.Backend(rawValue: backend)!
         let leaked = unsafe Unmanaged.passRetained(try SysletEngine(options))
@@ -53,7 +54,7 @@ struct LeakCheckTests {
   @Test("A worker thread that does not end is a leak")
   func thread() async {
     await #expect(processExitsWith: .success) {
-      let leaks = try Self.leaks {
+      let leaks = try await Self.leaks {
         var options = SysletEngine.Options()
         options.backend = .threads
         let engine = try SysletEngine(options)
@@ -73,7 +74,7 @@ struct LeakCheckTests {
   @Test("A thread of a test's that does not end is a leak, and a scratch directory that is not let go of")
   func testsOwn() async {
     await #expect(processExitsWith: .success) {
-      let leaks = Self.leaks {
+      let leaks = await Self.leaks {
         let word = Arena()
         let buffer = word.buffer(64)
         precondition(test_one_waiter(buffer.address) == 0)

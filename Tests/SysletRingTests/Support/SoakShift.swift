@@ -4,7 +4,8 @@ import CTestSupport
 import Foundation
 import Glibc
 import Synchronization
-import SysletRing
+
+@testable import SysletRing
 
 /// What a shift has done, for the thread that samples. Written by the shift's thread alone; each number stands for itself.
 final class SoakCounts: Sendable {
