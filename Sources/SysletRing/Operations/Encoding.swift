@@ -26,7 +26,8 @@ enum Encoding: UInt8, Sendable {
 /// Why a call that io_uring could do in general is not given to the ring with these arguments.
 enum RingObstacle: UInt8, Sendable, Equatable {
   case noOperation
-  case length, offset, offsetPointer, notSeekable, nonblocking, partial, position, address, resourceUsage, timeout, clock, futexOperation, pollSet,
+  case length, offset, offsetPointer, notSeekable, nonblocking, partial, position, address, resourceUsage, timeout, clock, futexOperation,
+    pollSet,
     unreadable, spliceFlags
 }
 

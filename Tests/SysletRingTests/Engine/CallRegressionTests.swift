@@ -207,6 +207,18 @@ struct CallRegressionTests {
     #expect(position == 4096 || mayRemain && position == 0)
   }
 
+  // ftruncate(2) looks at the length before the descriptor, io_uring the other way round: a call with both wrong had another errno on the
+  // ring. Found by the fuzzer on a simulated kernel.
+  @Test("ftruncate of nothing to a negative length gives EINVAL", arguments: SysletEngine.Backend.available)
+  func negativeLength(backend: SysletEngine.Backend) throws {
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    program.atom(SystemCall.ftruncate, -1, -1)
+    try engine.enqueue(program)
+    #expect(try engine.take().map(\.result) == [-Int(EINVAL)])
+  }
+
   #if arch(x86_64)
     // The x32 ABI has its system calls at 0x40000000 and above, and the list of refused calls did not know them: where the kernel has the
     // ABI, such an atom forked the process. Only the layout of 2007 with a 32-bit number can say so.

@@ -32,6 +32,7 @@ internal import Glibc
     let result = unsafe syslet_ring_open_simulated(&handle, UInt32(entries), UInt32(completionEntries), simulation)
     guard result == 0, let handle = unsafe handle else { fatalError("there is no memory for a simulated ring") }
     unsafe self.handle = unsafe handle
+    Census.countRing(1)
     facts = syslet_ring_facts(
       sq_entries: UInt32(entries), cq_entries: UInt32(completionEntries), features: .max, setup_flags: 0)
   }
