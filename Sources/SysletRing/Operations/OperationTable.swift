@@ -24,13 +24,13 @@ extension Operation {
       [.value, .vectorFilled(countIn: 2)]),
     Operation(
       SystemCall.write, "write", opcode: SYSLET_OP_WRITE, .write, links: .transfer, results: .any,
-      [.value, .read(countIn: 2)]),
+      [.value, .read(countIn: 2)], note: "On a worker for a file: a short write would leave the file's position where it was."),
     Operation(
       SystemCall.pwrite64, "pwrite64", opcode: SYSLET_OP_WRITE, .writeAt, links: .transfer, results: .any,
       [.value, .read(countIn: 2)]),
     Operation(
       SystemCall.writev, "writev", opcode: SYSLET_OP_WRITEV, .writeVector, links: .vectorTransfer, results: .any,
-      [.value, .vectorRead(countIn: 2)]),
+      [.value, .vectorRead(countIn: 2)], note: "On a worker for a file, as write."),
     Operation(
       SystemCall.pwritev, "pwritev", opcode: SYSLET_OP_WRITEV, .writeVectorAt, links: .vectorTransfer, results: .any,
       [.value, .vectorRead(countIn: 2)]),

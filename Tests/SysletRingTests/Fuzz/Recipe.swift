@@ -31,7 +31,7 @@ struct Recipe: Equatable {
     case descriptor(Int)
     /// 16 bytes.
     case buffer(Int)
-    /// A name, of up to 7 bytes.
+    /// A name, of up to 16 bytes.
     case path(Int)
     /// Where an atom has the value of an argument, its user's word, its flags.
     case argument(atom: Int, Int)
@@ -104,6 +104,12 @@ extension Recipe {
     let count = 2 + random.below(8)
     for index in 0..<count { atoms.append(Self.atom(index, of: count, isChecked: isChecked, &random)) }
     for index in 0..<count { addFlow(index, &random) }
+    // What is read into an atom keeps its length: more would be read over the fields behind.
+    for index in 0..<count {
+      guard case .argument(let target, 2) = atoms[index].result, case .address(let memory) = atoms[target].arguments[1] else { continue }
+      if case .buffer = memory { continue }
+      atoms[index].result = nil
+    }
     if hasFaults {
       for call in 0..<12 where random.chance(15) {
         faults[call] = random.pick([

@@ -78,7 +78,7 @@ final class BuiltProgram {
     for index in 0..<Recipe.bufferCount { buffer(.buffer(index), [UInt8](repeating: 0, count: 16)) }
     // The time that a sleep takes: one nanosecond.
     buffer(.buffer(Recipe.bufferCount), [UInt8](repeating: 0, count: 8) + [1, 0, 0, 0, 0, 0, 0, 0])
-    for index in 0..<Recipe.pathCount { buffer(.path(index), Array((index == 0 ? "a" : "d").utf8) + [UInt8](repeating: 0, count: 7)) }
+    for index in 0..<Recipe.pathCount { buffer(.path(index), Array((index == 0 ? "a" : "d").utf8) + [UInt8](repeating: 0, count: 16)) }
     memory[.readOnly] = Wild.readOnly
 
     for atom in recipe.atoms {
