@@ -119,8 +119,8 @@ extension Core {
     complete(run, .cancelled)
   }
 
-  /// The kernel still has calls of a ring that broke, or a read of the doorbell: their memory must stay for good.
-  var mustLeak: Bool { !isForked && isRingLost && (callsOut > 0 || isDoorbellArmed) }
+  /// The kernel still has a read of the doorbell, on a ring that broke. Of an engine's own memory it is all that the kernel writes to.
+  var isDoorbellLost: Bool { !isForked && isRingLost && isDoorbellArmed }
 
   mutating func closeInDeinit() {
     guard !isClosed, !isForked else { return }

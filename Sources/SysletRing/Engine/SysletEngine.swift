@@ -69,7 +69,6 @@ internal import Glibc
 
   deinit {
     unsafe core.pointee.closeInDeinit()
-    if unsafe core.pointee.mustLeak { return }
     unsafe core.deinitialize(count: 1)
     unsafe core.deallocate()
   }

@@ -91,7 +91,11 @@ enum Differential {
       }
       var turns = 0
       repeat {
-        for taken in try engine.take(timeout: kernel == nil ? Deadline.usual : nil) {
+        let some = try engine.take(timeout: kernel == nil ? Deadline.usual : nil)
+        if some.isEmpty, kernel == nil, engine.pending > 0 {
+          return (["nothing completes in \(Deadline.usual)"] + trials.map { "\($0.handing):\n\($0.recipe)" }).joined(separator: "\n")
+        }
+        for taken in some {
           guard let owner = builds.firstIndex(where: { $0.program.index(taken.atom) != nil }) else {
             return "a completion names \(taken.atom), which is no atom"
           }

@@ -123,6 +123,7 @@ struct KernelRefusalTests {
         try engine.close()
       }
       KernelFault.clear()
+      ProcessSettings.endPastLeakSanitizer()
       let engine = try BadInputTests.engine(.automatic)
       #expect(engine.backend == .automatic)
       try engine.close()
@@ -281,6 +282,7 @@ struct KernelFaultTests {
           for first in 0..<10 { try Breakage(backend, entry, first: first, count: .max, errno).check(threads) }
         }
       }
+      ProcessSettings.endPastLeakSanitizer()
     }
   }
 

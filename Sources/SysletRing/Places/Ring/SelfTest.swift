@@ -70,11 +70,7 @@ enum SelfTest {
     let fixture = try Fixture()
     let ring = try Ring(entries: 256, completionEntries: 512)
     defer { ring.close() }
-    let severing = Severing.empty()
     let supported = ring.supportedOperations()
-    for operation in Operation.ringRows where supported[Int(operation.opcode)] { severing.support(operation.opcode) }
-    for extra in [SYSLET_OP_FUTEX_WAKE] where supported[Int(extra)] { severing.support(Int16(extra)) }
-
     let probes = fixture.probes().filter { supported[$0.opcode] }
     precondition(probes.count * 3 <= 256, "the self-test's ring is too small for its probes")
     for index in backwards ? probes.indices.reversed() : Array(probes.indices) {
@@ -94,6 +90,9 @@ enum SelfTest {
     // A ring that cannot be entered is none.
     if let errno { throw KernelError(call: "io_uring_enter", errno: errno) }
 
+    let severing = Severing.empty()
+    for operation in Operation.ringRows where supported[Int(operation.opcode)] { severing.support(operation.opcode) }
+    for extra in [SYSLET_OP_FUTEX_WAKE] where supported[Int(extra)] { severing.support(Int16(extra)) }
     for (index, probe) in probes.enumerated() {
       let finding = Finding(before: results[index * 3], result: results[index * 3 + 1], after: results[index * 3 + 2])
       note(finding, of: probe, in: severing)
