@@ -120,7 +120,12 @@ enum Differential {
 
   private static func interpret(_ built: BuiltProgram, _ stepsMax: Int) -> Oracle.Verdict {
     Oracle.interpret(
-      built.program.address(0), built.recipe.form.layout, stepsMax: stepsMax, calls: { built.world.call($0, $1) })
+      built.program.address(0), built.recipe.form.layout, stepsMax: stepsMax,
+      calls: { number, arguments in
+        // A program that made other calls than its recipe's would make them to this process.
+        precondition(Recipe.numbers.values.contains(number), "call \(number) is not one of\n\(built.recipe)")
+        return built.world.call(number, arguments)
+      })
   }
 
   private static func difference(

@@ -163,7 +163,9 @@ extension Recipe {
       arguments = [
         .thing(.socket), buffer(), length(16), .number(random.chance(50) ? Int(MSG_WAITALL) : 0), .number(0), .number(0),
       ]
-    case "sendto": arguments = [.thing(.socket), buffer(), length(8), .number(Int(MSG_NOSIGNAL)), .number(0), .number(0)]
+    // Its length is never a variable: of a negative one, sendto makes 2 GiB, and waits until somebody has taken them.
+    case "sendto":
+      arguments = [.thing(.socket), buffer(), .number(random.below(9)), .number(Int(MSG_NOSIGNAL)), .number(0), .number(0)]
     case "nanosleep": arguments = [.address(.buffer(bufferCount)), .number(0)]
     default: arguments = []
     }
