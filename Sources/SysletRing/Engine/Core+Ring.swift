@@ -21,8 +21,9 @@ extension Core {
     let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
     if ring.queued > 0 { ring.mend() }
     switch -Int32(truncatingIfNeeded: result) {
-    case ...0: refusals = 0
-    case EINTR, ETIME: break
+    // An enter whose time ran out has waited, which one with something to submit does only when the kernel has taken all of it.
+    case ...0, ETIME: refusals = 0
+    case EINTR: break
     case let errno where errno == EAGAIN || errno == EBUSY:
       // The kernel cannot take more now: what it has must be reaped first. The callers reap and come again, after a while if it goes on.
       reap()

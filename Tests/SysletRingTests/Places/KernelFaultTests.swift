@@ -233,6 +233,27 @@ struct KernelFaultTests {
     }
   }
 
+  // An enter that runs out of time was not refused, but did not end a row of refusals: each wait threw until some call had ended.
+  @Test("When a kernel that has refused for long takes enters again, a wait with nothing to submit runs out of time and throws nothing")
+  func waitAfterRefusals() async {
+    await #expect(processExitsWith: .success) {
+      ProcessSettings.endIfStuck()
+      for backend in KernelFault.ringBackends {
+        let engine = try KernelFault.engine(backend)
+        let mixture = Mixture(4, kinds: [.pipe])
+        #expect(mixture.submit(to: engine).accepted == 4)
+        try engine.flush()
+        KernelFault.fail(SYSLET_ENTRY_ENTER, EAGAIN)
+        #expect(throws: KernelFault.failure(EAGAIN)) { while true { _ = try engine.wait(atLeast: 1) } }
+        KernelFault.clear()
+        #expect(try engine.wait(atLeast: 1, timeout: .milliseconds(5)) == 0, "\(backend)")
+        mixture.release()
+        #expect(try mixture.problems(engine.takeEverything()) == [], "\(backend)")
+        try engine.close()
+      }
+    }
+  }
+
   @Test("A kernel that refuses every enter for good: close returns all the same, and tells by `pending` that it left memory to the kernel")
   func refusedForGood() async {
     await #expect(processExitsWith: .success) {
