@@ -9,8 +9,7 @@ internal import Glibc
 enum DescriptorKind: UInt8 {
   /// Not asked.
   case unknown
-  /// A regular file, a folder or a block device: takes offsets, and its calls cannot be waiting for another party. What is no descriptor
-  /// counts here too: the call's own -EBADF is the same everywhere.
+  /// A regular file, a folder or a block device: takes offsets, and its calls cannot be waiting for another party.
   case file
   /// A pipe.
   case pipe
@@ -18,6 +17,8 @@ enum DescriptorKind: UInt8 {
   case stream
   /// A pipe or a stream with O_NONBLOCK.
   case nonblocking
+  /// No descriptor: the call's own -EBADF is the same everywhere. Not kept, because it is what opening a file changes.
+  case closed
 }
 
 /// What this engine has found out about descriptors during the present call into it. The owner's.
@@ -58,6 +59,7 @@ enum DescriptorKind: UInt8 {
     let finding = unsafe findings[index]
     if finding >> 3 == turn { return DescriptorKind(rawValue: UInt8(finding & 7)) ?? .unknown }
     let kind = Self.ask(descriptor)
+    if kind == .closed { return kind }
     unsafe findings[index] = turn << 3 | UInt32(kind.rawValue)
     return kind
   }
@@ -72,7 +74,7 @@ enum DescriptorKind: UInt8 {
     let asked = unsafe withUnsafeMutablePointer(to: &status) {
       unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
     }
-    guard asked == 0 else { return .file }
+    guard asked == 0 else { return asked == -Int(EBADF) ? .closed : .file }
     let type = status.st_mode & S_IFMT
     if type == S_IFREG || type == S_IFDIR || type == S_IFBLK { return .file }
     let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)

@@ -232,6 +232,7 @@ extension Cut: CustomStringConvertible {
       "cut: a call of this segment writes the memory of argument \(index) of the next atom, which the kernel reads at submission"
     case .hazard(.result(let index)): "cut: argument \(index) of the next atom may name memory where a result of this segment is stored"
     case .hazard(.unknown): "cut: a call of this segment fills memory that only its iovecs or the kernel know"
+    case .hazard(.descriptor): "cut: a call of this segment closes the next atom's descriptor, or may open it"
     case .unreadable: "cut: the next atom or an argument of it cannot be read, or is malformed"
     case .placement(.inline(let why)): "cut: the next atom runs inline (\(why))"
     case .placement(.worker(let why)): "cut: the next atom runs on a worker (\(why))"

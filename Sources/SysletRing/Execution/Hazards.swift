@@ -16,6 +16,8 @@ enum Hazard: Equatable {
   case result(Int)
   /// An earlier call fills memory that only its iovec or its kernel knows.
   case unknown
+  /// What its descriptor names is not known before an earlier call has closed it, or opened it.
+  case descriptor
 }
 
 @safe struct Hazards: ~Copyable {

@@ -51,6 +51,8 @@ enum Cut: Equatable {
   /// No link severs on anything but a stop.
   var isExact = true
   var hasWaits = false
+  var hasOpens = false
+  var hasCloses = false
   var softLinks = 0
   var hardLinks = 0
 
@@ -78,6 +80,8 @@ enum Cut: Equatable {
     cut = .end
     isExact = true
     hasWaits = false
+    hasOpens = false
+    hasCloses = false
     softLinks = 0
     hardLinks = 0
   }
@@ -90,6 +94,8 @@ enum Cut: Equatable {
     count += 1
     after = call.pointee.next
     if call.pointee.traits.contains(.waits) { hasWaits = true }
+    if call.pointee.form.opensDescriptors { hasOpens = true }
+    if call.pointee.form.encoding == .close { hasCloses = true }
   }
 
   /// Links the last call to the one that will follow.
@@ -109,6 +115,14 @@ enum Cut: Equatable {
       if stops != severs { isExact = false }
     case .cut: break
     }
+  }
+
+  func closes(_ descriptor: Int32) -> Bool {
+    for index in 0..<count {
+      let staged = call(index)
+      if staged.pointee.form.encoding == .close, Int32(truncatingIfNeeded: staged.pointee.firstArgument) == descriptor { return true }
+    }
+    return false
   }
 
   func contains(atom: AtomAddress) -> Bool {
@@ -155,7 +169,7 @@ enum Cut: Equatable {
       return nil
     case _ where form.isTransfer:
       let kind = descriptors.kind(descriptor)
-      if kind == .file { return form.isWrite && !form.takesOffset(call.pointee.arguments) ? .position : nil }
+      if kind == .file || kind == .closed { return form.isWrite && !form.takesOffset(call.pointee.arguments) ? .position : nil }
       if kind == .nonblocking { return .nonblocking }
       if form.takesOffset(call.pointee.arguments), !DescriptorKinds.takesOffsets(descriptor) { return .notSeekable }
       guard form.isWrite else { return nil }
@@ -181,7 +195,15 @@ enum Cut: Equatable {
   private func mayWait(_ call: Reference<Call>) -> Bool {
     if call.pointee.traits.contains(.waits) { return true }
     guard call.pointee.form.isTransfer else { return false }
-    return descriptors.kind(call.pointee.arguments.descriptor(0)) != .file
+    let kind = descriptors.kind(call.pointee.arguments.descriptor(0))
+    return kind != .file && kind != .closed
+  }
+
+  /// Whether an earlier call of the segment closes the call's descriptor, or may open it: what it names can be asked only afterwards.
+  private func isReopened(_ call: Reference<Call>) -> Bool {
+    guard segment.hasOpens || segment.hasCloses, call.pointee.form.dependsOnDescriptor else { return false }
+    let descriptor = call.pointee.arguments.descriptor(0)
+    return segment.hasOpens && descriptors.kind(descriptor) == .closed || segment.hasCloses && segment.closes(descriptor)
   }
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
@@ -247,6 +269,10 @@ enum Cut: Equatable {
       }
       if let hazard = hazards.hazard(call) {
         segment.cut = .hazard(hazard)
+        return
+      }
+      if isReopened(call) {
+        segment.cut = .hazard(.descriptor)
         return
       }
       let placement = place(call, isSynchronous: false)

@@ -160,6 +160,22 @@ extension OperationForm {
     }
   }
 
+  /// Whether what the call's descriptor names decides if the ring does what the system call does.
+  var dependsOnDescriptor: Bool {
+    switch encoding {
+    case .receiveFrom, .receiveMessage, .sendTo, .sendMessage, .accept, .accept4, .connect: true
+    default: isTransfer
+    }
+  }
+
+  /// Whether the call can leave descriptors open that were not; a message may bring some.
+  var opensDescriptors: Bool {
+    switch encoding {
+    case .open, .openAt, .openAt2, .create, .socket, .accept, .accept4, .pipe2, .receiveMessage: true
+    default: false
+    }
+  }
+
   /// Whether the call names a place in the file, instead of the file's position.
   func takesOffset(_ arguments: Arguments) -> Bool {
     switch encoding {

@@ -81,6 +81,36 @@ struct LifeRegressionTests {
     }
   }
 
+  // What a descriptor names was asked before the atom in front had opened it: a closed one counted as a file, whose calls do not wait. The read
+  // was linked hard, so it was never cancelled, and close() waited for ever.
+  @Test("A call that waits on a descriptor that its own syslet has opened can be cancelled, and nothing runs behind it")
+  func cancelledBehindOpen() async {
+    await #expect(processExitsWith: .success) {
+      ProcessSettings.endIfStuck()
+      for backend in Self.asynchronous {
+        let engine = try BadInputTests.engine(backend)
+        let program = Program(.direct)
+        let fifo = program.path(program.scratch.path + "/fifo")
+        #expect(plainCall(SystemCall.mknodat, .int(AT_FDCWD), fifo.address, .int(S_IFIFO | 0o600), 0) == 0)
+        let out = program.descriptors.pipe()
+        // The number that the open will get.
+        let next = plainCall(SystemCall.dup, .int(out.read))
+        #expect(plainCall(SystemCall.close, .int(next)) == 0)
+        program.atom(SystemCall.openat, .int(AT_FDCWD), .to(fifo), .int(O_RDWR), 0, flags: .async)
+        program.atom(SystemCall.read, .int(next), .to(program.buffer(8)), 8)
+        program.atom(SystemCall.write, .int(out.write), .to(program.path("bytes")), 5)
+        #expect(try engine.exec(program) == nil)
+        let end = test_milliseconds() + 10_000
+        while plainCall(SystemCall.fcntl, .int(next), .int(F_GETFD)) < 0, test_milliseconds() < end { try engine.flush() }
+        try engine.cancel(program)
+        #expect(try engine.take(timeout: .seconds(10)).map(\.reason) == [.cancelled], "\(backend)")
+        #expect(!Self.isReadable(out.read), "\(backend)")
+        try engine.close()
+        #expect(plainCall(SystemCall.close, .int(next)) == 0)
+      }
+    }
+  }
+
   // The calls in flight filled a queue of one entry, and a cancellation needs an entry too. What was waiting for its turn could not be
   // cancelled, and close() waited for ever.
   @Test("With queues of one entry, what waits for its turn can be cancelled, and the engine closed")
