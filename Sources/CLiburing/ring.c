@@ -92,7 +92,8 @@ struct syslet_ring {
   struct syslet_simulation simulation; /* enter is NULL on a ring of the kernel's */
 };
 
-/* Counts down to the calls that are to fail. Set and read with relaxed atomics: a test sets them while no ring is in use. */
+/* Counts down to the calls that are to fail. Plain variables: a test sets them while no other thread uses a ring, and counts calls of one
+ * thread at a time. */
 static struct {
   unsigned skip, count;
   int error;

@@ -157,7 +157,8 @@ enum syslet_entry {
   SYSLET_ENTRY_COUNT
 };
 
-/* For tests, for all rings of the process: skips `first` calls of that kind, then makes `count` of them fail with `error`. */
+/* For tests, for all rings of the process: skips `first` calls of that kind, then makes `count` of them fail with `error`. Call it while no
+ * other thread uses a ring. */
 void syslet_ring_fail(enum syslet_entry entry, unsigned first, unsigned count, int error);
 
 /* For tests: from now on one enter of any ring submits at most so many SQEs; 0 is no limit. Call it while no other thread uses a ring. */
