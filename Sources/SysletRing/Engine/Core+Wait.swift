@@ -99,6 +99,8 @@ extension Core {
     // The mailbox is emptied into a queue first: following a run may hand others over.
     var returned = RunQueue()
     pool.take { returned.append($0, in: runs) }
+    // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
+    if !returned.isEmpty { translator.descriptors.forgetAll() }
     while let run = returned.popFirst(in: runs) {
       runsOnWorkers -= 1
       if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }

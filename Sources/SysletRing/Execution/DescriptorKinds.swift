@@ -23,8 +23,8 @@ enum DescriptorKind: UInt8 {
 
 /// What this engine has found out about descriptors during the present call into it. The owner's.
 ///
-/// Between two calls the program may close a descriptor and get its number again for something else, so nothing is kept longer: a batch of
-/// reads from one file asks once (some 200 ns), a read alone asks each time. Unsafe fence: the memory is this value's own.
+/// Between two calls the program may close a descriptor and get its number again for something else, and a worker may do so, or set
+/// O_NONBLOCK, so nothing is kept longer: a batch of reads from one file asks once (some 200 ns), a read alone asks each time. Unsafe fence: the memory is this value's own.
 @safe struct DescriptorKinds: ~Copyable {
   private static let capacity = 65_536
   /// For each descriptor its kind (3 bits), and the turn in which it was found out.

@@ -66,6 +66,23 @@ struct CallRegressionTests {
     }
   }
 
+  // What the descriptor was had been kept from the first read, and the fcntl between them was a worker's: the second read waited on the ring.
+  @Test(
+    "A read behind an fcntl of its own syslet that sets O_NONBLOCK gives -EAGAIN", arguments: SysletEngine.Backend.available, [true, false])
+  func nonblockingMeanwhile(backend: SysletEngine.Backend, isBatch: Bool) throws {
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    let (pipe, buffer) = (program.descriptors.pipe(), program.buffer(8))
+    #expect(plainCall(SystemCall.write, .int(pipe.write), program.path("abc").address, 3) == 3)
+    program.atom(SystemCall.read, .int(pipe.read), .to(buffer), 8)
+    program.atom(SystemCall.fcntl, .int(pipe.read), .int(F_SETFL), .int(O_NONBLOCK))
+    program.atom(SystemCall.read, .int(pipe.read), .to(buffer), 8)
+    let completion = try RegressionTests.completion(of: program, on: engine, isBatch: isBatch)
+    #expect(completion?.result == -Int(EAGAIN))
+    #expect(completion?.executed == 3)
+  }
+
   // The ring lets an operation wait even if its descriptor has O_NONBLOCK, where the system call gives -EAGAIN. A syslet that polls such a
   // descriptor would have waited for ever, and a connect gave 0 later instead of -EINPROGRESS at once.
   @Test(
