@@ -64,7 +64,6 @@ final class SimulatedKernel {
   private var heads: [Int] = []
   /// CQEs that found the queue full.
   private var backlog: [syslet_cqe] = []
-  private var posted = 0
   private var failuresInRow = 0
   private var idleWaits = 0
   private(set) var enters = 0
@@ -232,7 +231,6 @@ final class SimulatedKernel {
 
   private func post(_ sqe: syslet_sqe, _ result: Int) {
     let cqe = syslet_cqe(user_data: sqe.user_data, res: Int32(truncatingIfNeeded: result), flags: 0)
-    posted += 1
     if !backlog.isEmpty || !ring.post(cqe) {
       overflowed += 1
       backlog.append(cqe)
