@@ -34,6 +34,20 @@ enum KernelFault {
 
 @Suite("When the kernel fails setup and register")
 struct KernelRefusalTests {
+  /// `ring` throws what io_uring was refused with, and `automatic` runs on threads and says why.
+  static func checkRefused(_ expected: EngineError) throws {
+    #expect(throws: expected) { try BadInputTests.engine(.ring) }
+    #expect(RingReport.current().unavailability == expected)
+    let engine = try BadInputTests.engine(.automatic)
+    #expect(engine.backend == .threads)
+    #expect(engine.ringUnavailability == expected)
+    let mixture = Mixture(10)
+    #expect(mixture.submit(to: engine).accepted == 10)
+    mixture.release()
+    #expect(try mixture.problems(engine.takeEverything()) == [])
+    try engine.close()
+  }
+
   @Test("Whatever io_uring_setup fails with, ring throws it and automatic runs on threads and says why; when it works again, so does ring")
   func setup() async {
     await #expect(processExitsWith: .success) {
@@ -42,16 +56,7 @@ struct KernelRefusalTests {
         // The self-test's ring is the first one; when it is kept, the engine's is.
         let expected = EngineError.ringUnavailable(call: "io_uring_setup", errno: errno)
         KernelFault.fail(SYSLET_ENTRY_SETUP, errno)
-        #expect(throws: expected) { try BadInputTests.engine(.ring) }
-        #expect(RingReport.current().unavailability == expected)
-        let engine = try BadInputTests.engine(.automatic)
-        #expect(engine.backend == .threads)
-        #expect(engine.ringUnavailability == expected)
-        let mixture = Mixture(10)
-        #expect(mixture.submit(to: engine).accepted == 10)
-        mixture.release()
-        #expect(try mixture.problems(engine.takeEverything()) == [])
-        try engine.close()
+        try Self.checkRefused(expected)
         KernelFault.clear()
         guard ringObstacle == nil else { continue }
         try BadInputTests.engine(.ring).close()
@@ -111,22 +116,13 @@ struct KernelRefusalTests {
       for errno in [EPERM, ENOSYS, EBADF, EINVAL] {
         let expected = EngineError.ringUnavailable(call: "io_uring_enter", errno: errno)
         KernelFault.fail(SYSLET_ENTRY_ENTER, errno)
-        #expect(throws: expected) { try BadInputTests.engine(.ring) }
-        #expect(RingReport.current().unavailability == expected)
-        let engine = try BadInputTests.engine(.automatic)
-        #expect(engine.backend == .threads)
-        #expect(engine.ringUnavailability == expected)
-        let mixture = Mixture(10)
-        #expect(mixture.submit(to: engine).accepted == 10)
-        mixture.release()
-        #expect(try mixture.problems(engine.takeEverything()) == [])
-        try engine.close()
+        try Self.checkRefused(expected)
       }
       KernelFault.clear()
-      ProcessSettings.endPastLeakSanitizer()
       let engine = try BadInputTests.engine(.automatic)
       #expect(engine.backend == .automatic)
       try engine.close()
+      ProcessSettings.endPastLeakSanitizer()
     }
   }
 
