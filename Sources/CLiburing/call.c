@@ -84,25 +84,23 @@ void syslet_doorbell_ring(int descriptor) {
   (void)written;
 }
 
-uint64_t syslet_thread_token(void) {
-  static uint64_t last;
-  static __thread uint64_t token;
-  if (!token) token = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-  return token;
-}
-
-static unsigned fork_generation;
+__thread uint64_t syslet_token;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-static void count_fork(void) { fork_generation++; }
+static unsigned fork_generation;
+
+/* The one thread that a forked child has keeps its number and gets the child's generation. */
+static void count_fork(void) {
+  fork_generation++;
+  syslet_token = (syslet_token & SYSLET_TOKEN_THREAD) | (uint64_t)fork_generation << SYSLET_TOKEN_BITS;
+}
 static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
 
-unsigned syslet_fork_generation(void) {
-  static __thread bool watched; /* pthread_once costs more than this load, and every call into an engine asks */
-  if (!watched) {
-    pthread_once(&fork_once, watch_forks);
-    watched = true;
-  }
-  return fork_generation;
+uint64_t syslet_thread_token(void) {
+  static uint64_t last;
+  pthread_once(&fork_once, watch_forks);
+  if (!(syslet_token & SYSLET_TOKEN_THREAD))
+    syslet_token = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) | (uint64_t)fork_generation << SYSLET_TOKEN_BITS;
+  return syslet_token;
 }
 
 /* The signal that interrupts a worker's blocked call. Its handler does nothing: what matters is that, without SA_RESTART,

@@ -83,12 +83,9 @@ _Static_assert(SYSLET_SQE_LINK == IOSQE_IO_LINK && SYSLET_SQE_HARDLINK == IOSQE_
 #define REGISTER_IOWQ_MAX_WORKERS 19
 
 struct syslet_ring {
-  struct io_uring uring;
-  unsigned tail;      /* SQEs filled so far; published to the kernel by the next enter */
+  struct syslet_queues queues;
   unsigned published; /* what *uring.sq.ktail says */
-  unsigned mask;
-  unsigned entries;
-  unsigned cq_mask;
+  struct io_uring uring;
   struct syslet_simulation simulation; /* enter is NULL on a ring of the kernel's */
 };
 
@@ -117,6 +114,21 @@ static int fault(enum syslet_entry entry) {
   faults[entry].count--;
   return -faults[entry].error;
 }
+
+static void find_queues(struct syslet_ring *ring, unsigned entries, unsigned cq_entries) {
+  ring->queues = (struct syslet_queues){
+      .sqes = (struct syslet_sqe *)ring->uring.sq.sqes,
+      .sq_head = ring->uring.sq.khead,
+      .sq_mask = entries - 1,
+      .sq_entries = entries,
+      .cq_mask = cq_entries - 1,
+      .cqes = (const struct syslet_cqe *)ring->uring.cq.cqes,
+      .cq_head = ring->uring.cq.khead,
+      .cq_tail = ring->uring.cq.ktail,
+  };
+}
+
+struct syslet_queues *syslet_ring_queues(struct syslet_ring *ring) { return &ring->queues; }
 
 int syslet_ring_open(struct syslet_ring **out, unsigned entries, unsigned cq_entries, struct syslet_ring_facts *facts) {
   static const unsigned wanted[] = {
@@ -149,11 +161,9 @@ int syslet_ring_open(struct syslet_ring **out, unsigned entries, unsigned cq_ent
     return -EOPNOTSUPP;
   }
   io_uring_ring_dontfork(&ring->uring);
-  ring->entries = params.sq_entries;
-  ring->mask = params.sq_entries - 1;
-  ring->cq_mask = params.cq_entries - 1;
+  find_queues(ring, params.sq_entries, params.cq_entries);
   /* Atomic only for the thread sanitizer, which has not seen liburing unmap what was here before. */
-  ring->tail = ring->published = __atomic_load_n(ring->uring.sq.ktail, __ATOMIC_RELAXED);
+  ring->queues.sq_tail = ring->published = __atomic_load_n(ring->uring.sq.ktail, __ATOMIC_RELAXED);
   /* Slot i of the queue is SQE i, for good: nothing here ever needs another order. Absent on rings without the array. */
   if (ring->uring.sq.array)
     for (unsigned i = 0; i < params.sq_entries; i++) ring->uring.sq.array[i] = i;
@@ -179,28 +189,6 @@ void syslet_ring_abandon(struct syslet_ring *ring) {
   free(ring);
 }
 
-/* The acquire pairs with the kernel's release of the tail, as in syslet_ring_reap. */
-unsigned syslet_ring_ready(const struct syslet_ring *ring) {
-  return __atomic_load_n(ring->uring.cq.ktail, __ATOMIC_ACQUIRE) - *ring->uring.cq.khead;
-}
-
-/* The kernel advances khead as it takes SQEs; the acquire pairs with its release, so a slot counted as free is free. */
-static unsigned taken(const struct syslet_ring *ring) {
-  return __atomic_load_n(ring->uring.sq.khead, __ATOMIC_ACQUIRE);
-}
-
-unsigned syslet_ring_room(const struct syslet_ring *ring) { return ring->entries - (ring->tail - taken(ring)); }
-
-unsigned syslet_ring_queued(const struct syslet_ring *ring) { return ring->tail - taken(ring); }
-
-bool syslet_ring_issue(struct syslet_ring *ring, const struct syslet_sqe *sqes, unsigned count) {
-  if (syslet_ring_room(ring) < count) return false;
-  for (unsigned i = 0; i < count; i++)
-    memcpy(&ring->uring.sq.sqes[(ring->tail + i) & ring->mask], &sqes[i], sizeof *sqes);
-  ring->tail += count;
-  return true;
-}
-
 static unsigned submissions_max;
 void syslet_ring_limit_submissions(unsigned count) { submissions_max = count; }
 
@@ -211,11 +199,11 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
   long result;
   /* The release publishes the SQEs' contents to the kernel's acquire of the tail (without SQPOLL the system call orders them
    * anyway; the store is not on any hot path that would notice). */
-  if (ring->published != ring->tail) {
-    __atomic_store_n(ring->uring.sq.ktail, ring->tail, __ATOMIC_RELEASE);
-    ring->published = ring->tail;
+  if (ring->published != ring->queues.sq_tail) {
+    __atomic_store_n(ring->uring.sq.ktail, ring->queues.sq_tail, __ATOMIC_RELEASE);
+    ring->published = ring->queues.sq_tail;
   }
-  submit = ring->tail - taken(ring);
+  submit = syslet_queue_queued(&ring->queues);
   if (submissions_max && submit > submissions_max) submit = submissions_max;
   if (ring->simulation.enter) return ring->simulation.enter(ring->simulation.context, submit, wait_count, timeout_ns);
   result = fault(SYSLET_ENTRY_ENTER);
@@ -223,21 +211,22 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
   if (timeout_ns < 0)
     result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count, IORING_ENTER_GETEVENTS, NULL, 0);
   else
-    result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count,
-                     IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &extra, sizeof extra);
+    result = syscall(__NR_io_uring_enter, ring->uring.ring_fd, submit, wait_count, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &extra,
+                     sizeof extra);
   if (result < 0) result = -errno;
   int failure = fault(SYSLET_ENTRY_ENTERED);
   return failure ? failure : (int)result;
 }
 
 unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark) {
-  unsigned head = taken(ring), mended = 0;
+  const struct syslet_queues *queues = &ring->queues;
+  unsigned head = syslet_queue_taken(queues), mended = 0;
   /* The SQE before the head is the last one that the kernel took; nothing has filled its slot again. */
-  if (head == ring->tail || head == 0 ||
-      !(ring->uring.sq.sqes[(head - 1) & ring->mask].flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)))
+  if (head == queues->sq_tail || head == 0 ||
+      !(queues->sqes[(head - 1) & queues->sq_mask].flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)))
     return 0;
-  for (unsigned i = head; i != ring->tail; i++) {
-    struct io_uring_sqe *sqe = &ring->uring.sq.sqes[i & ring->mask];
+  for (unsigned i = head; i != queues->sq_tail; i++) {
+    struct syslet_sqe *sqe = &queues->sqes[i & queues->sq_mask];
     unsigned linked = sqe->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
     uint64_t user_data = sqe->user_data;
     memset(sqe, 0, sizeof *sqe);
@@ -251,22 +240,11 @@ unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark) {
 }
 
 bool syslet_ring_retract(struct syslet_ring *ring, uint64_t *user_data) {
-  if (ring->tail == taken(ring)) return false;
+  struct syslet_queues *queues = &ring->queues;
+  if (syslet_queue_queued(queues) == 0) return false;
   /* Without SQPOLL the kernel looks at the tail only inside an enter, and the next one publishes this. */
-  *user_data = ring->uring.sq.sqes[--ring->tail & ring->mask].user_data;
+  *user_data = queues->sqes[--queues->sq_tail & queues->sq_mask].user_data;
   return true;
-}
-
-unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count) {
-  unsigned head = *ring->uring.cq.khead;
-  /* Pairs with the kernel's release of the tail: the CQEs before it are complete. */
-  unsigned ready = __atomic_load_n(ring->uring.cq.ktail, __ATOMIC_ACQUIRE) - head;
-  if (ready < count) count = ready;
-  for (unsigned i = 0; i < count; i++)
-    memcpy(&cqes[i], &ring->uring.cq.cqes[(head + i) & ring->cq_mask], sizeof *cqes);
-  /* The release gives the slots back: the copies above must not be moved below it. */
-  if (count) __atomic_store_n(ring->uring.cq.khead, head + count, __ATOMIC_RELEASE);
-  return count;
 }
 
 int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]) {
@@ -308,9 +286,7 @@ int syslet_ring_open_simulated(struct syslet_ring **out, unsigned entries, unsig
   ring->uring.sq.sqes = sqes;
   ring->uring.cq.cqes = cqes;
   ring->uring.ring_fd = -1;
-  ring->entries = entries;
-  ring->mask = entries - 1;
-  ring->cq_mask = cq_entries - 1;
+  find_queues(ring, entries, cq_entries);
   ring->simulation = simulation;
   *out = ring;
   return 0;
@@ -319,15 +295,15 @@ int syslet_ring_open_simulated(struct syslet_ring **out, unsigned entries, unsig
 bool syslet_ring_take(struct syslet_ring *ring, struct syslet_sqe *sqe) {
   unsigned head = *ring->uring.sq.khead;
   if (head == *ring->uring.sq.ktail) return false;
-  memcpy(sqe, &ring->uring.sq.sqes[head & ring->mask], sizeof *sqe);
+  memcpy(sqe, &ring->queues.sqes[head & ring->queues.sq_mask], sizeof *sqe);
   *ring->uring.sq.khead = head + 1;
   return true;
 }
 
 bool syslet_ring_post(struct syslet_ring *ring, struct syslet_cqe cqe) {
   unsigned tail = *ring->uring.cq.ktail;
-  if (tail - *ring->uring.cq.khead > ring->cq_mask) return false;
-  memcpy(&ring->uring.cq.cqes[tail & ring->cq_mask], &cqe, sizeof cqe);
+  if (tail - *ring->uring.cq.khead > ring->queues.cq_mask) return false;
+  memcpy(&ring->uring.cq.cqes[tail & ring->queues.cq_mask], &cqe, sizeof cqe);
   *ring->uring.cq.ktail = tail + 1;
   return true;
 }

@@ -31,11 +31,15 @@ void syslet_futex_wake(uint32_t *word, int count);
 int syslet_doorbell_open(void);
 void syslet_doorbell_ring(int descriptor);
 
-/* A number that no other thread of this process has or has had. pthread_self() is handed on to the next thread when one has ended. */
+/* A number that no other thread of this process has or has had, below the count of the forks that made the process: an engine compares it to
+ * know its thread, and that it was not inherited. pthread_self() is handed on to the next thread when one has ended. */
 uint64_t syslet_thread_token(void);
+enum { SYSLET_TOKEN_BITS = 40 };
+#define SYSLET_TOKEN_THREAD ((UINT64_C(1) << SYSLET_TOKEN_BITS) - 1)
 
-/* Counts the forks that this process is the child of; an engine compares it to know that it was not inherited. */
-unsigned syslet_fork_generation(void);
+/* The same in one load, 0 for a thread that has never asked: every call into an engine looks at it. */
+extern __thread uint64_t syslet_token;
+static inline uint64_t syslet_thread_token_if_any(void) { return syslet_token; }
 
 /* A detached thread with every signal blocked except the one that interrupts a cancelled call. 0 or -errno. */
 int syslet_thread_start(void *(*body)(void *), void *context);

@@ -99,6 +99,46 @@ enum {
 /* A ring, owned by the thread that opened it. */
 struct syslet_ring;
 
+/* A ring's two queues, which the engine fills and drains in place: a copy of each SQE and CQE was a fifth of a nop's cost. The memory is
+ * the ring's; only its owner uses it. */
+struct syslet_queues {
+  struct syslet_sqe *sqes;
+  const unsigned *sq_head; /* the kernel's */
+  unsigned sq_tail;        /* SQEs filled so far; the next enter publishes them */
+  unsigned sq_mask;
+  unsigned sq_entries;
+  unsigned cq_mask;
+  const struct syslet_cqe *cqes;
+  unsigned *cq_head;
+  const unsigned *cq_tail; /* the kernel's */
+};
+struct syslet_queues *syslet_ring_queues(struct syslet_ring *ring);
+
+/* The kernel advances the head as it takes SQEs; the acquire pairs with its release, so a slot counted as free is free. */
+static inline unsigned syslet_queue_taken(const struct syslet_queues *queues) {
+  return __atomic_load_n(queues->sq_head, __ATOMIC_ACQUIRE);
+}
+
+/* How many SQEs are filled and not yet taken by the kernel. */
+static inline unsigned syslet_queue_queued(const struct syslet_queues *queues) {
+  return queues->sq_tail - syslet_queue_taken(queues);
+}
+
+/* How many SQEs can be filled before the next enter. */
+static inline unsigned syslet_queue_room(const struct syslet_queues *queues) {
+  return queues->sq_entries - syslet_queue_queued(queues);
+}
+
+/* How many CQEs wait to be taken. The acquire pairs with the kernel's release of the tail: the CQEs before it are complete. */
+static inline unsigned syslet_queue_ready(const struct syslet_queues *queues) {
+  return __atomic_load_n(queues->cq_tail, __ATOMIC_ACQUIRE) - *queues->cq_head;
+}
+
+/* Gives the slots of CQEs back that have been taken: what was read of them must not be read after this. */
+static inline void syslet_queue_advance(struct syslet_queues *queues, unsigned count) {
+  __atomic_store_n(queues->cq_head, *queues->cq_head + count, __ATOMIC_RELEASE);
+}
+
 /* What the kernel granted. */
 struct syslet_ring_facts {
   uint32_t sq_entries;
@@ -116,18 +156,6 @@ void syslet_ring_close(struct syslet_ring *ring);
 /* Closes the descriptor only: in a forked child the ring's memory is not there (MADV_DONTFORK), and others may be in its place. */
 void syslet_ring_abandon(struct syslet_ring *ring);
 
-/* How many CQEs wait to be reaped. */
-unsigned syslet_ring_ready(const struct syslet_ring *ring);
-
-/* How many SQEs can be issued before the next enter. */
-unsigned syslet_ring_room(const struct syslet_ring *ring);
-
-/* How many SQEs are issued and not yet taken by the kernel. */
-unsigned syslet_ring_queued(const struct syslet_ring *ring);
-
-/* Copies `count` SQEs into the submission queue: all of them, or none and false if there is not room for all. */
-bool syslet_ring_issue(struct syslet_ring *ring, const struct syslet_sqe *sqes, unsigned count);
-
 /* Submits what was issued and waits until `wait_count` CQEs are there: how many SQEs the kernel took, or -errno
  * (-ETIME when the time ran out). `timeout_ns` < 0 waits without a limit. A failed enter may still have taken SQEs. */
 int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t timeout_ns);
@@ -138,9 +166,6 @@ unsigned syslet_ring_mend(struct syslet_ring *ring, uint64_t mark);
 
 /* Takes back the last SQE that was issued and not yet taken by the kernel, and gives its user_data; false when there is none. */
 bool syslet_ring_retract(struct syslet_ring *ring, uint64_t *user_data);
-
-/* Copies up to `count` CQEs out of the completion queue and frees their slots. */
-unsigned syslet_ring_reap(struct syslet_ring *ring, struct syslet_cqe *cqes, unsigned count);
 
 /* supported[op] = 1 for each operation code that this kernel's ring takes. 0 or -errno. */
 int syslet_ring_probe(struct syslet_ring *ring, uint8_t supported[256]);

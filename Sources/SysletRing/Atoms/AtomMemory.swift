@@ -62,24 +62,30 @@ enum Fetch {
   let table: OperationTable
   let isChecked: Bool
 
-  /// Reads the atom at `address` and its arguments into `call`.
+  /// Reads the atom at `address` and its arguments into `call`. Inlined, as what it calls on the trusted way: a fifth of an engine's own
+  /// instructions were the entries and exits of its small functions.
+  @inline(__always)
   func fetch(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: Reference<Call>) -> Fetch {
     isChecked ? fetchChecked(address, layout, into: call) : fetchTrusted(address, layout, into: call)
   }
 
   /// Whether the atom at `address` can be accepted as a head: readable and well-formed. Its arguments are loaded when it is reached.
+  @inline(__always)
   func check(_ address: AtomAddress, _ layout: AtomLayoutTag) -> Fetch {
-    if isChecked {
-      let scratch = CallScratch()
-      let fetched = fetchChecked(address, layout, into: scratch.call)
-      // An argument that cannot be read is the syslet's fault, told by its completion; only the atom itself is looked at here.
-      return unsafe fetched == .fault && UserMemory.loadAtom(UInt64(address.word), as: syslet_atom.self) != nil ? .call : fetched
-    }
+    if isChecked { return checkUntrusted(address, layout) }
     let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
     guard unsafe atom.pointee.flags & ~AtomFlags.known.rawValue == 0 else { return .malformed }
     return unsafe layout == .direct && atom.pointee.nparams > 6 ? .malformed : .call
   }
 
+  private func checkUntrusted(_ address: AtomAddress, _ layout: AtomLayoutTag) -> Fetch {
+    let scratch = CallScratch()
+    let fetched = fetchChecked(address, layout, into: scratch.call)
+    // An argument that cannot be read is the syslet's fault, told by its completion; only the atom itself is looked at here.
+    return unsafe fetched == .fault && UserMemory.loadAtom(UInt64(address.word), as: syslet_atom.self) != nil ? .call : fetched
+  }
+
+  @inline(__always)
   private func fetchTrusted(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: Reference<Call>) -> Fetch {
     switch layout {
     case .direct:
@@ -111,6 +117,7 @@ enum Fetch {
     }
   }
 
+  @inline(__always)
   private func header(
     flags: UInt32, _ number: Int, _ result: UnsafeMutablePointer<Int>?, _ next: UnsafeMutableRawPointer?,
     _ address: AtomAddress, _ call: Reference<Call>
@@ -129,21 +136,22 @@ enum Fetch {
     return true
   }
 
+  @inline(__always)
   private func direct(_ atom: UnsafePointer<syslet_atom>, _ call: Reference<Call>) -> Fetch {
-    let count = unsafe atom.pointee.nparams
+    let count = unsafe Int(atom.pointee.nparams)
     guard count <= 6 else { return .malformed }
     let pmap = unsafe atom.pointee.pmap
     call.pointee.hasPointers = pmap != 0
-    let words = unsafe atom.pointee.args
+    call.pointee.arguments = unsafe Arguments(atom.pointee.args)
     // The words past nparams are 0 whatever the atom holds there.
-    call.pointee.arguments = Arguments(
-      (
-        count > 0 ? words.0 : 0, count > 1 ? words.1 : 0, count > 2 ? words.2 : 0, count > 3 ? words.3 : 0,
-        count > 4 ? words.4 : 0, count > 5 ? words.5 : 0
-      ))
-    guard pmap != 0 else { return .call }
+    call.pointee.arguments.clear(from: count)
+    return pmap == 0 ? .call : load(pmap, count, call)
+  }
+
+  /// Loads the arguments that are behind pointers.
+  private func load(_ pmap: UInt8, _ count: Int, _ call: Reference<Call>) -> Fetch {
     call.pointee.pointers = Arguments()
-    for index in 0..<Int(count) where pmap & (1 << UInt8(index)) != 0 {
+    for index in 0..<count where pmap & (1 << UInt8(index)) != 0 {
       let pointer = call.pointee.arguments[index]
       guard let value = argument(pointer) else { return .fault }
       call.pointee.pointers[index] = pointer
@@ -184,6 +192,7 @@ enum Fetch {
   }
 
   /// Stores a result and gives what the stop conditions test: the result, or -EFAULT where it cannot be stored.
+  @inline(__always)
   func store(_ result: Int, _ address: UInt) -> Int {
     guard address != 0 else { return result }
     if isChecked { return UserMemory.store(result, UInt64(address)) ? result : -Int(EFAULT) }
@@ -202,6 +211,7 @@ enum Fetch {
   }
 
   /// The user's word of the atom at `address`.
+  @inline(__always)
   func privateData(_ address: AtomAddress) -> UnsafeMutableRawPointer? {
     let offset = unsafe MemoryLayout<syslet_atom>.offset(of: \syslet_atom.private)!
     guard isChecked else { return unsafe address.pointer.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self) }

@@ -19,6 +19,7 @@ internal import CLiburing
 
   deinit { unsafe slots.deallocate() }
 
+  @inline(__always)
   mutating func append(_ completion: Completion) {
     precondition(count < capacity, "L5: there is no room for a completion")
     var index = head + count

@@ -16,8 +16,12 @@ extension Core {
     userRing = nil
   }
 
+  @inline(__always)
   mutating func post(_ completion: Completion) {
-    guard userRing != nil else { return completions.append(completion) }
+    if userRing == nil { completions.append(completion) } else { postToRing(completion) }
+  }
+
+  private mutating func postToRing(_ completion: Completion) {
     // Order is kept: nothing overtakes a completion that waits for a slot.
     postKept()
     if completions.count == 0, unsafe userRing!.post(completion.atom) { return }

@@ -47,99 +47,126 @@ extension Core {
     failure = failure ?? error
   }
 
-  /// Takes all CQEs that are there.
+  /// Takes all CQEs that are there, where the kernel has put them. Nothing that this calls enters the kernel.
   mutating func reap() {
     guard let ring else { return }
-    while case let count = unsafe ring.reap(into: cqes, Self.reapMax), count > 0 {
-      for position in 0..<count { unsafe take(cqes[position]) }
+    while case let count = ring.ready, count > 0 {
+      for position in 0..<count { take(ring.cqe(position)) }
+      ring.advance(count)
     }
   }
 
+  @inline(__always)
   mutating func take(_ cqe: syslet_cqe) {
-    switch UserData.kind(cqe.user_data) {
-    case UserData.doorbell:
-      isDoorbellArmed = false
-    case UserData.cancellation:
-      cancellationsOut -= 1
-      let slot = UserData.index(cqe.user_data)
-      // Not found: the call it was meant for had just ended, or had not started. `cancelDue` tries the next one, if the slot still holds a
-      // run that is to be cancelled.
-      if cqe.res == -ENOENT { runs[slot].pointee.cancelledRecord = CallSlab.end }
-    default:
-      let index = UserData.index(cqe.user_data)
-      let record = calls[index]
-      precondition(
-        UserData.isCurrent(cqe.user_data, record.pointee.generation) && record.pointee.isOut,
-        "L6: a CQE names a call that is not out")
-      record.pointee.isOut = false
-      record.pointee.value = UserData.kind(cqe.user_data) == UserData.withdrawn ? Self.neverSubmitted : cqe.res
-      callsOut -= 1
-      statistics.cqes += 1
-      let run = runs[record.pointee.runSlot]
-      run.pointee.callsOut -= 1
-      if run.pointee.callsOut == 0 { conclude(run) }
-    }
+    let kind = UserData.kind(cqe.user_data)
+    guard kind == 0 || kind == UserData.withdrawn else { return takeAuxiliary(cqe) }
+    let record = calls[UserData.index(cqe.user_data)]
+    precondition(
+      UserData.isCurrent(cqe.user_data, record.pointee.generation) && record.pointee.isOut,
+      "L6: a CQE names a call that is not out")
+    record.pointee.isOut = false
+    record.pointee.value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
+    callsOut &-= 1
+    statistics.cqes &+= 1
+    let run = runs[record.pointee.runSlot]
+    run.pointee.callsOut &-= 1
+    if run.pointee.callsOut == 0 { conclude(run) }
   }
 
-  /// All calls of the run's segment have been answered: advances the run over them, in order.
+  private mutating func takeAuxiliary(_ cqe: syslet_cqe) {
+    if UserData.kind(cqe.user_data) == UserData.doorbell {
+      isDoorbellArmed = false
+      return
+    }
+    cancellationsOut -= 1
+    let slot = UserData.index(cqe.user_data)
+    // Not found: the call it was meant for had just ended, or had not started. `cancelDue` tries the next one, if the slot still holds a
+    // run that is to be cancelled.
+    if cqe.res == -ENOENT { runs[slot].pointee.cancelledRecord = CallSlab.end }
+  }
+
+  /// All calls of the run's segment have been answered: advances the run over them, in order, for as long as they have run.
+  @inline(__always)
   private mutating func conclude(_ run: Reference<Run>) {
-    runsOnRing -= 1
+    runsOnRing &-= 1
     if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnRing -= 1 }
-    if !run.pointee.isFinalSegment { openSegments -= 1 }
-    let count = Int(run.pointee.callCount)
+    if !run.pointee.isFinalSegment { openSegments &-= 1 }
     var index = run.pointee.firstRecord
+    var left = run.pointee.callCount
     var verdict = Verdict.route
-    var hasStopped = false
-    var isPrefix = true
-    for position in 0..<count {
-      let record = calls[index].pointee
-      let next = record.next
-      let value = Int(record.value)
-      calls.release(index)
-      if isPrefix {
-        let nextValue = position + 1 < count ? Int(calls[next].pointee.value) : nil
-        switch outcome(run, record, position, nextValue) {
-        case .finished(let result):
-          let tested = memory.store(result, record.result)
-          let after = position + 1 < count ? calls[next].pointee.atom : run.pointee.afterSegment
-          verdict = run.pointee.advance(record.atom, AtomFlags(rawValue: record.flags), after, result: tested)
-          // A stop leaves the straight line, whether it ends the syslet or skips.
-          if AtomFlags(rawValue: record.flags).stops(on: tested) {
-            isPrefix = false
-            hasStopped = true
-          }
-        case .notStarted:
-          isPrefix = false
-          verdict = .route
-          run.pointee.cursor = record.atom
-          if !run.pointee.isCancelled.load(ordering: .relaxed) { statistics.resumed += 1 }
-          // The chain was refused as a whole; one call at a time finds the one it was refused for.
-          if position == 0 { run.pointee.isSingleStep = true }
-        case .refused:
-          isPrefix = false
-          verdict = .route
-          run.pointee.cursor = record.atom
-          run.pointee.isRefused = true
-          statistics.refused += 1
-        }
-      } else if hasStopped, value != -Int(ECANCELED), value != Int(Self.neverSubmitted) {
-        // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
-        let row = Operation.ringRows.first { $0.encoding == record.form.encoding } ?? Operation.unlistedRow
-        failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
+    while left > 0 {
+      let record = calls[index]
+      left &-= 1
+      let next = left > 0 ? record.pointee.next : CallSlab.end
+      let isFirst = index == run.pointee.firstRecord
+      switch outcome(run, record, next) {
+      case .finished(let result):
+        let tested = memory.store(result, record.pointee.call.result)
+        let after = left > 0 ? calls[next].pointee.call.atom : run.pointee.afterSegment
+        let flags = record.pointee.call.flags
+        verdict = run.pointee.advance(record.pointee.call.atom, flags, after, result: tested)
+        calls.release(index)
+        index = next
+        // A stop leaves the straight line, whether it ends the syslet or skips. Only a segment's last call can do so without one.
+        guard left > 0, flags.stops(on: tested) else { continue }
+        checkStopped(from: index, left)
+      case .notStarted:
+        verdict = .route
+        run.pointee.cursor = record.pointee.call.atom
+        if !run.pointee.isCancelled.load(ordering: .relaxed) { statistics.resumed += 1 }
+        // The chain was refused as a whole; one call at a time finds the one it was refused for.
+        if isFirst { run.pointee.isSingleStep = true }
+        calls.release(index)
+        index = next
+      case .refused:
+        verdict = .route
+        run.pointee.cursor = record.pointee.call.atom
+        run.pointee.isRefused = true
+        statistics.refused += 1
+        calls.release(index)
+        index = next
       }
-      index = next
+      while left > 0 {
+        let next = calls[index].pointee.next
+        calls.release(index)
+        index = next
+        left &-= 1
+      }
     }
     follow(run, verdict)
   }
 
-  /// What a CQE's result says about the call at `position` of its segment (law L9).
-  private func outcome(_ run: Reference<Run>, _ record: CallRecord, _ position: Int, _ nextValue: Int?) -> Outcome {
-    let value = Int(record.value)
+  /// The syslet has stopped before these calls, so none of them may have run (law L1).
+  private mutating func checkStopped(from first: UInt32, _ count: UInt32) {
+    var index = first
+    for _ in 0..<count {
+      let record = calls[index]
+      let value = Int(record.pointee.value)
+      if value != -Int(ECANCELED), value != Int(Self.neverSubmitted) {
+        // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
+        let row = Operation.ringRows.first { $0.encoding == record.pointee.call.form.encoding } ?? Operation.unlistedRow
+        failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
+      }
+      index = record.pointee.next
+    }
+  }
+
+  /// What a CQE's result says about its call, with the record of the call behind it in the segment, if there is one (law L9).
+  @inline(__always)
+  private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32) -> Outcome {
+    let value = Int(record.pointee.value)
+    if value < 0 { return failedOutcome(run, record.pointee.call, value, next == CallSlab.end ? nil : Int(calls[next].pointee.value)) }
+    // Of the calls that succeed only poll's results are not the system call's own.
+    guard record.pointee.call.form.encoding == .poll else { return .finished(value) }
+    return record.pointee.call.form.systemCallResult(value, record.pointee.call.firstArgument).map { .finished($0) } ?? .refused
+  }
+
+  private func failedOutcome(_ run: Reference<Run>, _ call: StagedCall, _ value: Int, _ nextValue: Int?) -> Outcome {
     if value == Int(Self.neverSubmitted) { return .notStarted }
     // What has run behind a call must not be overtaken by making the call again.
     let isLastToRun = nextValue == nil || nextValue == -Int(ECANCELED) || nextValue == Int(Self.neverSubmitted)
     let isCancelled = run.pointee.isCancelled.load(ordering: .relaxed)
-    switch -Int32(truncatingIfNeeded: value) {
+    switch Int32(truncatingIfNeeded: -value) {
     case ECANCELED where (nextValue ?? -1) < 0:
       // Only a success behind it proves that it was started: a member that fails at preparation has its own error, and the others this one.
       // Alone in its segment there is nothing that could have kept it from starting: it is the call's own result.
@@ -153,7 +180,7 @@ extension Core {
       // A failed call has had no effect, so it may be made again.
       return isLastToRun ? .refused : .finished(value)
     default:
-      return record.form.systemCallResult(value, record.firstArgument).map { .finished($0) } ?? .refused
+      return call.form.systemCallResult(value, call.firstArgument).map { .finished($0) } ?? .refused
     }
   }
 
@@ -191,7 +218,7 @@ extension Core {
     while index != CallSlab.end, !calls[index].pointee.isOut { index = calls[index].pointee.next }
     guard index != CallSlab.end, run.pointee.cancelledRecord != index else { return }
     // A hard link lets the next call run even behind a cancelled one. What is linked so does not wait, and ends by itself.
-    guard !calls[index].pointee.isHardLinked else { return }
+    guard calls[index].pointee.call.link != .hard else { return }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
     sqe.fd = -1

@@ -14,7 +14,9 @@ internal import Synchronization
   let memory: AtomMemory
   let ringUnavailability: EngineError?
   private let owner: UInt64
-  private let forkGeneration: UInt32
+  /// Never used. A value that holds an atomic is never copied: without it Swift passed all 950 bytes of this one to each method that does not
+  /// change it, 124 instructions for every call of `enqueue`.
+  private let anchor = Atomic(false)
 
   var ring: Ring?
   var pool: WorkerPool?
@@ -59,10 +61,8 @@ internal import Synchronization
   /// Enters in a row that the kernel refused for want of memory or room, and the last one's errno.
   var refusals = 0
   var lastRefusal: Int32 = 0
-  let cqes: UnsafeMutablePointer<syslet_cqe>
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
   private let scratch = CallScratch()
-  static let reapMax = 64
   /// IORING_FEAT_LINKED_FILE.
   private static let linkedFile: UInt32 = 1 << 12
 
@@ -94,7 +94,6 @@ internal import Synchronization
     router = Router(backend: backend, hasRing: ring != nil, severing: severing)
     memory = AtomMemory(table: OperationTable.shared, isChecked: options.isChecked)
     owner = syslet_thread_token()
-    forkGeneration = syslet_fork_generation()
     runs = RunSlab(capacity: options.maxPending)
     completions = CompletionQueue(capacity: options.maxPending)
     // Before 5.17 (LINKED_FILE) a linked call's file is looked up when it is submitted: after a close or an open in the same segment
@@ -104,7 +103,6 @@ internal import Synchronization
     // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
     calls = CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
     translator = Translator(memory: memory, router: router, callsMax: entries)
-    unsafe cqes = .allocate(capacity: Self.reapMax)
     unsafe doorbellBuffer = .allocate(capacity: 1)
     unsafe doorbellBuffer.initialize(to: 0)
     self.ring = ring
@@ -114,7 +112,6 @@ internal import Synchronization
   deinit {
     // Open only if the engine was never closed: on a thread that may not enter the ring, with nothing pending, or in a forked child.
     if isForked { ring?.abandon() } else { ring?.close() }
-    unsafe cqes.deallocate()
     // Law L4: eight bytes for good are better than a write into freed memory.
     if !isDoorbellLost { unsafe doorbellBuffer.deallocate() }
     Census.countEngine(-1)
@@ -134,25 +131,21 @@ internal import Synchronization
 
   // MARK: The caller
 
-  /// The checks of every public method (law L8).
-  func checkCaller() throws(EngineError) {
-    try checkOpen()
-    if let failure { throw failure }
+  /// Whether a method that begins work may go on (law L8); `refusal` says why not. One load and two compares for every call of the user.
+  var isUsable: Bool { owner == syslet_thread_token_if_any() && !isClosed && failure == nil }
+
+  /// Whether a wait may go on: it gives what there is before it throws a failure.
+  var isOpen: Bool { owner == syslet_thread_token_if_any() && !isClosed }
+
+  var refusal: EngineError {
+    guard isOwner else { return .wrongThread }
+    if isForked { return .forked }
+    return isClosed ? .closed : failure!
   }
 
-  /// The checks of the waits, which give what there is before they throw a failure.
-  func checkOpen() throws(EngineError) {
-    try checkOwner()
-    if isClosed { throw .closed }
-  }
-
-  func checkOwner() throws(EngineError) {
-    guard isOwner else { throw .wrongThread }
-    guard forkGeneration == syslet_fork_generation() else { throw .forked }
-  }
-
-  var isOwner: Bool { owner == syslet_thread_token() }
-  var isForked: Bool { forkGeneration != syslet_fork_generation() }
+  var isOwner: Bool { (owner ^ syslet_thread_token()) & Self.threadBits == 0 }
+  var isForked: Bool { (owner ^ syslet_thread_token()) & ~Self.threadBits != 0 }
+  private static let threadBits: UInt64 = 1 << UInt64(SYSLET_TOKEN_BITS) - 1
 
   // MARK: Accepting
 
@@ -180,12 +173,14 @@ internal import Synchronization
     return nil
   }
 
+  @inline(__always)
   mutating func enqueue(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) {
     let run = try accept(head, layout, isSynchronous: false)
     run.pointee.place = .ready
     ready.append(run, in: runs)
   }
 
+  @inline(__always)
   private mutating func accept(
     _ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool
   ) throws(EngineError) -> Reference<Run> {
@@ -199,7 +194,7 @@ internal import Synchronization
     }
     run.pointee.begin(head, layout, isSynchronous: isSynchronous)
     pending += 1
-    statistics.accepted += 1
+    statistics.accepted &+= 1
     return run
   }
 
@@ -228,7 +223,11 @@ internal import Synchronization
         return .finished(reason)
       }
       if call.pointee.flags.contains(.async) { run.pointee.isSynchronous = false }
-      translator.segment.clear()
+      var room = 0
+      if let ring {
+        room = ring.room
+        if room > 0 { translator.begin(in: ring.slots) } else { translator.begin() }
+      }
       switch translator.place(call, isSynchronous: run.pointee.isSynchronous) {
       case .inline:
         if !run.pointee.isSynchronous {
@@ -248,7 +247,8 @@ internal import Synchronization
       case .ring:
         run.pointee.isSynchronous = false
         if run.pointee.isRefused { return handOver(run) }
-        return translate(run, call)
+        guard let turn = translate(run, call, room: room) else { continue }
+        return turn
       }
     }
   }
@@ -266,71 +266,69 @@ internal import Synchronization
     return .left
   }
 
-  /// Translates the straight run that begins with `call`, whose SQE is staged, and issues it.
-  private mutating func translate(_ run: Reference<Run>, _ call: Reference<Call>) -> Turn {
+  /// Translates the straight run that begins with `call`, whose SQE is staged, and issues it. nil: the queue had too little room for all of
+  /// it, and has more now, so that the run is to be routed again.
+  @inline(__always)
+  private mutating func translate(_ run: Reference<Run>, _ call: Reference<Call>, room: Int) -> Turn? {
     // Checked before the atoms behind the first one are read: they are read again when there is room.
     var callsMax = min(translator.segment.capacity, calls.freeCount)
-    guard callsMax > 0 else { return .blocked }
+    guard callsMax > 0, let ring else { return .blocked }
+    guard room > 0 else { return makeRoom(on: ring, than: 0) }
     if run.pointee.isSingleStep { callsMax = 1 }
     if let maxSteps = options.maxSteps { callsMax = min(callsMax, maxSteps - run.pointee.executed) }
-    translator.gather(call, run.pointee.layout, callsMax: callsMax)
+    translator.gather(call, run.pointee.layout, callsMax: min(callsMax, room))
     if router.backend == .automatic, case .placement(.worker) = translator.segment.cut, !translator.segment.hasWaits {
       // The next call is a worker's in any case: one hop for all of them instead of a submission and a hop.
       return handOver(run)
     }
-    guard let ring, makeRoom(translator.segment.count) else { return .blocked }
+    // Nothing of it has been issued.
+    if room < callsMax, translator.segment.cut == .limit { return makeRoom(on: ring, than: room) }
     issue(run, on: ring)
     return .left
   }
 
-  /// Makes sure that the submission queue has room for `count` SQEs, by submitting what is in it if it must.
-  private mutating func makeRoom(_ count: Int) -> Bool {
-    guard let ring, ring.room < count else { return true }
+  /// Submits what is in the queue, to have more room than `room`: nil when there is, and a run that waits when the kernel takes nothing.
+  private mutating func makeRoom(on ring: Ring, than room: Int) -> Turn? {
     _ = enter(waitFor: 0, nanoseconds: nil)
-    return ring.room >= count
+    return ring.room > room ? nil : .blocked
   }
 
   /// Gives the gathered segment to the ring as one submission (law L2).
+  @inline(__always)
   private mutating func issue(_ run: Reference<Run>, on ring: Ring) {
     let count = translator.segment.count
     var previous = CallSlab.end
     for position in 0..<count {
-      let staged = translator.segment.call(position)
       let index = calls.take()
       let record = calls[index]
-      record.pointee.atom = staged.pointee.atom
-      record.pointee.result = staged.pointee.result
-      record.pointee.form = staged.pointee.form
-      record.pointee.firstArgument = staged.pointee.firstArgument
-      record.pointee.flags = staged.pointee.flags
-      record.pointee.isHardLinked = staged.pointee.link == .hard
+      record.pointee.call = translator.segment.call(position).pointee
       record.pointee.runSlot = run.pointee.slot
-      translator.segment.sqe(position).pointee.user_data = UserData.call(index, record.pointee.generation)
+      translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
       previous = index
     }
-    let issued = unsafe ring.issue(translator.segment.block, count)
-    precondition(issued, "L2: room was reserved for the whole segment and is gone")
+    ring.issue(count)
     run.pointee.place = .ring
-    run.pointee.callsOut = UInt32(count)
-    run.pointee.callCount = UInt32(count)
+    run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
+    run.pointee.callCount = UInt32(truncatingIfNeeded: count)
     run.pointee.afterSegment = translator.segment.after
     run.pointee.isFinalSegment = translator.segment.after == nil && translator.segment.isExact
     run.pointee.cancelledRecord = CallSlab.end
-    if !run.pointee.isFinalSegment { openSegments += 1 }
+    if !run.pointee.isFinalSegment { openSegments &+= 1 }
     segmentCallsMax = runsOnRing == 0 ? count : max(segmentCallsMax, count)
     run.pointee.isSingleStep = false
-    callsOut += count
-    runsOnRing += 1
-    statistics.sqes += count
-    statistics.segments += 1
-    statistics.softLinks += translator.segment.softLinks
-    statistics.hardLinks += translator.segment.hardLinks
+    callsOut &+= count
+    runsOnRing &+= 1
+    statistics.sqes &+= count
+    statistics.segments &+= 1
+    statistics.softLinks &+= translator.segment.softLinks
+    statistics.hardLinks &+= translator.segment.hardLinks
   }
 
   // MARK: Ending
 
   /// The end of a run: its completion is made and posted, unless NO_COMPLETE is on the last executed atom. A fault is told in any case.
+  @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
     if reason == .faulted { statistics.faulted += 1 }
     var result = run.pointee.lastResult
@@ -349,7 +347,6 @@ internal import Synchronization
   private mutating func retire(_ run: Reference<Run>) {
     runs.release(run)
     pending -= 1
-    statistics.completed += 1
   }
 }
 

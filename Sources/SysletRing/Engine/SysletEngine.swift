@@ -80,14 +80,14 @@ internal import Glibc
   /// Completions that were not taken before are posted first. The corresponding call of 2007 is `sys_async_register`.
   /// - Throws: `.invalidRing` for a ring without slots; `.ringRegistered`.
   public func register(_ ring: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
-    try unsafe core.pointee.checkCaller()
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.register(ring)
   }
 
   /// Lets go of the completion ring. Completions that found no slot are kept for `wait(into:)` or the next ring.
   /// - Throws: `.noRingRegistered`.
   public func unregister() throws(EngineError) {
-    try unsafe core.pointee.checkCaller()
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.unregister()
   }
 
@@ -97,8 +97,8 @@ internal import Glibc
   ///   when it goes on asynchronously (its completion comes later), or when it ended by a fault or the step limit (its completion tells).
   /// - Throws: What keeps the head from being accepted: `.malformedAtom`, `.unreadableAtom` (checked engines), `.full`.
   public func exec<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
-    try unsafe core.pointee.checkCaller()
-    return try unsafe core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)?.pointer.assumingMemoryBound(to: A.self)
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    return try unsafe core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.tag)?.pointer.assumingMemoryBound(to: A.self)
   }
 
   /// Waits until at least `count` completions are visible or nothing is pending any more; a timeout or a signal ends the wait too.
@@ -108,7 +108,7 @@ internal import Glibc
   /// - Throws: `.kernel` when the kernel fails the engine's ring. All syslets are cancelled then; their completions are given first, and the
   ///   error once there is none left. A syslet that gets none is with the kernel: `pending` counts these, and their memory must stay.
   public func wait(atLeast count: Int, timeout: Duration? = nil) throws(EngineError) -> Int {
-    try unsafe core.pointee.checkOpen()
+    guard unsafe core.pointee.isOpen else { throw unsafe core.pointee.refusal }
     return try unsafe core.pointee.wait(atLeast: count, timeout: timeout)
   }
 
@@ -120,7 +120,7 @@ internal import Glibc
   public func wait(
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int = 1, timeout: Duration? = nil
   ) throws(EngineError) -> Int {
-    try unsafe core.pointee.checkOpen()
+    guard unsafe core.pointee.isOpen else { throw unsafe core.pointee.refusal }
     return try unsafe core.pointee.wait(into: buffer, atLeast: count, timeout: timeout)
   }
 
@@ -130,13 +130,13 @@ internal import Glibc
   ///
   /// - Throws: What keeps the head from being accepted, as `exec` does.
   public func enqueue<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
-    try unsafe core.pointee.checkCaller()
-    try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.tag)
   }
 
   /// Begins what was enqueued, and enters the kernel once for all of it, if need be. Does not wait.
   public func flush() throws(EngineError) {
-    try unsafe core.pointee.checkCaller()
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.flush()
   }
 
@@ -147,7 +147,7 @@ internal import Glibc
   ///
   /// - Throws: `.notPending`.
   public func cancel<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
-    try unsafe core.pointee.checkCaller()
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)))
   }
 
@@ -156,7 +156,7 @@ internal import Glibc
   ///
   /// Only a ring that failed may keep syslets: `pending` counts them afterwards, and the kernel may still use their memory.
   public func close() throws(EngineError) {
-    try unsafe core.pointee.checkOwner()
+    guard unsafe core.pointee.isOwner, unsafe !core.pointee.isForked else { throw unsafe core.pointee.refusal }
     unsafe core.pointee.close()
   }
 
@@ -167,10 +167,14 @@ internal import Glibc
   /// Completions dropped for want of a slot, with `Options.strictRing`.
   public var lost: Int { unsafe core.pointee.lost }
   /// What the engine has done so far.
-  public var statistics: Statistics { unsafe core.pointee.statistics }
+  public var statistics: Statistics {
+    var statistics = unsafe core.pointee.statistics
+    statistics.completed = unsafe statistics.accepted - core.pointee.pending
+    return statistics
+  }
 
   /// How the syslet at `head` would run on this engine, with the memory as it is now. Nothing is executed.
   public func explain<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) -> Explanation {
-    unsafe core.pointee.explain(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
+    unsafe core.pointee.explain(AtomAddress(UnsafeMutableRawPointer(head)), A.tag)
   }
 }

@@ -6,19 +6,29 @@
 internal import CLiburing
 
 /// What `advance` needs of a call after the kernel has answered: the atom may have changed by then.
-@safe struct CallRecord {
+@safe struct StagedCall {
   var atom: AtomAddress
   var result: UInt
-  var form: OperationForm
   /// The call's first argument, for results that are made from it (poll).
   var firstArgument: UInt64
+  var form: OperationForm
+  var flags: AtomFlags
+  /// How it is linked to the next call, and for listings on what grounds.
+  var link: Link
+  var stops: ResultClasses
+  var severs: ResultClasses
+
+  static let none = StagedCall(
+    atom: .nowhere, result: 0, firstArgument: 0, form: Operation.unlistedRow.form, flags: [], link: .cut, stops: [], severs: [])
+}
+
+@safe struct CallRecord {
+  var call: StagedCall
   var value: Int32
-  var flags: UInt32
   var runSlot: UInt32
   var next: UInt32
   var generation: UInt32
   var isOut: Bool
-  var isHardLinked: Bool
 }
 
 @safe struct CallSlab: ~Copyable {
@@ -33,13 +43,11 @@ internal import CLiburing
     self.capacity = capacity
     freeCount = capacity
     unsafe records = .allocate(capacity: capacity)
-    let form = Operation.unlistedRow.form
     for index in 0..<capacity {
       unsafe (records + index).initialize(
         to: CallRecord(
-          atom: .nowhere, result: 0, form: form, firstArgument: 0, value: 0, flags: 0,
-          runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0, isOut: false,
-          isHardLinked: false))
+          call: .none, value: 0, runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0,
+          isOut: false))
     }
     free = capacity > 0 ? 0 : Self.end
   }

@@ -63,7 +63,7 @@ extension Translator {
             reason: "the atom or an argument cannot be read, or is malformed: the syslet ends here with a fault")
           break
         }
-        segment.clear()
+        begin()
         let placement = place(call, isSynchronous: false)
         if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
         switch placement {

@@ -38,11 +38,29 @@ struct Router: Sendable {
   /// The backend is ring, or automatic with a ring at hand.
   let hasRing: Bool
   let severing: Severing
+  /// A call with none of these traits goes to the ring unless something about its arguments speaks against it.
+  private let diverted: Operation.Traits
 
-  /// Where `call` runs. `sqe` (all zero) is filled when the answer is the ring.
+  init(backend: EngineBackend, hasRing: Bool, severing: Severing) {
+    self.backend = backend
+    self.hasRing = hasRing
+    self.severing = severing
+    diverted = backend == .automatic ? [.refused, .neverBlocks, .punted, .mayPunt] : [.refused, .neverBlocks]
+  }
+
+  /// Where `call` runs. `sqe` is filled when the answer is the ring.
   ///
   /// - Parameter isSynchronous: The run is still in the caller's context.
-  func place(_ call: Reference<Call>, isSynchronous: Bool, encodingInto sqe: inout syslet_sqe) -> Placement {
+  @inline(__always)
+  func place(_ call: Reference<Call>, isSynchronous: Bool, encodingInto sqe: Reference<syslet_sqe>) -> Placement {
+    // The way of most calls, in as few looks as possible.
+    guard hasRing, call.pointee.traits.isDisjoint(with: diverted), !call.pointee.flags.contains(.sync), call.pointee.form.hasOpcode else {
+      return placeDiverted(call, isSynchronous: isSynchronous, encodingInto: sqe)
+    }
+    return encode(call, into: sqe)
+  }
+
+  private func placeDiverted(_ call: Reference<Call>, isSynchronous: Bool, encodingInto sqe: Reference<syslet_sqe>) -> Placement {
     let traits = call.pointee.traits
     if traits.contains(.refused) { return .inline(.refused) }
     switch backend {
@@ -59,12 +77,18 @@ struct Router: Sendable {
       if traits.contains(.neverBlocks), !hasOpcode || backend == .automatic { return .inline(.neverBlocks) }
       guard hasOpcode else { return .worker(.obstacle(.noOperation)) }
       if backend == .automatic, isPunted(call) { return .worker(.punted) }
-      if let obstacle = call.pointee.form.encode(call.pointee.arguments, into: &sqe) { return .worker(.obstacle(obstacle)) }
-      guard severing.isSupported(Int16(sqe.opcode)) else {
-        return traits.contains(.neverBlocks) ? .inline(.neverBlocks) : .worker(.unsupported)
-      }
-      return .ring
+      return encode(call, into: sqe)
     }
+  }
+
+  @inline(__always)
+  private func encode(_ call: Reference<Call>, into sqe: Reference<syslet_sqe>) -> Placement {
+    sqe.pointee = syslet_sqe()
+    if let obstacle = call.pointee.form.encode(call.pointee.arguments, into: &sqe.pointee) { return .worker(.obstacle(obstacle)) }
+    guard severing.isSupported(Int16(sqe.pointee.opcode)) else {
+      return call.pointee.traits.contains(.neverBlocks) ? .inline(.neverBlocks) : .worker(.unsupported)
+    }
+    return .ring
   }
 
   /// Whether io_uring would hand this call to a kernel worker in any case.

@@ -71,6 +71,7 @@ enum Verdict: Equatable {
 
 extension Run {
   /// Takes the run into use for the syslet at `head`.
+  @inline(__always)
   mutating func begin(_ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool) {
     self.head = head
     cursor = head
@@ -89,6 +90,7 @@ extension Run {
   /// Applies one executed atom: the only place that decides that a syslet stops (law L3).
   ///
   /// `result` is the tested value: the call's result, or -EFAULT if it could not be stored.
+  @inline(__always)
   mutating func advance(
     _ atom: AtomAddress, _ flags: AtomFlags, _ next: AtomAddress?, result: Int
   ) -> Verdict {
@@ -109,6 +111,7 @@ extension Run {
 
 extension AtomMemory {
   /// Fetches the atom at the run's cursor; nil when there is a call, otherwise what ends the run.
+  @inline(__always)
   func fetch(_ run: Reference<Run>, into call: Reference<Call>) -> Verdict? {
     switch fetch(run.pointee.cursor, run.pointee.layout, into: call) {
     case .call: return nil

@@ -26,55 +26,55 @@ enum Cut: Equatable {
   case placement(Placement)
 }
 
-/// A call in a segment, with what is needed once the kernel has answered.
-@safe struct StagedCall {
-  var atom: AtomAddress
-  var result: UInt
-  var form: OperationForm
-  var firstArgument: UInt64
-  var flags: UInt32
-  /// For listings: how it is linked to the next call, and on what grounds.
-  var link: Link
-  var stops: ResultClasses
-  var severs: ResultClasses
+/// Slots for SQEs, one behind the other in a ring of a power of two: the submission queue's, or a buffer's.
+@safe struct SQESlots {
+  private let base: UnsafeMutablePointer<syslet_sqe>
+  private let first: UInt32
+  private let mask: UInt32
+
+  /// - Parameter base: Memory that outlives the value: the queue's until the ring is closed, or the translator's.
+  @unsafe init(base: UnsafeMutablePointer<syslet_sqe>, first: UInt32, mask: UInt32) {
+    unsafe self.base = unsafe base
+    self.first = first
+    self.mask = mask
+  }
+
+  subscript(position: Int) -> Reference<syslet_sqe> {
+    unsafe Reference(base + Int((first &+ UInt32(truncatingIfNeeded: position)) & mask))
+  }
 }
 
-/// The calls that go to the kernel in one linked submission. Filled by `Translator.gather`.
+/// The calls that go to the kernel in one linked submission. Filled by `Translator.gather`, the SQEs where the ring will find them.
 @safe struct Segment: ~Copyable {
-  private let stagedSQEs: UnsafeMutablePointer<syslet_sqe>
   private let stagedCalls: UnsafeMutablePointer<StagedCall>
   let capacity: Int
-  var count = 0
+  private(set) var sqes: SQESlots
+  private(set) var count = 0
   /// The atom after the last call, if that call does not stop the syslet.
-  var after: AtomAddress?
+  private(set) var after: AtomAddress?
   var cut = Cut.end
   /// No link severs on anything but a stop.
-  var isExact = true
-  var hasWaits = false
-  var hasOpens = false
-  var hasCloses = false
-  var softLinks = 0
-  var hardLinks = 0
+  private(set) var isExact = true
+  private(set) var hasWaits = false
+  private(set) var hasOpens = false
+  private(set) var hasCloses = false
+  private(set) var softLinks = 0
+  private(set) var hardLinks = 0
 
-  init(capacity: Int) {
+  init(capacity: Int, sqes: SQESlots) {
     self.capacity = capacity
-    unsafe stagedSQEs = .allocate(capacity: capacity)
-    unsafe stagedSQEs.initialize(repeating: syslet_sqe(), count: capacity)
+    self.sqes = sqes
     unsafe stagedCalls = .allocate(capacity: capacity)
+    unsafe stagedCalls.initialize(repeating: .none, count: capacity)
   }
 
-  deinit {
-    unsafe stagedSQEs.deallocate()
-    unsafe stagedCalls.deallocate()
-  }
+  deinit { unsafe stagedCalls.deallocate() }
 
-  func sqe(_ position: Int) -> Reference<syslet_sqe> { unsafe Reference(stagedSQEs + position) }
   func call(_ position: Int) -> Reference<StagedCall> { unsafe Reference(stagedCalls + position) }
 
-  /// The SQEs as one block, for the ring to copy.
-  var block: UnsafePointer<syslet_sqe> { unsafe UnsafePointer(stagedSQEs) }
-
-  mutating func clear() {
+  /// Begins a segment in `sqes`.
+  mutating func clear(_ sqes: SQESlots) {
+    self.sqes = sqes
     count = 0
     after = nil
     cut = .end
@@ -86,12 +86,12 @@ enum Cut: Equatable {
     hardLinks = 0
   }
 
+  @inline(__always)
   mutating func append(_ call: Reference<Call>) {
-    unsafe (stagedCalls + count).initialize(
-      to: StagedCall(
-        atom: call.pointee.atom, result: call.pointee.result, form: call.pointee.form, firstArgument: call.pointee.arguments.words.0,
-        flags: call.pointee.flags.rawValue, link: .cut, stops: [], severs: []))
-    count += 1
+    unsafe stagedCalls[count] = StagedCall(
+      atom: call.pointee.atom, result: call.pointee.result, firstArgument: call.pointee.arguments.words.0, form: call.pointee.form,
+      flags: call.pointee.flags, link: .cut, stops: [], severs: [])
+    count &+= 1
     after = call.pointee.next
     if call.pointee.traits.contains(.waits) { hasWaits = true }
     if call.pointee.form.opensDescriptors { hasOpens = true }
@@ -107,11 +107,11 @@ enum Cut: Equatable {
     staged.pointee.severs = severs
     switch link {
     case .hard:
-      sqe(last).pointee.flags = UInt8(SYSLET_SQE_HARDLINK)
-      hardLinks += 1
+      sqes[last].pointee.flags = UInt8(SYSLET_SQE_HARDLINK)
+      hardLinks &+= 1
     case .soft:
-      sqe(last).pointee.flags = UInt8(SYSLET_SQE_LINK)
-      softLinks += 1
+      sqes[last].pointee.flags = UInt8(SYSLET_SQE_LINK)
+      softLinks &+= 1
       if stops != severs { isExact = false }
     case .cut: break
     }
@@ -137,31 +137,44 @@ enum Cut: Equatable {
   var segment: Segment
   private var hazards: Hazards
   var descriptors = DescriptorKinds()
+  /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
+  private let spare: UnsafeMutablePointer<syslet_sqe>
 
   init(memory: AtomMemory, router: Router, callsMax: Int) {
     self.memory = memory
     self.router = router
-    segment = Segment(capacity: callsMax)
+    unsafe spare = .allocate(capacity: 1)
+    unsafe spare.initialize(to: syslet_sqe())
+    segment = unsafe Segment(capacity: callsMax, sqes: SQESlots(base: spare, first: 0, mask: 0))
     hazards = Hazards(callsMax: callsMax)
   }
 
-  /// Makes an SQE ready to be filled: the next one of the segment.
-  mutating func stage() -> Reference<syslet_sqe> {
-    let sqe = segment.sqe(segment.count)
-    sqe.pointee = syslet_sqe()
-    return sqe
-  }
+  deinit { unsafe spare.deallocate() }
+
+  /// Begins a segment whose SQEs are looked at and never issued.
+  mutating func begin() { unsafe segment.clear(SQESlots(base: spare, first: 0, mask: 0)) }
+
+  /// Begins a segment in `slots`, of which at least one is free.
+  mutating func begin(in slots: SQESlots) { segment.clear(slots) }
 
   /// Where `call` runs; its SQE is staged when that is the ring.
+  ///
+  /// What only looks is `mutating` here all the same: Swift would copy the translator's 240 bytes for it.
+  @inline(__always)
   mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
-    let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: &stage().pointee)
+    let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
     guard placement == .ring else { return placement }
     return obstacle(call).map { .worker(.obstacle($0)) } ?? .ring
   }
 
   /// Why the ring would not do with *this descriptor* what the system call does; nil if it would. Adjusts the staged SQE where that helps.
-  private func obstacle(_ call: Reference<Call>) -> RingObstacle? {
+  @inline(__always)
+  private mutating func obstacle(_ call: Reference<Call>) -> RingObstacle? {
     let form = call.pointee.form
+    return form.encoding == .close || form.dependsOnDescriptor ? descriptorObstacle(call, form) : nil
+  }
+
+  private mutating func descriptorObstacle(_ call: Reference<Call>, _ form: OperationForm) -> RingObstacle? {
     let descriptor = call.pointee.arguments.descriptor(0)
     switch form.encoding {
     case .close:
@@ -178,10 +191,10 @@ enum Cut: Equatable {
     case .receiveFrom, .receiveMessage, .sendTo, .sendMessage:
       let isSend = form.encoding == .sendTo || form.encoding == .sendMessage
       if descriptors.kind(descriptor) == .nonblocking {
-        segment.sqe(segment.count).pointee.op_flags |= UInt32(MSG_DONTWAIT)
+        segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_DONTWAIT)
       } else if isSend {
         // A blocking send goes on until all is sent; io_uring's does so only when it is told.
-        segment.sqe(segment.count).pointee.op_flags |= UInt32(MSG_WAITALL)
+        segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_WAITALL)
       }
       return nil
     case .accept, .accept4, .connect:
@@ -192,7 +205,7 @@ enum Cut: Equatable {
   }
 
   /// Whether a cancellation may find the call waiting, in which case what is linked behind it must not run.
-  private func mayWait(_ call: Reference<Call>) -> Bool {
+  private mutating func mayWait(_ call: Reference<Call>) -> Bool {
     if call.pointee.traits.contains(.waits) { return true }
     guard call.pointee.form.isTransfer else { return false }
     let kind = descriptors.kind(call.pointee.arguments.descriptor(0))
@@ -200,7 +213,7 @@ enum Cut: Equatable {
   }
 
   /// Whether an earlier call of the segment closes the call's descriptor, or may open it: what it names can be asked only afterwards.
-  private func isReopened(_ call: Reference<Call>) -> Bool {
+  private mutating func isReopened(_ call: Reference<Call>) -> Bool {
     guard segment.hasOpens || segment.hasCloses, call.pointee.form.dependsOnDescriptor else { return false }
     let descriptor = call.pointee.arguments.descriptor(0)
     return segment.hasOpens && descriptors.kind(descriptor) == .closed || segment.hasCloses && segment.closes(descriptor)
@@ -208,9 +221,11 @@ enum Cut: Equatable {
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
   mutating func gather(_ call: Reference<Call>, _ layout: AtomLayoutTag, callsMax: Int) {
+    segment.append(call)
+    guard call.pointee.next != nil else { return }
     hazards.clear()
     while true {
-      segment.append(call)
+      // After each round the call has been appended, and its SQE is the segment's last.
       guard let next = call.pointee.next else {
         segment.cut = .end
         return
@@ -281,6 +296,7 @@ enum Cut: Equatable {
         return
       }
       segment.link(link, stops: stops, severs: severs)
+      segment.append(call)
     }
   }
 }

@@ -95,6 +95,8 @@ struct Operation: Sendable {
     static let pseudo = Traits(rawValue: 16)
     /// Takes a signal mask for the time of the call, which on a worker would shut out the signal that interrupts it.
     static let signalMask = Traits(rawValue: 64)
+    /// Punted with some arguments: an open that creates or truncates.
+    static let mayPunt = Traits(rawValue: 128)
     /// Not in the table: some other system call, which runs on a worker or inline.
     static let unlisted = Traits(rawValue: 32)
   }
@@ -224,6 +226,17 @@ struct Arguments: Sendable {
 
   init() { words = (0, 0, 0, 0, 0, 0) }
   init(_ words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)) { self.words = words }
+
+  /// Sets the words from `index` on to 0.
+  @inline(__always)
+  mutating func clear(from index: Int) {
+    if index <= 0 { words.0 = 0 }
+    if index <= 1 { words.1 = 0 }
+    if index <= 2 { words.2 = 0 }
+    if index <= 3 { words.3 = 0 }
+    if index <= 4 { words.4 = 0 }
+    if index <= 5 { words.5 = 0 }
+  }
 
   subscript(index: Int) -> UInt64 {
     get {

@@ -40,10 +40,10 @@ extension Operation {
 
     // Opening and closing. A descriptor is a positive result; 0 is one too.
     Operation(
-      SystemCall.open, "open", opcode: SYSLET_OP_OPENAT, .open, results: .descriptor, [.path],
+      SystemCall.open, "open", opcode: SYSLET_OP_OPENAT, .open, .mayPunt, results: .descriptor, [.path],
       note: "Punted with O_CREAT, O_TRUNC or O_TMPFILE. The ring opens a FIFO without waiting for the other end."),
     Operation(
-      SystemCall.openat, "openat", opcode: SYSLET_OP_OPENAT, .openAt, results: .descriptor, [.value, .path],
+      SystemCall.openat, "openat", opcode: SYSLET_OP_OPENAT, .openAt, .mayPunt, results: .descriptor, [.value, .path],
       note: "Punted with O_CREAT, O_TRUNC or O_TMPFILE. The ring opens a FIFO without waiting for the other end."),
     Operation(
       SystemCall.openat2, "openat2", opcode: SYSLET_OP_OPENAT2, .openAt2, results: .descriptor,

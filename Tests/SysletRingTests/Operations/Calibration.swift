@@ -137,7 +137,7 @@ enum Calibration {
       call.pointee.form = operation.form
       call.pointee.arguments = arguments
       guard translator.place(call, isSynchronous: false) == .ring else { return nil }
-      return translator.segment.sqe(0).pointee
+      return translator.segment.sqes[0].pointee
     }
   }
 
