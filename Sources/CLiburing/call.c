@@ -2,6 +2,7 @@
 #include "syslet_call.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -27,6 +28,72 @@ long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, ui
     errno = saved; /* a result is data here; the caller's errno is not ours to change */
   }
   return result;
+}
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+/* struct open_how, whose header clashes with fcntl.h's. */
+struct how {
+  uint64_t flags, mode, resolve;
+};
+
+long syslet_open_cached(int directory, const char *path, int flags) {
+  /* What io_uring does for its first try: a FIFO that is opened with O_NONBLOCK does not wait for its other end. */
+  struct how how = {.flags = (uint32_t)(flags | O_NONBLOCK), .resolve = RESOLVE_CACHED};
+  long result = syslet_call(SYS_openat2, (uint64_t)(int64_t)directory, (uintptr_t)path, (uintptr_t)&how, sizeof how, 0, 0);
+  switch (result) {
+  case -EINVAL: /* flags that openat(2) would ignore */
+  case -ENOSYS: /* before Linux 5.6, and 5.12 for RESOLVE_CACHED: that is -EINVAL too */
+  case -EPERM:  /* a seccomp filter */
+  case -ENXIO:  /* a FIFO that nobody reads: openat(2) would wait */
+    return -EAGAIN;
+  }
+  return result;
+}
+
+void syslet_open_settle(int descriptor, int flags) {
+  if (!(flags & O_NONBLOCK)) syslet_call(SYS_fcntl, (uint64_t)descriptor, F_SETFL, (uint64_t)(uint32_t)flags, 0, 0, 0);
+}
+
+static long read_now(int descriptor, void *buffer, size_t length) {
+  struct iovec whole = {buffer, length};
+  long result = syslet_call(SYS_preadv2, (uint64_t)descriptor, (uintptr_t)&whole, 1, (uint64_t)-1, 0, RWF_NOWAIT);
+  return result == -EOPNOTSUPP || result == -ENOSYS ? -EAGAIN : result;
+}
+
+long syslet_read_cached(int descriptor, void *buffer, size_t length) {
+  long result = read_now(descriptor, buffer, length), rest;
+  if (result <= 0 || (size_t)result == length) return result;
+  /* Less than was asked for: the end of the file, or of what is in memory. What has been read cannot be taken back, so the rest is waited for. */
+  rest = read_now(descriptor, (char *)buffer + result, length - (size_t)result);
+  while (rest > 0 || rest == -EAGAIN) {
+    if (rest > 0) result += rest;
+    if ((size_t)result == length) break;
+    rest = syslet_call(SYS_read, (uint64_t)descriptor, (uintptr_t)buffer + (size_t)result, length - (size_t)result, 0, 0, 0);
+  }
+  return result;
+}
+
+static pthread_once_t ticks_once = PTHREAD_ONCE_INIT;
+static uint64_t ticks_rate = 1;
+static void measure_ticks(void) {
+  int64_t begin = syslet_now(), now;
+  uint64_t ticks = syslet_ticks();
+  do now = syslet_now();
+  while (now - begin < 20000);
+  ticks = (syslet_ticks() - ticks) * 1000 / (uint64_t)(now - begin);
+  if (ticks > 0) ticks_rate = ticks;
+}
+uint64_t syslet_ticks_per_microsecond(void) {
+  pthread_once(&ticks_once, measure_ticks);
+  return ticks_rate;
+}
+
+_Static_assert(SYSLET_O_DIRECT == O_DIRECT, "O_DIRECT");
+int syslet_descriptor_is_direct(int descriptor) {
+  long flags = syslet_call(SYS_fcntl, (uint64_t)descriptor, F_GETFL, 0, 0, 0, 0);
+  return flags < 0 ? (int)flags : (flags & O_DIRECT) != 0;
 }
 
 static int copied(ssize_t count, size_t byte_count) {

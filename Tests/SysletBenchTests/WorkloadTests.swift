@@ -267,11 +267,13 @@ import Testing
   func cancel() throws {
     let workload = CancelWorkload(depth: 2)
     #expect(try problem(of: workload, depth: 2, count: 6) == nil)
-    let right = completion(of: workload, result: -Int(ECANCELED), executed: 0, reason: .cancelled)
+    let right = completion(of: workload, result: 1, executed: 1, reason: .cancelled)
     #expect(workload.check(0, item: 0, right))
-    #expect(!workload.check(0, item: 0, completion(of: workload, executed: 2)))
-    #expect(!workload.check(0, item: 0, completion(of: workload, result: -Int(EINTR), executed: 1, reason: .cancelled)))
-    unsafe workload.slots.word(0, 2).pointee = 1
+    #expect(!workload.check(0, item: 0, completion(of: workload, executed: 3)))
+    #expect(!workload.check(0, item: 0, completion(of: workload, result: -Int(EINTR), executed: 2, reason: .cancelled)))
+    // One that had not begun.
+    #expect(!workload.check(0, item: 0, completion(of: workload, result: -Int(ECANCELED), executed: 0, reason: .cancelled)))
+    unsafe workload.slots.word(0, 3).pointee = 1
     #expect(!workload.check(0, item: 0, right))
     #expect(workload.inspect(0, item: 0, right)?.contains("1 atoms ran behind the sleep") == true)
   }

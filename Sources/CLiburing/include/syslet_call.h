@@ -5,8 +5,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* CLOCK_MONOTONIC in nanoseconds. */
+int64_t syslet_now(void);
+
 /* Makes system call `nr` and returns what the kernel returned: a non-negative value or -errno. errno is preserved. */
 long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* Opens what can be opened without waiting: names that the kernel has in memory, no FIFO's other end. -EAGAIN where it would have to wait, or
+ * where this kernel cannot tell; any other result is that of openat(2) without O_CREAT, O_TRUNC, O_TMPFILE and O_PATH, which `flags` must not
+ * have. The descriptor has O_NONBLOCK until syslet_open_settle. */
+long syslet_open_cached(int directory, const char *path, int flags);
+
+/* Gives a descriptor of syslet_open_cached the flags that it was to be opened with. A system call of its own, for which the program need not pay
+ * if the descriptor is only read and closed. */
+void syslet_open_settle(int descriptor, int flags);
+
+/* Reads at the file's position what can be read without waiting: bytes that are in the page cache. A result below `length` is the end of the
+ * file. -EAGAIN, and nothing has been read, where it would have to wait or where the file system cannot tell. A file opened with O_DIRECT
+ * waits for its device all the same. Costs 100 ns more than read(2). */
+long syslet_read_cached(int descriptor, void *buffer, size_t length);
+
+/* A counter that only grows, read in a third of the time that a clock takes, and how far it gets in a microsecond. */
+static inline uint64_t syslet_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t ticks;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  return (uint64_t)syslet_now();
+#endif
+}
+uint64_t syslet_ticks_per_microsecond(void);
+
+/* O_DIRECT, whose value is the architecture's and which Swift does not see. */
+#if defined(__aarch64__) || defined(__arm__)
+enum { SYSLET_O_DIRECT = 0200000 };
+#else
+enum { SYSLET_O_DIRECT = 040000 };
+#endif
+
+/* Whether a descriptor has it: 1, 0 or -errno. */
+int syslet_descriptor_is_direct(int descriptor);
 
 /* For tests: calls whose first argument is a descriptor with this bit as its highest are answered by `call` from now on, on whatever
  * thread they are made; NULL ends it. */
@@ -52,9 +93,6 @@ int syslet_thread_begin(const char *name);
 
 /* Interrupts a system call that thread `tid` of this process is blocked in, so that it returns -EINTR. 0 or -errno. */
 int syslet_thread_interrupt(int tid);
-
-/* CLOCK_MONOTONIC in nanoseconds. */
-int64_t syslet_now(void);
 
 /* Publishes a completion ring's slot. Pairs with an acquire load (or a later call into the engine) of whoever reads the slot. */
 static inline void syslet_slot_store(void **slot, void *value) {

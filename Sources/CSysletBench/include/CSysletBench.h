@@ -34,4 +34,7 @@ int syslet_bench_cpus(void);
 /* O_DIRECT, which differs between architectures. */
 int syslet_bench_o_direct(void);
 
+/* A word that another thread may be writing. Pairs with nothing: what it says is all that is read. */
+static inline long syslet_bench_load(const long *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+
 #endif

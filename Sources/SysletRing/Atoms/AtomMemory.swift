@@ -13,6 +13,8 @@ internal import Glibc
   var traits: Operation.Traits
   var form: OperationForm
   var hasMemory: Bool
+  /// The row's position in the table.
+  var row: UInt16
   var number: Int
   var arguments: Arguments
   /// For each argument that was behind a pointer, that pointer; 0 for direct ones.
@@ -26,9 +28,10 @@ internal import Glibc
 
   /// A call that has not been fetched.
   static var none: Call {
-    let operation = OperationTable.shared.operation(-1)
+    let row = OperationTable.shared.row(-1)
+    let operation = OperationTable.shared[row]
     return Call(
-      operation: operation, traits: operation.pointee.traits, form: operation.pointee.form, hasMemory: false, number: -1,
+      operation: operation, traits: operation.pointee.traits, form: operation.pointee.form, hasMemory: false, row: row, number: -1,
       arguments: Arguments(), pointers: Arguments(), flags: [],
       atom: .nowhere, result: 0, next: nil, hasPointers: false)
   }
@@ -125,7 +128,9 @@ enum Fetch {
     guard flags & ~AtomFlags.known.rawValue == 0 else { return false }
     call.pointee.flags = AtomFlags(rawValue: flags)
     call.pointee.number = number
-    let operation = table.operation(number)
+    let row = table.row(number)
+    let operation = table[row]
+    call.pointee.row = row
     call.pointee.operation = operation
     call.pointee.traits = operation.pointee.traits
     call.pointee.form = operation.pointee.form

@@ -199,7 +199,7 @@ extension Core {
     case .route:
       if run.pointee.isCancelled.load(ordering: .relaxed) { return complete(run, .cancelled) }
       run.pointee.place = .ready
-      ready.append(run, in: runs)
+      ready.append(run, in: runs.memory)
     }
   }
 

@@ -35,7 +35,7 @@ extension Core {
   mutating func flush() throws(EngineError) {
     translator.descriptors.forgetAll()
     drain()
-    turn()
+    turn(plainMax: PlainCosts.briefMax)
     interruptCancelled()
     cancelDue()
     try handOverAll()
@@ -63,9 +63,10 @@ extension Core {
     translator.descriptors.forgetAll()
     while true {
       drain()
-      turn()
+      turn(plainMax: plainMax(count, deadline))
       try handOverAll()
       if let failure { throw failure }
+      help(until: count)
       let now = visible()
       if now >= count || pending == 0 {
         // Whoever waits for nothing at all is looking what there is, and without an enter the kernel would not tell.
@@ -89,6 +90,13 @@ extension Core {
     }
   }
 
+  /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it.
+  private func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
+    guard router.backend == .automatic, count > 0, callsOut == 0 else { return PlainCosts.briefMax }
+    guard let deadline else { return .max }
+    return max(PlainCosts.briefMax, deadline - syslet_now())
+  }
+
   /// Takes what the ring and the workers have given back.
   mutating func drain() {
     reap()
@@ -98,30 +106,47 @@ extension Core {
   private mutating func takeMail(_ pool: WorkerPool) {
     // The mailbox is emptied into a queue first: following a run may hand others over.
     var returned = RunQueue()
-    pool.take { returned.append($0, in: runs) }
+    pool.take { returned.append($0, in: runs.memory) }
     // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
     if !returned.isEmpty { translator.descriptors.forgetAll() }
-    while let run = returned.popFirst(in: runs) {
+    while let run = returned.popFirst(in: runs.memory) {
       runsOnWorkers -= 1
       if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
       statistics.workerCalls += run.pointee.workerCalls
+      if run.pointee.workerRow != Run.untimed {
+        costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, limit: plain.limit)
+      }
       run.pointee.workerCalls = 0
       follow(run, run.pointee.verdict)
     }
   }
 
-  /// Routes each run that is ready now, once.
-  mutating func turn() {
+  /// Routes each run that is ready now, once. A plain call may take `plainMax`.
+  mutating func turn(plainMax: Int64) {
     var left = ready.count
-    while left > 0, let run = ready.popFirst(in: runs) {
+    guard left > 0 else { return }
+    beginPlainTurn(runs: left, nanosecondsMax: plainMax)
+    beginCollecting()
+    defer { share() }
+    while left > 0, let run = ready.popFirst(in: runs.memory) {
       left -= 1
-      switch route(run, mayRunInline: true) {
-      case .left: break
-      case .blocked:
-        run.pointee.place = .ready
-        return ready.prepend(run, in: runs)
-      case .finished(let reason): complete(run, reason)
-      }
+      guard advanceHere(run) else { return }
+      notePlainCost()
+    }
+  }
+
+  /// Routes a run; false if the ring has no room, so that it has to be the next one again.
+  @discardableResult
+  mutating func advanceHere(_ run: Reference<Run>) -> Bool {
+    switch route(run, mayRunInline: true) {
+    case .left: return true
+    case .blocked:
+      run.pointee.place = .ready
+      ready.prepend(run, in: runs.memory)
+      return false
+    case .finished(let reason):
+      complete(run, reason)
+      return true
     }
   }
 
@@ -129,18 +154,21 @@ extension Core {
     if isStalled, let pool { try check(pool.retry()) }
     guard !handover.isEmpty else { return }
     let count = handover.count
-    if pool == nil {
-      do {
-        pool = try WorkerPool(
-          runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
-          hasRing: ring != nil)
-      } catch {
-        throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
-      }
-    }
+    try ensurePool()
     runsOnWorkers += count
     statistics.workerHops += count
-    try check(pool!.submit(&handover, in: runs))
+    try check(pool!.submit(&handover))
+  }
+
+  mutating func ensurePool() throws(EngineError) {
+    guard pool == nil else { return }
+    do {
+      pool = try WorkerPool(
+        runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
+        hasRing: ring != nil)
+    } catch {
+      throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
+    }
   }
 
   /// Without a single thread the pool's runs go nowhere; they are kept, and the next call tries again.
@@ -242,11 +270,8 @@ extension Core {
   private func deadline(_ timeout: Duration?) -> Int64? {
     guard let timeout else { return nil }
     guard timeout > .zero else { return 0 }
-    let (seconds, attoseconds) = timeout.components
-    let (nanoseconds, isHuge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let (whole, isHuger) = nanoseconds.addingReportingOverflow(attoseconds / 1_000_000_000)
-    let (end, isLate) = whole.addingReportingOverflow(syslet_now())
-    return isHuge || isHuger || isLate ? nil : end
+    let (end, isLate) = timeout.nanoseconds.addingReportingOverflow(syslet_now())
+    return isLate ? nil : end
   }
 
   private static let refusalsMax = 200

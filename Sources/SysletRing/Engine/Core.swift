@@ -30,6 +30,9 @@ internal import Synchronization
   var ready = RunQueue()
   /// Runs on their way to the workers, handed over together.
   var handover = RunQueue()
+  /// What `automatic` does about plain calls.
+  var plain: PlainTurn
+  let costs: PlainCosts
 
   var statistics = Statistics()
   var pending = 0
@@ -93,6 +96,8 @@ internal import Synchronization
     ringUnavailability = unavailability
     router = Router(backend: backend, hasRing: ring != nil, severing: severing)
     memory = AtomMemory(table: OperationTable.shared, isChecked: options.isChecked)
+    costs = PlainCosts(OperationTable.shared)
+    plain = PlainTurn(options.inlineLimit)
     owner = syslet_thread_token()
     runs = RunSlab(capacity: options.maxPending)
     completions = CompletionQueue(capacity: options.maxPending)
@@ -102,7 +107,7 @@ internal import Synchronization
     let entries = canLink ? Int(ring!.facts.sq_entries) : 1
     // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
     calls = CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
-    translator = Translator(memory: memory, router: router, callsMax: entries)
+    translator = Translator(memory: memory, router: router, costs: costs, callsMax: entries)
     unsafe doorbellBuffer = .allocate(capacity: 1)
     unsafe doorbellBuffer.initialize(to: 0)
     self.ring = ring
@@ -112,6 +117,7 @@ internal import Synchronization
   deinit {
     // Open only if the engine was never closed: on a thread that may not enter the ring, with nothing pending, or in a forked child.
     if isForked { ring?.abandon() } else { ring?.close() }
+    costs.free()
     // Law L4: eight bytes for good are better than a write into freed memory.
     if !isDoorbellLost { unsafe doorbellBuffer.deallocate() }
     Census.countEngine(-1)
@@ -152,12 +158,16 @@ internal import Synchronization
   mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
     translator.descriptors.forgetAll()
-    switch route(run, mayRunInline: false) {
+    beginPlainTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax)
+    let turn = route(run, mayRunInline: false)
+    notePlainCost()
+    switch turn {
     case .left:
       break
     case .blocked:
+      run.pointee.isSynchronous = false
       run.pointee.place = .ready
-      ready.prepend(run, in: runs)
+      ready.prepend(run, in: runs.memory)
     case .finished(let reason):
       guard run.pointee.isSynchronous, reason == .ended || reason == .stopped else {
         complete(run, reason)
@@ -177,7 +187,7 @@ internal import Synchronization
   mutating func enqueue(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) {
     let run = try accept(head, layout, isSynchronous: false)
     run.pointee.place = .ready
-    ready.append(run, in: runs)
+    ready.append(run, in: runs.memory)
   }
 
   @inline(__always)
@@ -212,9 +222,18 @@ internal import Synchronization
   /// Routes a run from its cursor on: executes what runs inline, and gives the rest to its place.
   ///
   /// - Parameter mayRunInline: Whether an *asynchronous* call may run inline now; in `exec` it waits for the next flush or wait.
+  @inline(__always)
   mutating func route(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
+    let turn = advance(run, mayRunInline: mayRunInline)
+    settleOpened()
+    return turn
+  }
+
+  private mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
     let call = scratch.call
     var turns = Self.inlineTurnMax
+    plain.beginRun(mayRunInline || run.pointee.isSynchronous)
+    translator.prefersPlain = plain.prefersPlain
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(.cancelled) }
       if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
@@ -222,47 +241,76 @@ internal import Synchronization
         guard case .finish(let reason) = verdict else { continue }
         return .finished(reason)
       }
-      if call.pointee.flags.contains(.async) { run.pointee.isSynchronous = false }
+      if call.pointee.flags.contains(.async) { leaveContext(run, mayRunInline: mayRunInline) }
+      if plain.hasOpened, !call.pointee.form.ignoresNonblocking { settleOpened() }
       var room = 0
-      if let ring {
+      if let ring, call.pointee.form.hasOpcode {
         room = ring.room
         if room > 0 { translator.begin(in: ring.slots) } else { translator.begin() }
       }
+      let result: Int
       switch translator.place(call, isSynchronous: run.pointee.isSynchronous) {
       case .inline:
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }
           turns -= 1
+          if plain.isCollecting, collect(run, call) { return .left }
         }
-        let result = Interpreter.make(call, isChecked: options.isChecked)
-        statistics.inlineCalls += 1
-        let tested = memory.store(result, call.pointee.result)
-        if case .finish(let reason) = run.pointee.advance(
-          call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
-        {
-          return .finished(reason)
+        result = Interpreter.make(call, isChecked: options.isChecked)
+      case .plain(let reason):
+        guard plain.isAllowed, costs[call.pointee.row] <= plain.nanosecondsMax else {
+          return handOver(run, timedAs: call.pointee.row)
         }
+        if !run.pointee.isSynchronous {
+          guard turns > 0 else { return queue(run) }
+          turns -= 1
+          if plain.isCollecting, collect(run, call) { return .left }
+        }
+        guard let made = makePlainly(call, reason) else {
+          if reason == .lookUp { return handOver(run, timedAs: call.pointee.row) }
+          continue
+        }
+        result = made
       case .worker:
         return handOver(run)
       case .ring:
-        run.pointee.isSynchronous = false
         if run.pointee.isRefused { return handOver(run) }
+        if translator.prefersPlain, call.pointee.form.encoding == .nop, plain.takeIdleCall() {
+          result = Interpreter.make(call, isChecked: options.isChecked)
+          break
+        }
         guard let turn = translate(run, call, room: room) else { continue }
         return turn
+      }
+      statistics.inlineCalls &+= 1
+      let tested = memory.store(result, call.pointee.result)
+      if case .finish(let reason) = run.pointee.advance(
+        call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
+      {
+        return .finished(reason)
       }
     }
   }
 
+  /// ASYNC has been met: from here on the run is not in its caller's context.
+  private mutating func leaveContext(_ run: Reference<Run>, mayRunInline: Bool) {
+    run.pointee.isSynchronous = false
+    plain.beginRun(mayRunInline)
+    translator.prefersPlain = plain.prefersPlain
+  }
+
   private mutating func queue(_ run: Reference<Run>) -> Turn {
     run.pointee.place = .ready
-    ready.append(run, in: runs)
+    ready.append(run, in: runs.memory)
     return .left
   }
 
-  private mutating func handOver(_ run: Reference<Run>) -> Turn {
+  /// - Parameter row: The plain call that the worker begins with, if what that takes is worth knowing.
+  private mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
-    handover.append(run, in: runs)
+    run.pointee.workerRow = row
+    handover.append(run, in: runs.memory)
     return .left
   }
 
@@ -281,6 +329,7 @@ internal import Synchronization
       // The next call is a worker's in any case: one hop for all of them instead of a submission and a hop.
       return handOver(run)
     }
+    run.pointee.isSynchronous = false
     // Nothing of it has been issued.
     if room < callsMax, translator.segment.cut == .limit { return makeRoom(on: ring, than: room) }
     issue(run, on: ring)
@@ -353,7 +402,7 @@ internal import Synchronization
 extension Core {
   /// With a translator of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
   func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
-    var lister = Translator(memory: memory, router: router, callsMax: translator.segment.capacity)
+    var lister = Translator(memory: memory, router: router, costs: costs, callsMax: translator.segment.capacity)
     return lister.explain(head, layout)
   }
 }

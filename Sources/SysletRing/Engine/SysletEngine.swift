@@ -33,6 +33,9 @@ internal import Glibc
     public var isChecked: Bool = false
     /// Drop a completion that finds its slot of the completion ring taken, and count it in `lost`, as the kernel patch of 2007 did.
     public var strictRing: Bool = false
+    /// For how long the backend `automatic` may hold the calling thread with one call of a kind that may block, as far as the last calls of
+    /// that kind tell: one that took longer goes to a worker from then on. With `.zero` only calls that never block are made there.
+    public var inlineLimit: Duration = .milliseconds(1)
     /// End a syslet with `Completion.Reason.stepLimit` after so many atoms; nil for no limit.
     public var maxSteps: Int? = nil
 
@@ -142,8 +145,9 @@ internal import Glibc
 
   // MARK: Control
 
-  /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked. Does not wait: the
-  /// completion, with the reason `cancelled` unless the syslet ended first, comes as always.
+  /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked: on a worker at once,
+  /// on the ring with the next `flush` or wait. Does not wait: the completion, with the reason `cancelled` unless the syslet ended first, comes
+  /// as always.
   ///
   /// - Throws: `.notPending`.
   public func cancel<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {

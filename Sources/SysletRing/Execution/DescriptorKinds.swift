@@ -19,6 +19,8 @@ enum DescriptorKind: UInt8 {
   case nonblocking
   /// No descriptor: the call's own -EBADF is the same everywhere. Not kept, because it is what opening a file changes.
   case closed
+  /// Not O_NONBLOCK, and nothing else has been asked: enough for calls that fail on all but sockets, and a system call less.
+  case blocking
 }
 
 /// What this engine has found out about descriptors during the present call into it. The owner's.
@@ -53,12 +55,13 @@ enum DescriptorKind: UInt8 {
     if index >= 0, index < Self.capacity { unsafe findings[index] = 0 }
   }
 
-  func kind(_ descriptor: Int32) -> DescriptorKind {
+  /// - Parameter isSocket: The call is one that fails on everything else, so that only its flags are to be asked for.
+  func kind(_ descriptor: Int32, isSocket: Bool = false) -> DescriptorKind {
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return Self.ask(descriptor) }
     let finding = unsafe findings[index]
-    if finding >> 3 == turn { return DescriptorKind(rawValue: UInt8(finding & 7)) ?? .unknown }
-    let kind = Self.ask(descriptor)
+    if finding >> 3 == turn, let kind = DescriptorKind(rawValue: UInt8(finding & 7)), isSocket || kind != .blocking { return kind }
+    let kind = isSocket ? Self.askFlags(descriptor, otherwise: .blocking) : Self.ask(descriptor)
     if kind == .closed { return kind }
     unsafe findings[index] = turn << 3 | UInt32(kind.rawValue)
     return kind
@@ -69,16 +72,27 @@ enum DescriptorKind: UInt8 {
     syslet_call(SystemCall.lseek, UInt64(argument: descriptor), 0, UInt64(argument: SEEK_CUR), 0, 0, 0) != -Int(ESPIPE)
   }
 
+  /// Whether `descriptor` names a regular file.
+  static func isRegular(_ descriptor: Int32) -> Bool { type(descriptor).type == S_IFREG }
+
   private static func ask(_ descriptor: Int32) -> DescriptorKind {
+    let (result, type) = type(descriptor)
+    guard result == 0 else { return result == -Int(EBADF) ? .closed : .file }
+    if type == S_IFREG || type == S_IFDIR || type == S_IFBLK { return .file }
+    return askFlags(descriptor, otherwise: type == S_IFIFO ? .pipe : .stream)
+  }
+
+  private static func askFlags(_ descriptor: Int32, otherwise kind: DescriptorKind) -> DescriptorKind {
+    let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
+    if flags == -Int(EBADF) { return .closed }
+    return flags >= 0 && flags & Int(O_NONBLOCK) != 0 ? .nonblocking : kind
+  }
+
+  private static func type(_ descriptor: Int32) -> (result: Int, type: mode_t) {
     var status = stat()
-    let asked = unsafe withUnsafeMutablePointer(to: &status) {
+    let result = unsafe withUnsafeMutablePointer(to: &status) {
       unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
     }
-    guard asked == 0 else { return asked == -Int(EBADF) ? .closed : .file }
-    let type = status.st_mode & S_IFMT
-    if type == S_IFREG || type == S_IFDIR || type == S_IFBLK { return .file }
-    let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
-    if flags >= 0, flags & Int(O_NONBLOCK) != 0 { return .nonblocking }
-    return type == S_IFIFO ? .pipe : .stream
+    return (result, result == 0 ? status.st_mode & S_IFMT : 0)
   }
 }

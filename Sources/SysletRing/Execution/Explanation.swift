@@ -54,6 +54,9 @@ extension Translator {
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
       var isOnWorker = false
+      var idleCallsLeft = PlainCosts.ringCallsMin / 2
+      // Where the descriptor will be that a look-up of this syslet opens.
+      var opened: UInt = 0
       while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
         let scratch = CallScratch()
         let call = scratch.call
@@ -64,7 +67,14 @@ extension Translator {
           break
         }
         begin()
-        let placement = place(call, isSynchronous: false)
+        // As a syslet that comes alone.
+        prefersPlain = router.backend == .automatic
+        var placement = place(call, isSynchronous: false)
+        if opened != 0, UInt(call.pointee.pointers[0]) == opened, call.pointee.form.isPlainRead { placement = .plain(.cached) }
+        if placement == .ring, prefersPlain, call.pointee.form.encoding == .nop, idleCallsLeft > 0 {
+          idleCallsLeft -= 1
+          placement = .plain(.few)
+        }
         if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
         switch placement {
         case .inline(let why) where !isOnWorker:
@@ -72,6 +82,18 @@ extension Translator {
           cursor = call.pointee.next
         case .inline:
           lines[atom] = line(call, numbers, place: "worker", reason: "the worker that has the syslet makes it too")
+          cursor = call.pointee.next
+        case .plain where isOnWorker:
+          lines[atom] = line(call, numbers, place: "worker", reason: "the worker that has the syslet makes it too")
+          cursor = call.pointee.next
+        case .plain(let why):
+          if why == .lookUp { opened = call.pointee.result }
+          let cost = costs[call.pointee.row]
+          isOnWorker = cost > PlainCosts.briefMax
+          lines[atom] = line(
+            call, numbers, place: isOnWorker ? "worker" : "inline",
+            reason: isOnWorker
+              ? "\(why); such a run takes some \(cost / 1000) µs, and is made here only while nothing else is waited for" : why.description)
           cursor = call.pointee.next
         case .worker(let why):
           lines[atom] = line(call, numbers, place: "worker", reason: isOnWorker ? "in the same hop; \(why)" : why.description)
@@ -201,6 +223,19 @@ extension Placement.InlineReason: CustomStringConvertible {
   }
 }
 
+extension Placement.PlainReason: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .punted: "io_uring would hand it to a kernel worker; a plain call, here or by a worker that is free, costs a fraction"
+    case .lookUp: "a look-up of names in memory is tried here, without waiting; a worker does what is not there"
+    case .close: "closing costs less than handing it anywhere"
+    case .buffered: "it writes into the page cache, which io_uring would hand to a kernel worker"
+    case .few: "few calls that do nothing cost less here than an enter of the ring"
+    case .cached: "what is in the page cache is read here, without waiting; the ring reads what is not, or many at a time"
+    }
+  }
+}
+
 extension Placement.WorkerReason: CustomStringConvertible {
   var description: String {
     switch self {
@@ -236,6 +271,7 @@ extension Cut: CustomStringConvertible {
     case .unreadable: "cut: the next atom or an argument of it cannot be read, or is malformed"
     case .placement(.inline(let why)): "cut: the next atom runs inline (\(why))"
     case .placement(.worker(let why)): "cut: the next atom runs on a worker (\(why))"
+    case .placement(.plain(let why)): "cut: the next atom is a plain call (\(why))"
     case .placement(.ring): "cut"
     }
   }

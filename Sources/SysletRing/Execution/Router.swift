@@ -18,10 +18,26 @@ public enum EngineBackend: String, CaseIterable, Sendable {
 /// A call's place, and why.
 enum Placement: Equatable {
   case inline(InlineReason)
+  /// A plain call, on the thread that is nearest: the owner's while such calls cost little, a worker's when they do not or are many.
+  case plain(PlainReason)
   case ring
   case worker(WorkerReason)
 
   enum InlineReason: UInt8 { case neverBlocks, refused, synchronous, backend }
+  enum PlainReason: UInt8 {
+    /// io_uring would hand it to a kernel worker.
+    case punted
+    /// A path look-up, tried without waiting.
+    case lookUp
+    case close
+    /// Calls that do nothing, too few for an enter of the ring.
+    case few
+    /// A write into the page cache.
+    case buffered
+    /// A read out of the page cache, tried without waiting: few at a time, or of so many bytes that copying them is all of the cost.
+    case cached
+  }
+
   enum WorkerReason: Equatable {
     case obstacle(RingObstacle)
     case unsupported
@@ -76,10 +92,30 @@ struct Router: Sendable {
       let hasOpcode = call.pointee.form.hasOpcode
       if traits.contains(.neverBlocks), !hasOpcode || backend == .automatic { return .inline(.neverBlocks) }
       guard hasOpcode else { return .worker(.obstacle(.noOperation)) }
-      if backend == .automatic, isPunted(call) { return .worker(.punted) }
+      if backend == .automatic, let placement = placePlainly(call) { return placement }
       return encode(call, into: sqe)
     }
   }
+
+  /// Where `automatic` makes a call that io_uring would hand to a kernel worker, at several times the cost of the plain call.
+  private func placePlainly(_ call: Reference<Call>) -> Placement? {
+    let flags: UInt32
+    switch call.pointee.form.encoding {
+    case .close: return .plain(.close)
+    case .open: flags = call.pointee.arguments.low(1)
+    case .openAt: flags = call.pointee.arguments.low(2)
+    // These may wait for another party.
+    case .splice, .tee: return .worker(.punted)
+    case .create: return .worker(.punted)
+    default: return call.pointee.traits.contains(.punted) ? .plain(.punted) : nil
+    }
+    // What creates may meet a FIFO, and there is no try that does not wait.
+    if flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0 { return .worker(.punted) }
+    return flags & Self.pathOnly == 0 ? .plain(.lookUp) : nil
+  }
+
+  /// O_PATH.
+  private static let pathOnly: UInt32 = 0o10000000
 
   @inline(__always)
   private func encode(_ call: Reference<Call>, into sqe: Reference<syslet_sqe>) -> Placement {
@@ -89,18 +125,6 @@ struct Router: Sendable {
       return call.pointee.traits.contains(.neverBlocks) ? .inline(.neverBlocks) : .worker(.unsupported)
     }
     return .ring
-  }
-
-  /// Whether io_uring would hand this call to a kernel worker in any case.
-  func isPunted(_ call: Reference<Call>) -> Bool {
-    if call.pointee.traits.contains(.punted) { return true }
-    let flags: UInt32
-    switch call.pointee.form.encoding {
-    case .open: flags = call.pointee.arguments.low(1)
-    case .openAt: flags = call.pointee.arguments.low(2)
-    default: return false
-    }
-    return flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0
   }
 
   /// O_TMPFILE's own bit; the rest of the constant is O_DIRECTORY.

@@ -56,6 +56,10 @@ enum Place: UInt8 {
   let workerThread = Atomic<Int32>(0)
   /// Calls made by a worker since the run was handed over. Written by the worker before the run comes back.
   var workerCalls = 0
+  /// How long the worker had the run, and the row of the call that it began with; `untimed` if nobody wants to know.
+  var workerNanoseconds: Int64 = 0
+  var workerRow = Run.untimed
+  static let untimed = UInt16.max
   /// What a worker decided when it gave the run back.
   var verdict = Verdict.route
 
@@ -186,23 +190,23 @@ struct RunQueue {
 
   var isEmpty: Bool { count == 0 }
 
-  mutating func append(_ run: Reference<Run>, in slab: borrowing RunSlab) {
+  mutating func append(_ run: Reference<Run>, in memory: RunMemory) {
     run.pointee.nextSlot = RunSlab.end
-    if last == RunSlab.end { first = run.pointee.slot } else { slab[last].pointee.nextSlot = run.pointee.slot }
+    if last == RunSlab.end { first = run.pointee.slot } else { memory[last].pointee.nextSlot = run.pointee.slot }
     last = run.pointee.slot
     count += 1
   }
 
-  mutating func prepend(_ run: Reference<Run>, in slab: borrowing RunSlab) {
+  mutating func prepend(_ run: Reference<Run>, in memory: RunMemory) {
     run.pointee.nextSlot = first
     first = run.pointee.slot
     if last == RunSlab.end { last = first }
     count += 1
   }
 
-  mutating func popFirst(in slab: borrowing RunSlab) -> Reference<Run>? {
+  mutating func popFirst(in memory: RunMemory) -> Reference<Run>? {
     guard count > 0 else { return nil }
-    let run = slab[first]
+    let run = memory[first]
     first = run.pointee.nextSlot
     if first == RunSlab.end { last = RunSlab.end }
     run.pointee.nextSlot = RunSlab.end

@@ -134,15 +134,21 @@ enum Cut: Equatable {
 @safe struct Translator: ~Copyable {
   let memory: AtomMemory
   let router: Router
+  /// What plain calls have cost, for listings.
+  let costs: PlainCosts
   var segment: Segment
   private var hazards: Hazards
   var descriptors = DescriptorKinds()
+  var hints = DescriptorHints()
+  /// Too few calls are at hand for an enter of the ring to be shared by them: `automatic` makes cached reads and no-ops plainly.
+  var prefersPlain = false
   /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
   private let spare: UnsafeMutablePointer<syslet_sqe>
 
-  init(memory: AtomMemory, router: Router, callsMax: Int) {
+  init(memory: AtomMemory, router: Router, costs: PlainCosts, callsMax: Int) {
     self.memory = memory
     self.router = router
+    self.costs = costs
     unsafe spare = .allocate(capacity: 1)
     unsafe spare.initialize(to: syslet_sqe())
     segment = unsafe Segment(capacity: callsMax, sqes: SQESlots(base: spare, first: 0, mask: 0))
@@ -162,10 +168,27 @@ enum Cut: Equatable {
   /// What only looks is `mutating` here all the same: Swift would copy the translator's 240 bytes for it.
   @inline(__always)
   mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
+    if router.backend == .automatic, call.pointee.form.isTransfer, let placement = placeTransfer(call) { return placement }
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
     guard placement == .ring else { return placement }
     return obstacle(call).map { .worker(.obstacle($0)) } ?? .ring
   }
+
+  /// Where `automatic` reads and writes what goes through the page cache; nil: as any other call.
+  private mutating func placeTransfer(_ call: Reference<Call>) -> Placement? {
+    let form = call.pointee.form
+    guard !call.pointee.flags.contains(.sync) else { return nil }
+    let isCopying = !form.hasVectors && call.pointee.arguments[2] > Self.copyingBytesMin
+    guard form.isWrite || isCopying || prefersPlain else { return nil }
+    let descriptor = call.pointee.arguments.descriptor(0)
+    guard hints.hint(descriptor) == .buffered else { return nil }
+    // A write has no try that does not wait, so what it writes to must be known.
+    if form.isWrite { return descriptors.kind(descriptor) == .file ? .plain(.buffered) : nil }
+    return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments[3]) < 0 ? nil : .plain(.cached)
+  }
+
+  /// From here on a read is so much copying that sharing an enter saves nothing.
+  private static let copyingBytesMin: UInt64 = 16 << 10
 
   /// Why the ring would not do with *this descriptor* what the system call does; nil if it would. Adjusts the staged SQE where that helps.
   @inline(__always)
@@ -190,7 +213,7 @@ enum Cut: Equatable {
       return form.encoding == .write && kind == .pipe && call.pointee.arguments[2] <= 4096 ? nil : .partial
     case .receiveFrom, .receiveMessage, .sendTo, .sendMessage:
       let isSend = form.encoding == .sendTo || form.encoding == .sendMessage
-      if descriptors.kind(descriptor) == .nonblocking {
+      if descriptors.kind(descriptor, isSocket: true) == .nonblocking {
         segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_DONTWAIT)
       } else if isSend {
         // A blocking send goes on until all is sent; io_uring's does so only when it is told.
@@ -198,7 +221,7 @@ enum Cut: Equatable {
       }
       return nil
     case .accept, .accept4, .connect:
-      return descriptors.kind(descriptor) == .nonblocking ? .nonblocking : nil
+      return descriptors.kind(descriptor, isSocket: true) == .nonblocking ? .nonblocking : nil
     default:
       return nil
     }
@@ -216,7 +239,8 @@ enum Cut: Equatable {
   private mutating func isReopened(_ call: Reference<Call>) -> Bool {
     guard segment.hasOpens || segment.hasCloses, call.pointee.form.dependsOnDescriptor else { return false }
     let descriptor = call.pointee.arguments.descriptor(0)
-    return segment.hasOpens && descriptors.kind(descriptor) == .closed || segment.hasCloses && segment.closes(descriptor)
+    return segment.hasOpens && descriptors.kind(descriptor, isSocket: !call.pointee.form.isTransfer) == .closed
+      || segment.hasCloses && segment.closes(descriptor)
   }
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
@@ -224,6 +248,10 @@ enum Cut: Equatable {
     segment.append(call)
     guard call.pointee.next != nil else { return }
     hazards.clear()
+    // What is on its way to the ring takes the calls behind it along.
+    let preferredPlain = prefersPlain
+    prefersPlain = false
+    defer { prefersPlain = preferredPlain }
     while true {
       // After each round the call has been appended, and its SQE is the segment's last.
       guard let next = call.pointee.next else {

@@ -95,7 +95,7 @@ struct Operation: Sendable {
     static let pseudo = Traits(rawValue: 16)
     /// Takes a signal mask for the time of the call, which on a worker would shut out the signal that interrupts it.
     static let signalMask = Traits(rawValue: 64)
-    /// Punted with some arguments: an open that creates or truncates.
+    /// Punted with some arguments: an open that creates or truncates, the close of a file that has something to flush.
     static let mayPunt = Traits(rawValue: 128)
     /// Not in the table: some other system call, which runs on a worker or inline.
     static let unlisted = Traits(rawValue: 32)
@@ -150,6 +150,25 @@ extension OperationForm {
   var isWrite: Bool {
     switch encoding {
     case .write, .writeAt, .writeVector, .writeVectorAt, .writeVectorFlags: true
+    default: false
+    }
+  }
+
+  /// Whether the call reads into one buffer.
+  var isPlainRead: Bool { encoding == .read || encoding == .readAt }
+
+  /// Whether the call does the same to a file with O_NONBLOCK as without.
+  var ignoresNonblocking: Bool {
+    switch encoding {
+    case .read, .readAt, .statx, .close: true
+    default: false
+    }
+  }
+
+  /// Whether the bytes are in memory that only iovecs name.
+  var hasVectors: Bool {
+    switch encoding {
+    case .readVector, .readVectorAt, .readVectorFlags, .writeVector, .writeVectorAt, .writeVectorFlags: true
     default: false
     }
   }

@@ -50,7 +50,7 @@ extension Operation {
       [.value, .path, .captured(countIn: 3)]),
     Operation(
       SystemCall.creat, "creat", opcode: SYSLET_OP_OPENAT, .create, .punted, results: .descriptor, [.path]),
-    Operation(SystemCall.close, "close", opcode: SYSLET_OP_CLOSE, .close),
+    Operation(SystemCall.close, "close", opcode: SYSLET_OP_CLOSE, .close, .mayPunt),
 
     // Files as a whole.
     Operation(SystemCall.fsync, "fsync", opcode: SYSLET_OP_FSYNC, .fsync, .punted),
@@ -336,9 +336,15 @@ extension ResultClasses {
     rowCount = listed.count + 1
   }
 
-  /// The row of system call `number`; the unlisted one for a number that has none.
-  func operation(_ number: Int) -> Reference<Operation> {
-    guard number >= 0, number < Self.numbersMax else { return unsafe Reference(rows + (rowCount - 1)) }
-    return unsafe Reference(rows + Int(positions[number]))
+  /// The position of the row of system call `number`; the unlisted one's for a number that has none.
+  @inline(__always)
+  func row(_ number: Int) -> UInt16 {
+    guard number >= 0, number < Self.numbersMax else { return UInt16(truncatingIfNeeded: rowCount - 1) }
+    return unsafe positions[number]
   }
+
+  subscript(row: UInt16) -> Reference<Operation> { unsafe Reference(rows + Int(row)) }
+
+  /// The row of system call `number`.
+  func operation(_ number: Int) -> Reference<Operation> { self[row(number)] }
 }

@@ -93,6 +93,11 @@ struct LifeRegressionTests {
         let fifo = program.path(program.scratch.path + "/fifo")
         #expect(plainCall(SystemCall.mknodat, .int(AT_FDCWD), fifo.address, .int(S_IFIFO | 0o600), 0) == 0)
         let out = program.descriptors.pipe()
+        // With workers an engine gets a descriptor of its own.
+        let warming = Program(.direct)
+        warming.atom(SystemCall.sched_yield, flags: .async)
+        #expect(try engine.exec(warming) == nil)
+        #expect(try engine.take(timeout: .seconds(10)).map(\.reason) == [.ended])
         // The number that the open will get.
         let next = plainCall(SystemCall.dup, .int(out.read))
         #expect(plainCall(SystemCall.close, .int(next)) == 0)

@@ -13,7 +13,9 @@ struct ExplanationTests {
     let hasRing = backend == .ring || backend == .automatic
     let router = Router(backend: backend, hasRing: hasRing, severing: hasRing ? .reference : .none)
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
-    var translator = Translator(memory: memory, router: router, callsMax: 256)
+    let costs = PlainCosts(OperationTable.shared)
+    defer { costs.free() }
+    var translator = Translator(memory: memory, router: router, costs: costs, callsMax: 256)
     let explanation =
       program.form == .indirect
       ? unsafe translator.explain(AtomAddress(UnsafeMutableRawPointer(program.indirectAtom(0))), .indirect)
@@ -70,19 +72,32 @@ struct ExplanationTests {
 
   @Test("open-read-close: the descriptor is known only after the open, read and close are one chain", arguments: Form.allCases)
   func openReadClose(form: Form) {
-    for backend in [EngineBackend.ring, .automatic] {
-      #expect(
-        Self.listing(backend, Self.openReadClose(form)) == """
-          3 atoms on \(backend.rawValue)
-          atom 0: openat, stops on negative, next atom 1
-              ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
-          atom 1: read, stops on negative, next atom 2
-              ring, segment 2, \(Self.early("negative"))
-          atom 2: close
-              ring, segment 2: the syslet ends here
+    #expect(
+      Self.listing(.ring, Self.openReadClose(form)) == """
+        3 atoms on ring
+        atom 0: openat, stops on negative, next atom 1
+            ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
+        atom 1: read, stops on negative, next atom 2
+            ring, segment 2, \(Self.early("negative"))
+        atom 2: close
+            ring, segment 2: the syslet ends here
 
-          """)
-    }
+        """)
+  }
+
+  @Test("open-read-close: automatic makes plain calls of it", arguments: Form.allCases)
+  func openReadCloseOnAutomatic(form: Form) {
+    #expect(
+      Self.listing(.automatic, Self.openReadClose(form)) == """
+        3 atoms on automatic
+        atom 0: openat, stops on negative, next atom 1
+            inline: \(Placement.PlainReason.lookUp)
+        atom 1: read, stops on negative, next atom 2
+            inline: \(Placement.PlainReason.cached)
+        atom 2: close
+            inline: \(Placement.PlainReason.close)
+
+        """)
   }
 
   @Test("L1: write, fsync, rename: the ring is cut behind the fsync, whose failure severs nothing", arguments: Form.allCases)
@@ -102,32 +117,30 @@ struct ExplanationTests {
       Self.listing(.automatic, Self.writeSyncRename(form)) == """
         3 atoms on automatic
         atom 0: pwrite64, stops on negative, next atom 1
-            worker: a call beside it needs a worker, and one hop for all of them is cheaper
+            ring, segment 1: cut: the next atom is a plain call (\(Placement.PlainReason.punted))
         atom 1: fsync, stops on negative, next atom 2
-            worker: in the same hop; io_uring would hand it to a kernel worker, at several times the cost
+            worker: \(Placement.PlainReason.punted); such a run takes some 200 µs, and is made here only while nothing else is waited for
         atom 2: renameat
-            worker: in the same hop; io_uring would hand it to a kernel worker, at several times the cost
+            worker: the worker that has the syslet makes it too
 
         """)
   }
 
   @Test("A read loop is cut at its branch, and counts inline", arguments: Form.allCases)
   func readLoop(form: Form) {
-    for backend in [EngineBackend.ring, .automatic] {
-      #expect(
-        Self.listing(backend, Self.readLoop(form)) == """
-          4 atoms on \(backend.rawValue)
-          atom 0: openat, next atom 1
-              ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
-          atom 1: read, stops on non-positive, then atom 3, next atom 2
-              ring, segment 2: cut: the atom that follows depends on the result
-          atom 2: umem_add, next atom 1
-              inline: it never blocks, and handing it anywhere costs more than making it
-          atom 3: close
-              ring, segment 3: the syslet ends here
+    #expect(
+      Self.listing(.ring, Self.readLoop(form)) == """
+        4 atoms on ring
+        atom 0: openat, next atom 1
+            ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
+        atom 1: read, stops on non-positive, then atom 3, next atom 2
+            ring, segment 2: cut: the atom that follows depends on the result
+        atom 2: umem_add, next atom 1
+            inline: it never blocks, and handing it anywhere costs more than making it
+        atom 3: close
+            ring, segment 3: the syslet ends here
 
-          """)
-    }
+        """)
   }
 
   @Test("Four reads that stop on failure, or at the end of the file, are one chain of soft links", arguments: Form.allCases)

@@ -20,9 +20,13 @@ internal import Synchronization
 
   // Read and written under `mutex`: everything from here to the mailbox.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let hasWork: UnsafeMutablePointer<pthread_cond_t>
-  private var first = RunSlab.end
-  private var last = RunSlab.end
+  private let workCame: UnsafeMutablePointer<pthread_cond_t>
+  private var queue = RunQueue()
+  /// Runs that the owner takes back one after the other, while workers take them too.
+  private var shared = RunQueue()
+  /// Workers at a shared run, and how many may be.
+  private var sharers = 0
+  private var sharersMax = 0
   private var idle = 0
   private var threads = 0
   /// Threads that were woken or started and have not looked at the queue yet. One at a time is enough: it wakes the next.
@@ -56,20 +60,20 @@ internal import Synchronization
     self.workersMax = workersMax
     doorbell = descriptor
     unsafe mutex = .allocate(capacity: 1)
-    unsafe hasWork = .allocate(capacity: 1)
+    unsafe workCame = .allocate(capacity: 1)
     unsafe bell = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
-    unsafe hasWork.initialize(to: pthread_cond_t())
+    unsafe workCame.initialize(to: pthread_cond_t())
     unsafe bell.initialize(to: Atomic(0))
     unsafe pthread_mutex_init(mutex, nil)
-    unsafe pthread_cond_init(hasWork, nil)
+    unsafe pthread_cond_init(workCame, nil)
   }
 
   deinit {
     unsafe pthread_mutex_destroy(mutex)
-    unsafe pthread_cond_destroy(hasWork)
+    unsafe pthread_cond_destroy(workCame)
     unsafe mutex.deallocate()
-    unsafe hasWork.deallocate()
+    unsafe workCame.deallocate()
     unsafe bell.deinitialize(count: 1)
     unsafe bell.deallocate()
     if doorbell >= 0 { close(doorbell) }
@@ -78,15 +82,29 @@ internal import Synchronization
   // MARK: The owner's side
 
   /// Hands over all of `queue`. -errno if no thread could be started and none exists, so that nobody would ever do the work.
-  func submit(_ queue: inout RunQueue, in slab: borrowing RunSlab) -> Int {
+  func submit(_ runs: inout RunQueue) -> Int { take(&runs) { queue.append($0, in: self.runs) } }
+
+  /// Offers all of `runs` to the workers, of which at most `sharersMax` will be at them at a time; the owner `reclaim`s them meanwhile.
+  func share(_ runs: inout RunQueue, sharersMax: Int) -> Int {
+    self.sharersMax = sharersMax
+    return take(&runs) { shared.append($0, in: self.runs) }
+  }
+
+  private func take(_ runs: inout RunQueue, _ append: (Reference<Run>) -> Void) -> Int {
     unsafe pthread_mutex_lock(mutex)
-    while let run = queue.popFirst(in: slab) {
-      if last == RunSlab.end { first = run.pointee.slot } else { runs[last].pointee.nextSlot = run.pointee.slot }
-      last = run.pointee.slot
-    }
+    while let run = runs.popFirst(in: self.runs) { append(run) }
     let start = summon()
     unsafe pthread_mutex_unlock(mutex)
     return start ? startThread() : 0
+  }
+
+  /// Takes up to `count` runs back that were offered and that no worker has begun.
+  func reclaim(_ count: Int) -> RunQueue {
+    var reclaimed = RunQueue()
+    unsafe pthread_mutex_lock(mutex)
+    while reclaimed.count < count, let run = shared.popFirst(in: runs) { reclaimed.append(run, in: runs) }
+    unsafe pthread_mutex_unlock(mutex)
+    return reclaimed
   }
 
   /// Tries again to start a thread for work that waits: 0 or -errno, as `submit`.
@@ -98,14 +116,10 @@ internal import Synchronization
   }
 
   /// Gives back the runs that no worker has begun.
-  func takeBack(_ queue: inout RunQueue, in slab: borrowing RunSlab) {
+  func takeBack(_ returned: inout RunQueue) {
     unsafe pthread_mutex_lock(mutex)
-    while first != RunSlab.end {
-      let run = runs[first]
-      first = run.pointee.nextSlot
-      queue.append(run, in: slab)
-    }
-    last = RunSlab.end
+    while let run = queue.popFirst(in: runs) { returned.append(run, in: runs) }
+    while let run = shared.popFirst(in: runs) { returned.append(run, in: runs) }
     unsafe pthread_mutex_unlock(mutex)
   }
 
@@ -179,18 +193,21 @@ internal import Synchronization
   func stop() {
     unsafe pthread_mutex_lock(mutex)
     isStopping = true
-    unsafe pthread_cond_broadcast(hasWork)
+    unsafe pthread_cond_broadcast(workCame)
     unsafe pthread_mutex_unlock(mutex)
   }
 
   // MARK: The workers' side
 
+  /// Under the mutex: whether there is a run to begin.
+  private var hasWork: Bool { !queue.isEmpty || !shared.isEmpty && sharers < sharersMax }
+
   /// Under the mutex, with work in the queue: wakes an idle thread. True: a thread should be started instead.
   private func summon() -> Bool {
-    guard first != RunSlab.end, waking == 0 else { return false }
+    guard hasWork, waking == 0 else { return false }
     if idle > 0 {
       waking = 1
-      unsafe pthread_cond_signal(hasWork)
+      unsafe pthread_cond_signal(workCame)
       return false
     }
     guard threads < workersMax else { return false }
@@ -218,31 +235,34 @@ internal import Synchronization
 
   private func work() {
     let tid = unsafe syslet_thread_begin("syslet-worker")
+    // The thread's own, for all of its runs: one for each hop would be two allocations.
+    let scratch = CallScratch()
     Census.countWorker(1)
     defer { Census.countWorker(-1) }
     unsafe pthread_mutex_lock(mutex)
     waking = 0
     while true {
-      while first == RunSlab.end {
+      while !hasWork {
         if isStopping {
           threads -= 1
           unsafe pthread_mutex_unlock(mutex)
           return
         }
         idle += 1
-        unsafe pthread_cond_wait(hasWork, mutex)
+        unsafe pthread_cond_wait(workCame, mutex)
         idle -= 1
         waking = 0
       }
-      let run = runs[first]
-      first = run.pointee.nextSlot
-      if first == RunSlab.end { last = RunSlab.end }
+      let isShared = queue.isEmpty
+      let run = isShared ? shared.popFirst(in: runs)! : queue.popFirst(in: runs)!
+      if isShared { sharers += 1 }
       let start = summon()
       unsafe pthread_mutex_unlock(mutex)
       if start { _ = startThread() }
-      interpret(run, tid)
+      interpret(run, scratch.call, tid)
       deliver(run)
       unsafe pthread_mutex_lock(mutex)
+      if isShared { sharers -= 1 }
     }
   }
 
@@ -272,10 +292,10 @@ internal import Synchronization
     }
   }
 
-  /// Executes atoms of `run` until it ends or comes to one that belongs to the owner; leaves the verdict in the run.
-  private func interpret(_ run: Reference<Run>, _ tid: Int32) {
-    let scratch = CallScratch()
-    let call = scratch.call
+  /// Executes atoms of `run` until it ends or comes to one that belongs to the owner; leaves the verdict in the run, and the time it took.
+  private func interpret(_ run: Reference<Run>, _ call: Reference<Call>, _ tid: Int32) {
+    let begin = run.pointee.workerRow == Run.untimed ? 0 : syslet_now()
+    defer { if begin != 0 { run.pointee.workerNanoseconds = syslet_now() - begin } }
     var isFirst = true
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) {

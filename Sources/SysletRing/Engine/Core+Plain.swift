@@ -1,0 +1,251 @@
+// What `automatic` does with plain calls: it makes them on the owner's thread while they cost little, hands them to workers when they do not, and
+// when many are ready both sides take from one queue, until nothing is left.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+/// The owner's present turn, as far as plain calls go.
+struct PlainTurn {
+  /// How long a call may hold the owner's thread at the most, by `Options.inlineLimit`.
+  let limit: Int64
+  /// How long in this turn.
+  private(set) var nanosecondsMax: Int64 = 0
+  /// Runs that this turn began with.
+  private(set) var runs = 1
+  /// A cached read that takes longer (20 µs) was none.
+  fileprivate let cachedTicksMax: UInt64
+  /// Runs are collected, to be shared with the workers, instead of being executed where they are met.
+  fileprivate(set) var isCollecting = false
+  /// The run may be executed on the owner's thread now.
+  private(set) var isAllowed = false
+  /// No-ops of the run that may still be made plainly: before they are enough for an enter of the ring to be worth it.
+  private var idleCallsLeft = 0
+  /// When the run's first plain call began, and its row; 0 for none yet.
+  fileprivate var begin: Int64 = 0
+  fileprivate var row: UInt16 = 0
+  /// The descriptor that the run has opened just now; -1 for none. Its flags are not settled yet.
+  fileprivate var opened: Int32 = -1
+  fileprivate var openedFlags: Int32 = 0
+
+  /// The runs collected, and what they will take.
+  fileprivate var collected = RunQueue()
+  fileprivate var collectedNanoseconds: Int64 = 0
+  /// How many runs the owner takes back at once; 0 when nothing is offered.
+  fileprivate var portion = 0
+  /// Runs offered to the workers lately, and how many of them the owner has done itself.
+  private var offered = 0
+  private var own = 0
+  /// Turns that will not share, because the workers took nothing the last time; twice as many after each such time.
+  fileprivate var pauses = 0
+  fileprivate var pausesNext = 1
+
+  /// What is less than this is done before a worker is awake.
+  fileprivate static let sharingMin: Int64 = 40_000
+  /// What the owner takes back at once.
+  fileprivate static let portion: Int64 = 20_000
+  private static let pausesMax = 64
+  private static let offersJudged = 64
+
+  init(_ limit: Duration) {
+    self.limit = limit.nanoseconds
+    cachedTicksMax = 20 * syslet_ticks_per_microsecond()
+  }
+
+  /// The run has a descriptor whose flags are not settled yet.
+  var hasOpened: Bool { opened >= 0 }
+
+  /// Few calls are faster without the ring.
+  var prefersPlain: Bool { isAllowed && runs < PlainCosts.ringCallsMin && nanosecondsMax > 0 }
+
+  fileprivate mutating func beginTurn(runs: Int, nanosecondsMax: Int64) {
+    self.runs = runs
+    self.nanosecondsMax = min(nanosecondsMax, limit)
+    isCollecting = false
+  }
+
+  mutating func beginRun(_ isAllowed: Bool) {
+    self.isAllowed = isAllowed
+    idleCallsLeft = PlainCosts.ringCallsMin / 2 / runs
+  }
+
+  mutating func takeIdleCall() -> Bool {
+    idleCallsLeft -= 1
+    return idleCallsLeft >= 0
+  }
+
+  /// Whether sharing is worth a try in this turn.
+  fileprivate mutating func maySharing() -> Bool {
+    guard pauses > 0 else { return true }
+    pauses -= 1
+    return false
+  }
+
+  /// So many runs are offered; before that, how much of the last offers the workers have done is taken in.
+  fileprivate mutating func noteOffer(_ count: Int) {
+    if offered >= Self.offersJudged {
+      if (offered - own) * 8 >= offered {
+        pausesNext = 1
+      } else {
+        pauses = pausesNext
+        pausesNext = min(pausesNext * 2, Self.pausesMax)
+      }
+      offered = 0
+      own = 0
+    }
+    offered += count
+  }
+
+  fileprivate mutating func noteOwn(_ count: Int) { own += count }
+}
+
+extension Duration {
+  /// In whole nanoseconds, as many as fit.
+  var nanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (whole, isHuge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, isHuger) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return isHuge || isHuger ? (seconds < 0 ? .min : .max) : sum
+  }
+}
+
+extension Core {
+  /// Begins a turn with `runs` runs, in which a plain call may take `nanosecondsMax`.
+  mutating func beginPlainTurn(runs: Int, nanosecondsMax: Int64) {
+    guard router.backend == .automatic else { return }
+    plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax)
+  }
+
+  /// Makes a plain call on this thread; nil where it would have to wait.
+  mutating func makePlainly(_ call: Reference<Call>, _ reason: Placement.PlainReason) -> Int? {
+    let descriptor = call.pointee.arguments.descriptor(0)
+    if plain.begin == 0, reason != .cached {
+      plain.begin = syslet_now()
+      plain.row = call.pointee.row
+    }
+    let ticks = reason == .cached ? syslet_ticks() : 0
+    let result = Interpreter.makeWithoutWaiting(call, reason, isNonblocking: descriptor == plain.opened)
+    switch reason {
+    case .cached:
+      // It was not in memory, and what is read next may not be either: the ring waits for that without holding anybody.
+      if result == nil || syslet_ticks() &- ticks > plain.cachedTicksMax { translator.hints.note(descriptor, .other) }
+      if result == nil { settleOpened() }
+    case .lookUp:
+      guard let opened = result, opened >= 0 else { break }
+      let flags = call.pointee.arguments.low(call.pointee.form.encoding == .openAt ? 2 : 1)
+      plain.opened = Int32(truncatingIfNeeded: opened)
+      plain.openedFlags = Int32(bitPattern: flags)
+      // What is read of it belongs to the same short way. Without O_DIRECT it is a file like most, or the read will say that it waits.
+      translator.prefersPlain = true
+      if flags & UInt32(SYSLET_O_DIRECT) == 0 {
+        translator.hints.note(plain.opened, .buffered)
+      } else {
+        settleOpened()
+      }
+    case .close:
+      if descriptor == plain.opened { plain.opened = -1 }
+      translator.descriptors.forget(descriptor)
+      translator.hints.note(descriptor, .unknown)
+    case .punted, .few, .buffered:
+      break
+    }
+    return result
+  }
+
+  /// Before anything but reading, examining and closing is done with the descriptor that was opened, or could be: gives it the flags that it should have.
+  @inline(__always)
+  mutating func settleOpened() {
+    guard plain.opened >= 0 else { return }
+    syslet_open_settle(plain.opened, plain.openedFlags)
+    plain.opened = -1
+  }
+
+  /// The run has left, or has ended: what it took is what the next one of its kind is expected to take.
+  mutating func notePlainCost() {
+    guard plain.begin != 0 else { return }
+    costs.note(plain.row, syslet_now() - plain.begin, limit: plain.limit)
+    plain.begin = 0
+  }
+
+  /// Puts a run aside that will be shared; false if it is better executed at once.
+  mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>) -> Bool {
+    guard plain.begin == 0 else { return false }
+    let cost = costs[call.pointee.row]
+    guard cost * Int64(plain.runs) >= PlainTurn.sharingMin else {
+      // Timed all the same, now and then.
+      if plain.runs >= 4, statistics.accepted & 63 == 0 {
+        plain.begin = syslet_now()
+        plain.row = call.pointee.row
+      }
+      return false
+    }
+    run.pointee.workerRow = call.pointee.row
+    run.pointee.place = .worker
+    plain.collected.append(run, in: runs.memory)
+    plain.collectedNanoseconds += cost
+    return true
+  }
+
+  /// Decides whether the runs of this turn are collected.
+  mutating func beginCollecting() {
+    guard router.backend == .automatic, plain.runs >= 4, plain.nanosecondsMax > 0, plain.maySharing() else { return }
+    plain.isCollecting = true
+  }
+
+  /// Offers what was collected to the workers. The owner takes of it too, in `help`, while it would wait otherwise.
+  mutating func share() {
+    plain.isCollecting = false
+    guard !plain.collected.isEmpty else { return }
+    let count = plain.collected.count
+    let cost = max(1, plain.collectedNanoseconds / Int64(count))
+    plain.collectedNanoseconds = 0
+    guard (try? ensurePool()) != nil, let pool else { return executeCollected() }
+    // Devices work while this thread does.
+    if let ring, ring.queued > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
+    runsOnWorkers += count
+    statistics.workerHops += count
+    guard cost <= PlainCosts.briefMax else {
+      // What blocks wants many threads. This one is to be there when they are done.
+      isStalled = pool.submit(&plain.collected) < 0
+      return
+    }
+    plain.noteOffer(count)
+    plain.portion = Int(max(1, min(16, PlainTurn.portion / cost)))
+    // What computes wants no more threads than there are processors.
+    isStalled = pool.share(&plain.collected, sharersMax: Self.processors - 1) < 0
+  }
+
+  /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible. What is left then the workers do
+  /// while the program is at its completions: woken for each turn anew they would come too late.
+  mutating func help(until count: Int) {
+    guard plain.portion > 0, let pool else { return }
+    while visible() < count {
+      var portion = pool.reclaim(plain.portion)
+      guard !portion.isEmpty else {
+        plain.portion = 0
+        return
+      }
+      plain.noteOwn(portion.count)
+      runsOnWorkers -= portion.count
+      statistics.workerHops -= portion.count
+      while let run = portion.popFirst(in: runs.memory) {
+        if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnWorkers -= 1 }
+        executeHere(run)
+      }
+      drain()
+    }
+  }
+
+  private mutating func executeCollected() {
+    while let run = plain.collected.popFirst(in: runs.memory) { executeHere(run) }
+  }
+
+  private mutating func executeHere(_ run: Reference<Run>) {
+    plain.begin = syslet_now()
+    plain.row = run.pointee.workerRow
+    advanceHere(run)
+    notePlainCost()
+  }
+
+  private static let processors = max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+}

@@ -1,0 +1,49 @@
+// Which descriptors name files that are read and written through the page cache: for these a plain call is often the shortest way. A hint may be
+// out of date, because the program closes and opens files as it likes, so nothing but the speed of a call may depend on it.
+
+internal import CLiburing
+internal import Glibc
+
+/// The owner's. Unsafe fence: the memory is this value's own.
+@safe struct DescriptorHints: ~Copyable {
+  enum Hint: UInt8 {
+    case unknown
+    /// A regular file without O_DIRECT.
+    case buffered
+    /// Anything else, or one whose bytes were not in memory the last time.
+    case other
+  }
+
+  private static let capacity = 65_536
+  /// A hint is good for so many uses: asking costs 450 ns, so 14 for each of them.
+  private static let usesMax: UInt8 = 32
+  /// For each descriptor the hint (2 bits) and how many more times it may be used. calloc: pages that no descriptor needs are never touched.
+  private let entries: UnsafeMutablePointer<UInt8>
+
+  init() { unsafe entries = unsafe calloc(Self.capacity, 1).assumingMemoryBound(to: UInt8.self) }
+
+  deinit { unsafe free(entries) }
+
+  func hint(_ descriptor: Int32) -> Hint {
+    let index = Int(descriptor)
+    guard index >= 0, index < Self.capacity else { return .other }
+    let entry = unsafe entries[index]
+    guard entry >> 2 > 0 else {
+      let hint = Self.ask(descriptor)
+      note(descriptor, hint)
+      return hint
+    }
+    unsafe entries[index] = entry - 4
+    return Hint(rawValue: entry & 3) ?? .unknown
+  }
+
+  func note(_ descriptor: Int32, _ hint: Hint) {
+    let index = Int(descriptor)
+    guard index >= 0, index < Self.capacity else { return }
+    unsafe entries[index] = hint == .unknown ? 0 : Self.usesMax << 2 | hint.rawValue
+  }
+
+  private static func ask(_ descriptor: Int32) -> Hint {
+    DescriptorKinds.isRegular(descriptor) && syslet_descriptor_is_direct(descriptor) == 0 ? .buffered : .other
+  }
+}
