@@ -3,7 +3,6 @@
 
 import CLiburing
 import Glibc
-import Synchronization
 
 @testable import SysletRing
 
@@ -326,7 +325,7 @@ final class SimulatedWorld: World {
   /// by all, under its lock.
   private final class Worlds: Sendable {
     private struct Entry: @unchecked Sendable { weak var world: SimulatedWorld? }
-    private let state = Mutex<(next: UInt64, entries: [UInt64: Entry])>((1, [:]))
+    private let state = Locked<(next: UInt64, entries: [UInt64: Entry])>((1, [:]))
 
     init() {
       unsafe syslet_call_simulate { number, arguments in

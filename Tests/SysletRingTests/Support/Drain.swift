@@ -6,7 +6,7 @@ import Synchronization
 import SysletRing
 
 final class Drain: Sendable {
-  private let drained = Mutex(0)
+  private let drained = Locked(0)
   private let isLast = Atomic(false)
   private let ended = DispatchSemaphore(value: 0)
 

@@ -17,7 +17,7 @@ final class SoakCounts: Sendable {
   let dropped = Atomic(0)
   let engines = Atomic(0)
   let pendingMax = Atomic(0)
-  let problems = Mutex<[String]>([])
+  let problems = Locked<[String]>([])
 
   var pending: Int {
     accepted.load(ordering: .relaxed) - completed.load(ordering: .relaxed) - dropped.load(ordering: .relaxed)
