@@ -1,14 +1,32 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
 // A package of its own, so that users of the library resolve none of what is measured here.
 let package = Package(
   name: "Benchmarks",
-  dependencies: [.package(name: "SysletRing", path: "..")],
+  dependencies: [
+    .package(name: "SysletRing", path: ".."),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+  ],
   targets: [
     .target(name: "CTwins", cSettings: [.define("_GNU_SOURCE")], linkerSettings: [.linkedLibrary("uring")]),
+    .target(
+      name: "Measuring", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swiftSettings),
     .executableTarget(
-      name: "twins", dependencies: ["CTwins", .product(name: "SysletRing", package: "SysletRing")],
-      swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety()]),
+      name: "twins",
+      dependencies: [
+        "CTwins", "Measuring", .product(name: "SysletRing", package: "SysletRing"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
   ]
 )

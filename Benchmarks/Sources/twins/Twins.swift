@@ -1,170 +1,138 @@
-// Ours against the same loop in C, A B B A, in one process: the paired ratios with their median and spread.
-//
-// Usage: twins [ROUNDS-PER-PAIR]. Exit 1 if a figure cannot be taken.
+// Ours against the same work in C, A B B A, in one process: paired ratios with their median and its 95 % interval.
 
-import CTwins
-import Glibc
-import SysletRing
-
-/// One row: what is done, how many at once, and how each side does `count` of them (nanoseconds).
-struct Row {
-  let name: String
-  let depth: Int
-  let ours: (_ batches: Int) throws -> Int64
-  let theirs: (_ batches: Int) -> Int64
-}
+internal import ArgumentParser
+internal import CTwins
+internal import Measuring
 
 @main
-enum Twins {
-  static let pairs = 15
-  static let fileSize = 64 << 20
-  static let block = 4096
+struct Twins: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "twins",
+    abstract: "Measures the engine against the same work written by hand in C with liburing.",
+    discussion: "The rows are \(RowName.allCases.map(\.rawValue).joined(separator: ", ")). A ratio above 1 says that C is faster.")
 
-  static func main() throws {
-    let operations = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000
-    let file = try CachedFile(bytes: fileSize)
-    print("row            depth   ours ns  C ns   ours/C median (low-high of \(pairs) pairs)")
-    for row in rows(file) {
-      let batches = max(1, operations / row.depth)
-      _ = try row.ours(batches / 10 + 1)
-      _ = row.theirs(batches / 10 + 1)
-      var ratios: [Double] = []
-      var ours: [Double] = []
-      var theirs: [Double] = []
-      for pair in 0..<pairs {
-        // A B, then B A: drift of the machine falls on both sides alike.
-        var a: Int64 = 0
-        var b: Int64 = 0
-        if pair % 2 == 0 {
-          a = try row.ours(batches)
-          b = row.theirs(batches)
-        } else {
-          b = row.theirs(batches)
-          a = try row.ours(batches)
-        }
-        guard a > 0, b > 0 else { throw Failure(description: "\(row.name): the run failed with \(min(a, b))") }
-        ratios.append(Double(a) / Double(b))
-        ours.append(Double(a) / Double(batches * row.depth))
-        theirs.append(Double(b) / Double(batches * row.depth))
-      }
-      ratios.sort()
-      func padded(_ value: Double, _ digits: Int) -> String {
-        let scale = digits == 0 ? 1.0 : 1000.0
-        let rounded = (value * scale).rounded() / scale
-        return digits == 0 ? "\(Int(rounded))" : "\(rounded)"
-      }
-      let name = row.name + String(repeating: " ", count: max(1, 15 - row.name.count))
-      print(
-        "\(name)\(row.depth)\t\(padded(median(ours), 0))\t \(padded(median(theirs), 0))\t"
-          + "\(padded(median(ratios), 3)) (\(padded(ratios.first!, 3))-\(padded(ratios.last!, 3)))")
-    }
+  @Argument(help: "The rows to measure (default: all).")
+  var rows: [RowName] = []
+
+  @Option(help: ArgumentHelp("Pairs of runs for each row, at least 15.", valueName: "count"))
+  var pairs = 31
+
+  @Option(help: ArgumentHelp("How long one run of one side should take.", valueName: "ms"))
+  var milliseconds = 25
+
+  @Option(help: ArgumentHelp("The tree whose files are opened.", valueName: "tree"))
+  var dir = "/usr/include"
+
+  @Option(help: ArgumentHelp("Write the figures to this file as JSON.", valueName: "file"))
+  var json: String?
+
+  func validate() throws {
+    guard pairs >= 15 else { throw ValidationError("--pairs is \(pairs): fewer than 15 give no interval worth the name") }
+    guard milliseconds >= 1 else { throw ValidationError("--milliseconds is \(milliseconds), and it must be at least 1") }
   }
 
-  static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+  static func main() { Program.run(Self.self) }
 
-  static func rows(_ file: CachedFile) -> [Row] {
-    var rows: [Row] = []
-    for depth in [1, 32] {
-      rows.append(
-        Row(
-          name: "nop", depth: depth,
-          ours: { batches in
-            try unsafe measure(depth: depth, batches: batches, least: 0) {
-              unsafe $0.initialize(to: Atom(noOperation))
-            } next: { _ in
-            }
-          },
-          theirs: { twin_nop(UInt32(depth), UInt32($0)) }))
-      rows.append(
-        Row(
-          name: "read-cached", depth: depth,
-          ours: { batches in
-            let buffers = UnsafeMutableRawPointer.allocate(byteCount: depth * block, alignment: block)
-            defer { unsafe buffers.deallocate() }
-            var slot = 0
-            var position = 0
-            return try unsafe measure(depth: depth, batches: batches, least: block) { atom in
-              unsafe atom.initialize(
-                to: Atom(
-                  SystemCall.pread64, UInt64(argument: file.descriptor), UInt64(argument: buffers + slot * block),
-                  UInt64(argument: block), 0))
-              slot += 1
-            } next: { atom in
-              unsafe atom.pointee.args.3 = file.offsets[position]
-              position += 1
-              if position == file.offsets.count { position = 0 }
-            }
-          },
-          theirs: { batches in
-            unsafe file.offsets.withUnsafeBufferPointer {
-              unsafe twin_read(file.descriptor, $0.baseAddress!, UInt32($0.count), UInt32(depth), UInt32(batches))
-            }
-          }))
-    }
-    return rows
-  }
-
-  /// Nanoseconds for `batches` batches of `depth` one-atom syslets on the ring.
-  static func measure(
-    depth: Int, batches: Int, least: Int, make: (UnsafeMutablePointer<Atom>) -> Void, next: (UnsafeMutablePointer<Atom>) -> Void
-  ) throws -> Int64 {
-    var options = SysletEngine.Options()
-    options.backend = .ring
-    let engine = try SysletEngine(options)
-    defer { try? engine.close() }
-    let atoms = UnsafeMutablePointer<Atom>.allocate(capacity: depth)
-    let buffer = UnsafeMutableBufferPointer<Completion>.allocate(capacity: depth)
-    defer {
-      unsafe atoms.deallocate()
-      unsafe buffer.deallocate()
-    }
-    for index in 0..<depth { unsafe make(atoms + index) }
-    let begin = now()
-    for _ in 0..<batches {
-      for index in 0..<depth {
-        unsafe next(atoms + index)
-        try unsafe engine.enqueue(atoms + index)
-      }
-      var done = 0
-      while done < depth {
-        let count = try unsafe engine.wait(into: buffer, atLeast: depth - done)
-        for index in 0..<count where unsafe buffer[index].result < least {
-          throw Failure(description: unsafe "a call gave \(buffer[index].result), at least \(least) was expected")
-        }
-        done += count
+  func run() throws {
+    let inputs = try Inputs(tree: dir)
+    let table = TextTable([
+      .text("row", 15), .number("depth", 5), .number("ours", 8), .number("C", 8), .text("ours / C (95 %)", 24), .number("pairs", 5),
+    ])
+    Program.show(table.heading)
+    var figures: [Figure] = []
+    for name in rows.isEmpty ? RowName.allCases : rows {
+      for depth in name.depths {
+        let figure = try measure(name, depth, inputs)
+        Program.show(
+          table.row([
+            name.rawValue, "\(depth)", Text.nanoseconds(figure.ours.median), Text.nanoseconds(figure.c.median), Text.ratio(figure.ratio),
+            "\(figure.pairs)",
+          ]))
+        figures.append(figure)
       }
     }
-    return now() - begin
+    if let json { try Program.write(figures, to: json) }
   }
 
-  static func now() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  private func measure(_ name: RowName, _ depth: Int, _ inputs: Inputs) throws -> Figure {
+    let ours = try EngineSide(name, depth: depth, inputs)
+    let theirs = try TwinSide(name, depth: depth, inputs)
+    // The slower side decides how much a run is, so that both do the same; the first runs warm up.
+    var batches = 1
+    while true {
+      let slowest = try max(ours.run(batches: batches), theirs.run(batches: batches))
+      if slowest >= Int64(milliseconds) * 500_000 {
+        batches = max(1, batches * milliseconds * 1_000_000 / Int(slowest))
+        break
+      }
+      batches *= 2
+    }
+    var (ratios, oursTimes, theirTimes): ([Double], [Double], [Double]) = ([], [], [])
+    let pieces = Double(batches * depth)
+    for pair in 0..<pairs {
+      // A B, then B A: drift of the machine falls on both sides alike.
+      let a: Int64
+      let b: Int64
+      if pair % 2 == 0 {
+        a = try ours.run(batches: batches)
+        b = try theirs.run(batches: batches)
+      } else {
+        b = try theirs.run(batches: batches)
+        a = try ours.run(batches: batches)
+      }
+      guard ours.bytes == theirs.bytes else {
+        throw Failure("\(name.rawValue) at \(depth): ours has read \(ours.bytes) bytes, C \(theirs.bytes), of the same work")
+      }
+      ratios.append(Double(a) / Double(b))
+      oursTimes.append(Double(a) / pieces)
+      theirTimes.append(Double(b) / pieces)
+    }
+    return Figure(
+      row: name.rawValue, depth: depth, pairs: pairs, ours: .range(of: oursTimes), c: .range(of: theirTimes),
+      ratio: .bootstrap(ratios))
   }
 }
 
-struct Failure: Error, CustomStringConvertible { let description: String }
+/// What is done. A piece of work is one syslet, or what C does in its stead.
+enum RowName: String, CaseIterable, ExpressibleByArgument {
+  /// One nop.
+  case nop
+  /// Four linked nops.
+  case nopChain = "nop-chain"
+  /// A read of 4 KiB at random from the page cache.
+  case readCached = "read-cached"
+  /// Open, read up to 4 KiB, close.
+  case openReadClose = "open-read-close"
 
-/// A file in the page cache, unlinked as soon as it is open, and random offsets of whole blocks in it.
-final class CachedFile {
-  let descriptor: Int32
-  let offsets: [UInt64]
-
-  init(bytes: Int) throws {
-    var name = Array("/tmp/syslet-twins-XXXXXX".utf8CString)
-    descriptor = unsafe mkstemp(&name)
-    guard descriptor >= 0 else { throw Failure(description: "no temporary file can be made in /tmp") }
-    unsafe unlink(&name)
-    let megabyte = [UInt8](repeating: 7, count: 1 << 20)
-    for _ in 0..<(bytes >> 20) {
-      guard unsafe write(descriptor, megabyte, megabyte.count) == megabyte.count else {
-        throw Failure(description: "the temporary file of \(bytes >> 20) MiB cannot be written")
-      }
+  /// How many pieces of work are submitted and waited for at once.
+  var depths: [Int] {
+    switch self {
+    case .nop, .readCached: [1, 32]
+    case .nopChain: [1]
+    case .openReadClose: [1, 64]
     }
-    var generator = SystemRandomNumberGenerator()
-    offsets = (0..<65_536).map { _ in UInt64(Int.random(in: 0..<(bytes / Twins.block), using: &generator) * Twins.block) }
   }
 
-  deinit { close(descriptor) }
+  static let chainLength = 4
+}
+
+/// What both sides work on.
+struct Inputs {
+  let file: CachedFile
+  let tree: TreeFiles
+
+  init(tree root: String) throws {
+    file = try CachedFile(bytes: 64 << 20)
+    tree = try TreeFiles(root, maximum: 4000)
+  }
+}
+
+/// One row of the table. Times are nanoseconds per piece of work, with the fastest and the slowest run.
+struct Figure: Encodable {
+  let row: String
+  let depth: Int
+  let pairs: Int
+  let ours: Estimate
+  let c: Estimate
+  let ratio: Estimate
 }
