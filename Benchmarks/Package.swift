@@ -15,6 +15,9 @@ let package = Package(
   dependencies: [
     .package(name: "SysletRing", path: ".."),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    // The peers.
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
   ],
   targets: [
     .target(name: "CTwins", cSettings: [.define("_GNU_SOURCE")], linkerSettings: [.linkedLibrary("uring")]),
@@ -26,6 +29,16 @@ let package = Package(
       dependencies: [
         "CTwins", "Measuring", .product(name: "SysletRing", package: "SysletRing"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(name: "CPeers", cSettings: [.define("_GNU_SOURCE")]),
+    .executableTarget(
+      name: "peers",
+      dependencies: [
+        "CPeers", "Measuring", .product(name: "SysletRing", package: "SysletRing"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
   ]

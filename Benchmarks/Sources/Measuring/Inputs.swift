@@ -3,7 +3,7 @@
 internal import Foundation
 
 /// A file in the page cache, unlinked as soon as it is open, and random offsets of whole blocks in it.
-@safe public final class CachedFile {
+@safe public final class CachedFile: Sendable {
   public static let block = 4096
 
   public let descriptor: Int32
@@ -26,6 +26,8 @@ internal import Foundation
     }
     // Written back now rather than in the middle of a measurement.
     fsync(descriptor)
+    // DispatchIO counts offsets from where the file stands.
+    lseek(descriptor, 0, SEEK_SET)
     var generator = Generator(seed: 2007)
     offsets = (0..<65_536).map { _ in UInt64(Int.random(in: 0..<(bytes / Self.block), using: &generator) * Self.block) }
   }
@@ -33,8 +35,8 @@ internal import Foundation
   deinit { close(descriptor) }
 }
 
-/// Regular files of a tree, in random order: their paths as C strings, and what a read of one block of each must give.
-@safe public final class TreeFiles {
+/// Regular files of a tree, in random order, none of which changes: their paths as C strings, and what a read of one block of each must give.
+@safe public final class TreeFiles: @unchecked Sendable {
   public let root: String
   public let count: Int
   public let paths: UnsafeBufferPointer<UnsafePointer<CChar>?>

@@ -1,0 +1,16 @@
+/* POSIX AIO, whose header Swift's Glibc module leaves out. */
+#ifndef CPEERS_H
+#define CPEERS_H
+
+#include <stdint.h>
+
+enum { peer_block = 4096 };
+
+/* Reads 4 KiB at offsets[i % items] of `descriptor`, for i from `first` on, `count` of them and `depth` at once, into `buffers` of 4 KiB each.
+ * Returns the bytes read, or -errno. */
+int64_t peer_aio_reads(int descriptor, const uint64_t *offsets, unsigned items, unsigned first, unsigned count, unsigned depth, char *buffers);
+
+/* The same with a file that is opened, read once from its start and closed: POSIX AIO has the read only, the rest is plain. */
+int64_t peer_aio_files(const char *const *paths, unsigned items, unsigned first, unsigned count, unsigned depth, char *buffers);
+
+#endif
