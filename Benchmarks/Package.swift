@@ -31,6 +31,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "gate-probe", dependencies: [.product(name: "SysletRing", package: "SysletRing")], swiftSettings: swiftSettings),
     .target(name: "CPeers", cSettings: [.define("_GNU_SOURCE")]),
     .executableTarget(
       name: "peers",

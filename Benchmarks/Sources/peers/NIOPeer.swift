@@ -82,7 +82,8 @@ final class NIOPeer: Peer {
       switch job.subject {
       case .reads(let file):
         io.read(
-          fileHandle: handles[slot], fromOffset: Int64(file.offsets[current]), byteCount: CachedFile.block, allocator: allocator, eventLoop: loop
+          fileHandle: handles[slot], fromOffset: Int64(file.offsets[current]), byteCount: CachedFile.block, allocator: allocator,
+          eventLoop: loop
         ).whenComplete { self.took($0, slot) }
       case .files:
         io.openFile(_deprecatedPath: paths[current], mode: .read, eventLoop: loop).whenComplete { opened in
