@@ -33,6 +33,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "gate-probe", dependencies: [.product(name: "SysletRing", package: "SysletRing")], swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "verdicts", dependencies: ["Measuring", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swiftSettings),
     .target(name: "CPeers", cSettings: [.define("_GNU_SOURCE")]),
     .executableTarget(
       name: "peers",
