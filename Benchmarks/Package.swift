@@ -1,13 +1,19 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let swiftSettings: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .strictMemorySafety(),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-]
+// As in the library's package: with the variable, which `scripts/check` sets there, every warning is an error.
+let isChecked = Context.environment["SYSLETRING_CHECK"] != nil
+
+let swiftSettings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (isChecked ? [.treatAllWarnings(as: .error)] : [])
+
+let cSettings: [CSetting] = [.define("_GNU_SOURCE")] + (isChecked ? [.treatAllWarnings(as: .error)] : [])
 
 // A package of its own, so that users of the library resolve none of what is measured here.
 let package = Package(
@@ -20,7 +26,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
   ],
   targets: [
-    .target(name: "CTwins", cSettings: [.define("_GNU_SOURCE")], linkerSettings: [.linkedLibrary("uring")]),
+    .target(name: "CTwins", cSettings: cSettings, linkerSettings: [.linkedLibrary("uring")]),
     .target(
       name: "Measuring", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
@@ -36,7 +42,7 @@ let package = Package(
     .executableTarget(
       name: "verdicts", dependencies: ["Measuring", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
-    .target(name: "CPeers", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "CPeers", cSettings: cSettings),
     .executableTarget(
       name: "peers",
       dependencies: [
