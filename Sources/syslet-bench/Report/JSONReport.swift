@@ -26,7 +26,7 @@ enum JSONReport {
         + (skip.backend.map { [("backend", .string($0.rawValue))] } ?? []))
   }
 
-  private static func environment(_ report: Report) -> JSON {
+  static func environment(_ report: Report) -> JSON {
     let environment = report.environment
     return .object([
       ("kernel", .string(environment.kernel)), ("cpu", .string(environment.cpu)), ("cpus", .integer(environment.cpus)),

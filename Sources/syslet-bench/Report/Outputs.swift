@@ -32,7 +32,7 @@ struct Outputs {
     if let markdown { try Self.write(MarkdownReport.text(report), to: markdown) }
   }
 
-  private static func write(_ text: String, to path: String) throws(Failure) {
+  static func write(_ text: String, to path: String) throws(Failure) {
     guard let file = Descriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644) else {
       throw Failure.machine("\(path) cannot be written: \(Errno.meaning(errno))")
     }
