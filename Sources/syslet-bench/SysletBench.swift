@@ -15,7 +15,7 @@ struct SysletBench: ParsableCommand {
       Exit codes: 0 well; 1 a result was wrong; 2 wrong usage; 3 this machine cannot, and why is said; 128 + N ended by signal N, \
       after printing what has been measured.
       """,
-    subcommands: [RunCommand.self, ListCommand.self, ExplainCommand.self, DoctorCommand.self, QuestionsCommand.self])
+    subcommands: [RunCommand.self, ListCommand.self, ExplainCommand.self, DoctorCommand.self, QuestionsCommand.self, ScaleCommand.self])
 
   static func main() {
     Glibc.exit(exitCode(running: Array(CommandLine.arguments.dropFirst())))

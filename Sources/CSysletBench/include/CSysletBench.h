@@ -31,6 +31,12 @@ int syslet_bench_raise_nofile(void);
 /* Processors that this process may run on. */
 int syslet_bench_cpus(void);
 
+/* Keeps the calling thread on the processor at `position` (from 0) of those that it may run on. That processor's number, or -errno. */
+int syslet_bench_pin(int position);
+
+/* From now on large blocks go back to the system when they are freed, and so does what lies free now. */
+void syslet_bench_keep_no_free_memory(void);
+
 /* O_DIRECT, which differs between architectures. */
 int syslet_bench_o_direct(void);
 
