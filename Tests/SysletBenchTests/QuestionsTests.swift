@@ -79,6 +79,10 @@ private final class Puppet: Contestant {
     let fast = Measured(name: "", repeats: [100, 200, 110])
     #expect(slow.ratio(to: fast) == Summary([2, 2, 2]))
     #expect(slow.difference(to: fast, per: 10) == Summary([10, 20, 11]))
+    // Paired as they were taken, not by size.
+    let (first, second) = (Measured(name: "", repeats: [4, 1]), Measured(name: "", repeats: [1, 2]))
+    #expect(first.difference(to: second) == Summary([3, -1]))
+    #expect(first.ratio(to: second) == Summary([4, 0.5]))
   }
 
   @Test("The break-even batch is the first one from which on plain calls never win")

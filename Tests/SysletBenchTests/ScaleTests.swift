@@ -45,21 +45,18 @@ import Testing
     #expect(turns[0].perSecond == 5e8)
   }
 
-  @Test("A thread is pinned to one of the processors that it may use, and to no other")
+  @Test("Each thread is kept on a processor of its own, and one too many on none")
   func pinned() throws {
     let cpus = Limits.cpus()
-    #expect(
-      try PinnedThreads.run(cpus) { line in
-        line.wait()
-        // Of the calling thread.
-        return Turn(operations: Limits.cpus())
-      }.map(\.operations) == Array(repeating: 1, count: cpus))
-    #expect(Limits.cpus() == cpus)
-    let surplus = try PinnedThreads.run(cpus + 1) { line in
+    let turns = try PinnedThreads.run(cpus + 1) { line in
       line.wait()
-      return Turn()
+      // Of the calling thread.
+      return Turn(operations: Limits.cpus())
     }
-    #expect(surplus.map(\.isPinned) == Array(repeating: true, count: cpus) + [false])
+    #expect(turns.map(\.operations) == Array(repeating: 1, count: cpus) + [cpus])
+    #expect(turns[cpus].processor == nil)
+    #expect(Set(turns.prefix(cpus).map(\.processor)).count == cpus)
+    #expect(Limits.cpus() == cpus)
   }
 
   @Test("Memory is read from the kernel's own lines")

@@ -115,7 +115,7 @@ enum EngineScaling {
     }
     finding.tables = [table]
     if counts.count == 1 { finding.words.append("One count of engines has nothing to be compared with.") }
-    if !rings.joined().joined().allSatisfy(\.isPinned) {
+    if rings.joined().joined().contains(where: { $0.processor == nil }) {
       finding.words.append("The threads could not be pinned to processors of their own, so the kernel may have moved them.")
     }
   }

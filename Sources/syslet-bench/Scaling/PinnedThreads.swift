@@ -27,8 +27,8 @@ final class StartingLine: Sendable {
 struct Turn: Sendable {
   var operations = 0
   var nanoseconds: UInt64 = 0
-  /// Whether the thread had a processor of its own.
-  var isPinned = false
+  /// The processor that the thread was kept on; nil if it could not be.
+  var processor: Int?
   var failure: Failure?
 
   var perSecond: Double { nanoseconds == 0 ? 0 : Double(operations) * 1e9 / Double(nanoseconds) }
@@ -43,9 +43,9 @@ enum PinnedThreads {
     var threads: [pthread_t] = []
     let works = (0..<count).map { position in
       Work {
-        let isPinned = syslet_bench_pin(Int32(position)) >= 0
+        let processor = Int(syslet_bench_pin(Int32(position)))
         var turn = body(line)
-        turn.isPinned = isPinned
+        turn.processor = processor < 0 ? nil : processor
         return turn
       }
     }
