@@ -148,6 +148,12 @@ private final class Puppet: Contestant {
     let workload = NopWorkload(atomCount: 1, depth: 1)
     #expect(unsafe PlainRunner(workload) { _ in 0 }.run(10).problem == nil)
     #expect(unsafe PlainRunner(workload) { _ in -1 }.run(10).problem != nil)
+    // In turn: only the second of two fails.
+    let two = NopWorkload(atomCount: 1, depth: 2)
+    let second = unsafe UInt(bitPattern: two.slots.atom(1, 0))
+    let runner = unsafe PlainRunner(two, buffers: 2) { UInt(bitPattern: $0) == second ? -1 : 0 }
+    #expect(runner.run(1).problem == nil)
+    #expect(runner.run(2).problem?.hasPrefix("call 1 ") == true)
   }
 
   @Test(
