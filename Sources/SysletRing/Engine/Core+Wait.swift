@@ -117,6 +117,7 @@ extension Core {
         costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, limit: plain.limit)
       }
       run.pointee.workerCalls = 0
+      run.pointee.keepsWorker = false
       follow(run, run.pointee.verdict)
     }
   }
@@ -127,7 +128,10 @@ extension Core {
     guard left > 0 else { return }
     beginPlainTurn(runs: left, nanosecondsMax: plainMax)
     beginCollecting()
-    defer { share() }
+    defer {
+      share()
+      waits.endTurn()
+    }
     while left > 0, let run = ready.popFirst(in: runs.memory) {
       left -= 1
       guard advanceHere(run) else { return }

@@ -32,6 +32,7 @@ internal import Synchronization
   var handover = RunQueue()
   /// What `automatic` does about plain calls.
   var plain: PlainTurn
+  var waits = WaitTrial()
   let costs: PlainCosts
 
   var statistics = Statistics()
@@ -275,6 +276,10 @@ internal import Synchronization
         return handOver(run)
       case .ring:
         if run.pointee.isRefused { return handOver(run) }
+        if call.pointee.traits.contains(.waits), plain.runs >= WaitTrial.callsMin, shouldWaitOnWorker() {
+          run.pointee.keepsWorker = true
+          return handOver(run)
+        }
         if translator.prefersPlain, call.pointee.form.encoding == .nop, plain.takeIdleCall() {
           result = Interpreter.make(call, isChecked: options.isChecked)
           break
@@ -290,6 +295,13 @@ internal import Synchronization
         return .finished(reason)
       }
     }
+  }
+
+  /// Whether a call that waits is a worker's. Never more of them than half of the workers, so that others find one.
+  private mutating func shouldWaitOnWorker() -> Bool {
+    guard router.backend == .automatic else { return false }
+    waits.calls += 1
+    return waits.usesWorkers && runsOnWorkers + handover.count < options.maxWorkers / 2
   }
 
   /// ASYNC has been met: from here on the run is not in its caller's context.

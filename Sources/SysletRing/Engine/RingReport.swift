@@ -34,6 +34,8 @@ public struct RingReport: Sendable {
   /// SQEs and CQEs of a ring with the default options.
   public var sqEntries: Int
   public var cqEntries: Int
+  /// From so many calls at a time on, one enter of the ring costs less than as many system calls: measured at start-up.
+  public var breakEvenCalls: Int
   /// The version of liburing that this was built with.
   public var liburing: String
   /// One report per system call that has an io_uring operation.
@@ -45,7 +47,7 @@ public struct RingReport: Sendable {
   /// Opens a ring for a moment and looks.
   public static func current() -> RingReport {
     var report = unsafe RingReport(
-      unavailability: nil, setupFlags: [], features: [], sqEntries: 0, cqEntries: 0,
+      unavailability: nil, setupFlags: [], features: [], sqEntries: 0, cqEntries: 0, breakEvenCalls: 0,
       liburing: String(cString: syslet_liburing_version()), operations: [])
     var severing = Severing.none
     do {
@@ -57,6 +59,7 @@ public struct RingReport: Sendable {
       report.sqEntries = Int(ring.facts.sq_entries)
       report.cqEntries = Int(ring.facts.cq_entries)
       severing = try SelfTest.severing()
+      report.breakEvenCalls = PlainCosts.ringCallsMin
     } catch {
       report.unavailability = .ringUnavailable(call: error.call, errno: error.errno)
     }

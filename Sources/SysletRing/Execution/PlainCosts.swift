@@ -1,6 +1,8 @@
 // What plain calls have cost lately, by the row of the operation table: whether one may be made on the owner's thread, and whether many of them
 // are worth a worker's help, is decided on what the last ones took.
 
+internal import Synchronization
+
 /// Unsafe fence: the memory is the engine's, which frees it when nothing can ask any more. The owner's.
 @safe struct PlainCosts {
   private let nanoseconds: UnsafeMutablePointer<UInt32>
@@ -8,8 +10,14 @@
   /// Where the caller does not wait, a call may take no longer than handing it over would.
   static let briefMax: Int64 = 50_000
   /// From so many calls at a time on, those that cost next to nothing in the kernel are faster with the ring: an enter costs some 350 ns, and an
-  /// SQE and its CQE 80 to 100 ns less than a system call.
-  static let ringCallsMin = 8
+  /// SQE with its CQE 80 to 100 ns less than a system call. The start-up self-test measures where that is on this machine.
+  static var ringCallsMin: Int { breakEven.load(ordering: .relaxed) }
+
+  /// Reads and writes: any thread, once per process. Relaxed: a number that nothing else depends on.
+  private static let breakEven = Atomic(8)
+
+  /// Takes in what the self-test measured.
+  static func noteBreakEven(_ calls: Int) { breakEven.store(min(max(calls, 4), 64), ordering: .relaxed) }
 
   init(_ table: OperationTable) {
     unsafe nanoseconds = .allocate(capacity: table.rowCount)

@@ -56,6 +56,8 @@ enum Place: UInt8 {
   let workerThread = Atomic<Int32>(0)
   /// Calls made by a worker since the run was handed over. Written by the worker before the run comes back.
   var workerCalls = 0
+  /// The worker goes on with it though the ring could: what follows a wait is what workers are for then.
+  var keepsWorker = false
   /// How long the worker had the run, and the row of the call that it began with; `untimed` if nobody wants to know.
   var workerNanoseconds: Int64 = 0
   var workerRow = Run.untimed
@@ -89,6 +91,7 @@ extension Run {
     executed = 0
     isCancelled.store(false, ordering: .relaxed)
     workerCalls = 0
+    keepsWorker = false
   }
 
   /// Applies one executed atom: the only place that decides that a syslet stops (law L3).

@@ -44,6 +44,7 @@ struct Diagnosis {
     guard isRingAvailable else { return lines }
     lines += [
       "ring       \(ring.sqEntries) submission entries, \(ring.cqEntries) completion entries",
+      "batches    from \(ring.breakEvenCalls) calls at a time on, an enter of the ring costs less than as many system calls",
       "set-up     " + ring.setupFlags.joined(separator: " "),
     ]
     lines += Self.wrapped("features   ", ring.features, width: 100)
@@ -127,6 +128,7 @@ struct Diagnosis {
         .object(limits.map { ($0.name, .object([("soft", Self.json($0.soft)), ("hard", Self.json($0.hard))])) })
       ),
       ("sq_entries", .integer(ring.sqEntries)), ("cq_entries", .integer(ring.cqEntries)),
+      ("break_even_calls", .integer(ring.breakEvenCalls)),
       ("setup_flags", .array(ring.setupFlags.map(JSON.string))), ("features", .array(ring.features.map(JSON.string))),
       ("reference_kernel", .string(RingReport.referenceKernel)), ("differences", .array(differences.map(JSON.string))),
       ("operations", .array(ring.operations.map(Self.json))),

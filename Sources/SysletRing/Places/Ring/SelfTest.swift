@@ -105,7 +105,33 @@ enum SelfTest {
       .intersection(severing.confirmedResults(Int16(SYSLET_OP_FUTEX_WAKE)))
     severing.confirm(futex, for: Int16(SYSLET_OP_FUTEX_WAIT))
     severing.confirm(futex, for: Int16(SYSLET_OP_FUTEX_WAKE))
+    PlainCosts.noteBreakEven(breakEven(on: ring))
     return severing
+  }
+
+  /// So many calls at a time, and entering the ring once costs less than as many system calls. Some 100 µs.
+  private static func breakEven(on ring: Ring) -> Int {
+    func shortest(_ body: () -> Void) -> Int64 {
+      (0..<8).map { _ in
+        let begin = syslet_now()
+        body()
+        return syslet_now() - begin
+      }.min()!
+    }
+    let calls: Int64 = 32
+    let plain = shortest { for _ in 0..<calls { _ = syslet_call(SystemCall.getppid, 0, 0, 0, 0, 0, 0) } } / calls
+    var nop = syslet_sqe()
+    nop.opcode = UInt8(SYSLET_OP_NOP)
+    for count in [4, 8, 16, 32] {
+      let time = shortest {
+        for _ in 0..<count { _ = unsafe ring.issue(&nop, 1) }
+        _ = ring.enter(waitFor: count, nanoseconds: deadlineNanoseconds)
+        ring.advance(ring.ready)
+      }
+      // What the engine does for a call on the ring takes that much longer than what it does for a plain one.
+      if time + Int64(count) * 30 <= plain * Int64(count) { return count }
+    }
+    return 64
   }
 
   /// Adds what a probe proved to the table. The probes of an operation come in the order negative, short, zero.

@@ -311,7 +311,7 @@ internal import Synchronization
         return
       }
       // The first call is the worker's whatever it is: the owner has decided that.
-      if !isFirst, !router.staysOnWorker(call) {
+      if !isFirst, !run.pointee.keepsWorker, !router.staysOnWorker(call) {
         run.pointee.verdict = .route
         return
       }

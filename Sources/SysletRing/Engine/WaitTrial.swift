@@ -1,0 +1,66 @@
+// Whether calls that wait for another party do better on the ring or on workers: the ring waits for thousands at no cost, but what follows the
+// waiting is done by one thread; workers follow up on all processors. Which is faster depends on the machine and on what else it does, so it is
+// tried now and then, when many such calls come at a time, and measured.
+
+internal import CLiburing
+
+struct WaitTrial {
+  /// A turn with fewer waiting calls is no case for workers: a hop costs some 30 µs alone, and 1 to 3 µs at 16 at a time.
+  static let callsMin = 8
+  /// Workers must be so much faster, in percent of the ring's time: they cost threads, and more of the processors' time.
+  private static let gainMin: Int64 = 15
+  private static let turnsFirst = 32
+  private static let turnsMost = 65_536
+  /// Turns in one place before the other one is measured; the first of them still shows the other's.
+  private static let turnsPerPhase = 4
+  private static let phases = 4
+
+  /// Waiting calls that come in numbers are given to workers.
+  private(set) var usesWorkers = false
+  /// Waiting calls of the present turn.
+  var calls = 0
+  private var turnsLeft = WaitTrial.turnsFirst
+  private var turnsNext = WaitTrial.turnsFirst * 2
+  /// The trial's phase, from `phases` down; even ones are the ring's. 0: no trial.
+  private var phase = 0
+  private var nanosecondsOnRing = Int64.max
+  private var nanosecondsOnWorkers = Int64.max
+  private var lastTurn: Int64 = 0
+
+  /// A turn is over.
+  mutating func endTurn() {
+    let calls = self.calls
+    self.calls = 0
+    guard calls >= Self.callsMin else { return }
+    turnsLeft -= 1
+    if phase > 0 { measure(calls) }
+    guard turnsLeft == 0 else { return }
+    if phase == 0 {
+      phase = Self.phases + 1
+      nanosecondsOnRing = .max
+      nanosecondsOnWorkers = .max
+    }
+    phase -= 1
+    turnsLeft = Self.turnsPerPhase
+    if phase > 0 {
+      usesWorkers = phase % 2 == 1
+      return
+    }
+    usesWorkers = nanosecondsOnWorkers < nanosecondsOnRing / 100 * (100 - Self.gainMin)
+    turnsLeft = turnsNext
+    turnsNext = min(turnsNext * 2, Self.turnsMost)
+  }
+
+  /// The time from turn to turn, for each call of the turn; the shortest counts, because the others were held up by something.
+  private mutating func measure(_ calls: Int) {
+    let now = syslet_now()
+    defer { lastTurn = now }
+    guard turnsLeft < Self.turnsPerPhase - 1 else { return }
+    let nanoseconds = (now - lastTurn) / Int64(calls)
+    if usesWorkers {
+      nanosecondsOnWorkers = min(nanosecondsOnWorkers, nanoseconds)
+    } else {
+      nanosecondsOnRing = min(nanosecondsOnRing, nanoseconds)
+    }
+  }
+}
