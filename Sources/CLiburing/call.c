@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
@@ -225,6 +226,25 @@ int syslet_thread_run(void *(*body)(void *), void *context) {
 int syslet_thread_begin(const char *name) {
   prctl(PR_SET_NAME, name);
   return (int)syscall(SYS_gettid);
+}
+
+void syslet_processors_get(struct syslet_processors *processors) {
+  *processors = (struct syslet_processors){{0}};
+  /* With more processors than there are bits it fails, and leaves none: then no thread is moved. */
+  if (syscall(SYS_sched_getaffinity, 0, sizeof *processors, processors) < 0) *processors = (struct syslet_processors){{0}};
+}
+
+int syslet_processor(void) { return sched_getcpu(); }
+
+int syslet_thread_move(int tid, int processor) {
+  struct syslet_processors one = {{0}};
+  if (processor < 0 || processor >= 64 * 16) return -EINVAL;
+  one.bits[processor / 64] = UINT64_C(1) << (processor % 64);
+  return syslet_thread_release(tid, &one);
+}
+
+int syslet_thread_release(int tid, const struct syslet_processors *processors) {
+  return syscall(SYS_sched_setaffinity, tid, sizeof *processors, processors) < 0 ? -errno : 0;
 }
 
 int syslet_thread_interrupt(int tid) {

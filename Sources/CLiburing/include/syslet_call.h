@@ -91,6 +91,17 @@ int syslet_thread_run(void *(*body)(void *), void *context);
 /* Names the calling thread, for whoever looks at the process, and gives its kernel id. */
 int syslet_thread_begin(const char *name);
 
+/* The processors that the calling thread may use. */
+struct syslet_processors {
+  uint64_t bits[16];
+};
+void syslet_processors_get(struct syslet_processors *processors);
+
+/* The processor that the calling thread is on, and moving thread `tid` of this process to it, or to any of `processors`: 0 or -errno. */
+int syslet_processor(void);
+int syslet_thread_move(int tid, int processor);
+int syslet_thread_release(int tid, const struct syslet_processors *processors);
+
 /* Interrupts a system call that thread `tid` of this process is blocked in, so that it returns -EINTR. 0 or -errno. */
 int syslet_thread_interrupt(int tid);
 

@@ -22,6 +22,7 @@ struct PlainTurn {
   private(set) var isAllowed = false
   /// No-ops of the run that may still be made plainly: before they are enough for an enter of the ring to be worth it.
   private var idleCallsLeft = 0
+  private var idleCallsPerRun = 0
   /// When the run's first plain call began, and its row; 0 for none yet.
   fileprivate var begin: Int64 = 0
   fileprivate var row: UInt16 = 0
@@ -64,11 +65,12 @@ struct PlainTurn {
     self.runs = runs
     self.nanosecondsMax = min(nanosecondsMax, limit)
     isCollecting = false
+    idleCallsPerRun = min(4, ringCallsMin / 2) / runs
   }
 
   mutating func beginRun(_ isAllowed: Bool) {
     self.isAllowed = isAllowed
-    idleCallsLeft = min(4, ringCallsMin / 2) / runs
+    idleCallsLeft = idleCallsPerRun
   }
 
   mutating func takeIdleCall() -> Bool {

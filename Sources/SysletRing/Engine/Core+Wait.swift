@@ -64,7 +64,8 @@ extension Core {
     while true {
       drain()
       turn(plainMax: plainMax(count, deadline))
-      try handOverAll()
+      // Nobody else keeps the owner awake, and nobody else has work for the worker.
+      try handOverAll(isAlone: handover.count == 1 && runsOnWorkers == 0 && callsOut == 0 && ready.isEmpty && completions.count < count)
       if let failure { throw failure }
       help(until: count)
       let now = visible()
@@ -154,14 +155,14 @@ extension Core {
     }
   }
 
-  private mutating func handOverAll() throws(EngineError) {
+  private mutating func handOverAll(isAlone: Bool = false) throws(EngineError) {
     if isStalled, let pool { try check(pool.retry()) }
     guard !handover.isEmpty else { return }
     let count = handover.count
     try ensurePool()
     runsOnWorkers += count
     statistics.workerHops += count
-    try check(pool!.submit(&handover))
+    try check(pool!.submit(&handover, isAlone: isAlone))
   }
 
   mutating func ensurePool() throws(EngineError) {

@@ -233,8 +233,10 @@ internal import Synchronization
   private mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
     let call = scratch.call
     var turns = Self.inlineTurnMax
-    plain.beginRun(mayRunInline || run.pointee.isSynchronous)
-    translator.prefersPlain = plain.prefersPlain
+    if router.backend == .automatic {
+      plain.beginRun(mayRunInline || run.pointee.isSynchronous)
+      translator.prefersPlain = plain.prefersPlain
+    }
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(.cancelled) }
       if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
