@@ -45,6 +45,8 @@ private struct Seat: ~Copyable {
   private var idle = Seat.none
   private var threads = 0
   private var seatsUsed: Int32 = 0
+  /// The run for which the owner sleeps; none for `RunSlab.end`.
+  private var aloneSlot = RunSlab.end
   /// Threads that were woken or started and have not looked at the queue yet. One at a time is enough: it wakes the next.
   private var waking = 0
   private var isStopping = false
@@ -116,7 +118,10 @@ private struct Seat: ~Copyable {
 
   private func offer(_ runs: inout RunQueue, isAlone: Bool, _ append: (Reference<Run>) -> Void) -> Int {
     unsafe pthread_mutex_lock(mutex)
-    while let run = runs.popFirst(in: self.runs) { append(run) }
+    while let run = runs.popFirst(in: self.runs) {
+      if isAlone { aloneSlot = run.pointee.slot }
+      append(run)
+    }
     let summons = summon(isAlone: isAlone)
     unsafe pthread_mutex_unlock(mutex)
     return follow(summons)
@@ -335,6 +340,8 @@ private struct Seat: ~Copyable {
       let isShared = queue.isEmpty
       let run = isShared ? shared.popFirst(in: runs)! : queue.popFirst(in: runs)!
       if isShared { sharers += 1 }
+      // Whoever was moved here to be close to the owner must not be in its way with something else.
+      if run.pointee.slot == aloneSlot { aloneSlot = RunSlab.end } else { place(seat, isAlone: false) }
       let summons = summon(isAlone: false)
       unsafe pthread_mutex_unlock(mutex)
       _ = follow(summons)
