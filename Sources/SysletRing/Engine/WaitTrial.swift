@@ -27,13 +27,13 @@ struct WaitTrial {
   private var nanosecondsOnWorkers = Int64.max
   private var lastTurn: Int64 = 0
 
-  /// A turn is over.
-  mutating func endTurn() {
+  /// A turn is over; `now` is asked for only in a trial.
+  mutating func endTurn(at now: @autoclosure () -> Int64 = syslet_now()) {
     let calls = self.calls
     self.calls = 0
     guard calls >= Self.callsMin else { return }
     turnsLeft -= 1
-    if phase > 0 { measure(calls) }
+    if phase > 0 { measure(calls, now()) }
     guard turnsLeft == 0 else { return }
     if phase == 0 {
       phase = Self.phases + 1
@@ -52,8 +52,7 @@ struct WaitTrial {
   }
 
   /// The time from turn to turn, for each call of the turn; the shortest counts, because the others were held up by something.
-  private mutating func measure(_ calls: Int) {
-    let now = syslet_now()
+  private mutating func measure(_ calls: Int, _ now: Int64) {
     defer { lastTurn = now }
     guard turnsLeft < Self.turnsPerPhase - 1 else { return }
     let nanoseconds = (now - lastTurn) / Int64(calls)
