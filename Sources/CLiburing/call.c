@@ -64,7 +64,10 @@ static long read_now(int descriptor, void *buffer, size_t length) {
 }
 
 long syslet_read_cached(int descriptor, void *buffer, size_t length) {
-  long result = read_now(descriptor, buffer, length), rest;
+  long result, rest;
+  /* No buffer is so long: read(2) fails without waiting, and with another error than preadv2(2). */
+  if (length > SSIZE_MAX) return syslet_call(SYS_read, (uint64_t)descriptor, (uintptr_t)buffer, length, 0, 0, 0);
+  result = read_now(descriptor, buffer, length);
   if (result <= 0 || (size_t)result == length) return result;
   /* Less than was asked for: the end of the file, or of what is in memory. What has been read cannot be taken back, so the rest is waited for. */
   rest = read_now(descriptor, (char *)buffer + result, length - (size_t)result);

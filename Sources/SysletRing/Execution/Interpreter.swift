@@ -43,7 +43,7 @@ enum Interpreter {
       result =
         isNonblocking || call.pointee.form.encoding == .readAt
         ? make(call, isChecked: false)
-        : unsafe syslet_read_cached(a.descriptor(0), UnsafeMutableRawPointer(bitPattern: UInt(a[1])), Int(a[2]))
+        : unsafe syslet_read_cached(a.descriptor(0), UnsafeMutableRawPointer(bitPattern: UInt(a[1])), Int(bitPattern: UInt(a[2])))
     case .punted, .close, .few, .buffered:
       return make(call, isChecked: false)
     }
