@@ -20,9 +20,9 @@ long syslet_open_cached(int directory, const char *path, int flags);
  * if the descriptor is only read and closed. */
 void syslet_open_settle(int descriptor, int flags);
 
-/* Reads at the file's position what can be read without waiting: bytes that are in the page cache. A result below `length` is the end of the
- * file. -EAGAIN, and nothing has been read, where it would have to wait or where the file system cannot tell. A file opened with O_DIRECT
- * waits for its device all the same. Costs 100 ns more than read(2). */
+/* Reads at the file's position what can be read without waiting: bytes that are in the page cache. Of a regular file, a result
+ * below `length` is the end of the file. -EAGAIN, and nothing has been read, where it would have to wait or where the file system cannot tell. A
+ * file opened with O_DIRECT waits for its device all the same. Costs 100 ns more than read(2). */
 long syslet_read_cached(int descriptor, void *buffer, size_t length);
 
 /* A counter that only grows, read in a third of the time that a clock takes, and how far it gets in a microsecond. */

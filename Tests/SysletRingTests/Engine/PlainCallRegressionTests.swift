@@ -28,4 +28,35 @@ struct PlainCallRegressionTests {
       try engine.close()
     }
   }
+
+  // A number that named a file names a pipe now, and what was noted about the file made the owner wait until the whole buffer was full. A packet
+  // was joined with the next one besides: only of a regular file does a second read bring the rest of the first.
+  @Test(
+    "A pipe or a socket under a number that was a file's gives what it has, and packets one by one",
+    arguments: SysletEngine.Backend.available)
+  func staleHint(backend: SysletEngine.Backend) async {
+    await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
+      ProcessSettings.endIfStuck(after: 20)
+      // So long a read is made plainly.
+      let length = 32_768
+      for isPipe in [true, false] {
+        let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
+        let program = Program(.direct)
+        let (buffer, result) = (program.buffer(length), program.word())
+        let number = program.descriptors.open(program.scratch.file("file", [UInt8](repeating: 1, count: length)), O_RDONLY)
+        program.atom(SystemCall.read, .int(number), .to(buffer), .int(length), result: result)
+        if try engine.exec(program) == nil { _ = try engine.take() }
+        #expect(result.value == length)
+        let ends = isPipe ? program.descriptors.pipe() : program.descriptors.socketPair(SOCK_SEQPACKET)
+        #expect(dup2(ends.0, number) == number)
+        #expect(plainCall(SystemCall.write, .int(ends.1), program.path("abc").address, 3) == 3)
+        if !isPipe { #expect(plainCall(SystemCall.write, .int(ends.1), program.path("defgh").address, 5) == 5) }
+        for expected in isPipe ? [3] : [3, 5] {
+          if try engine.exec(program) == nil { _ = try engine.take() }
+          #expect(result.value == expected, "a pipe: \(isPipe)")
+        }
+        try engine.close()
+      }
+    }
+  }
 }
