@@ -59,4 +59,26 @@ struct PlainCallRegressionTests {
       }
     }
   }
+
+  // MARK: descriptors that were opened
+
+  // The descriptor of an open that was tried without waiting has O_NONBLOCK until more is done with it than reading, and a read with SYNC was
+  // taken for a read as any other. It gave EAGAIN where the caller had asked to be made to wait.
+  @Test("A read with SYNC behind an open waits for a FIFO's bytes", arguments: SysletEngine.Backend.available)
+  func synchronousReadOfOpened(backend: SysletEngine.Backend) throws {
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    let path = program.scratch.path("fifo")
+    #expect(unsafe mkfifo(path, 0o600) == 0)
+    let writer = program.descriptors.open(path, O_RDWR)
+    let (descriptor, result) = (program.word(), program.word())
+    program.atom(
+      SystemCall.openat, .int(AT_FDCWD), .to(program.path(path)), .int(O_RDONLY | O_CLOEXEC), flags: .stopOnNegative, result: descriptor)
+    program.atom(SystemCall.read, .pointed(descriptor), .to(program.buffer(8)), 8, flags: .sync, result: result)
+    program.atom(SystemCall.close, .pointed(descriptor), flags: .sync)
+    #expect(test_write_later(writer, 3, 20) == 0)
+    if try engine.exec(program) == nil { _ = try engine.take() }
+    #expect(result.value == 3)
+  }
 }
