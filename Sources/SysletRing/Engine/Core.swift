@@ -255,7 +255,10 @@ internal import Synchronization
       switch translator.place(call, isSynchronous: run.pointee.isSynchronous) {
       case .inline(let reason):
         // A read or a close with SYNC: it is to wait, and the descriptor's number may name another file afterwards.
-        if reason == .synchronous { settleOpened() }
+        if reason == .synchronous {
+          settleOpened()
+          translator.descriptors.forgetAll()
+        }
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }
           turns -= 1

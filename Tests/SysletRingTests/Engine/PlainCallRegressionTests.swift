@@ -81,4 +81,22 @@ struct PlainCallRegressionTests {
     if try engine.exec(program) == nil { _ = try engine.take() }
     #expect(result.value == 3)
   }
+
+  // What a descriptor is was asked for a write into the page cache, and kept although a call with SYNC put something else under its number
+  // within the same call into the engine. The ring then waited on an O_NONBLOCK pipe, whose read fails at once.
+  @Test("What a call with SYNC does to a descriptor is known to the next call", arguments: SysletEngine.Backend.available)
+  func synchronousDuplicate(backend: SysletEngine.Backend) throws {
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    let number = program.descriptors.memory([1, 2, 3])
+    let pipe = program.descriptors.pipe()
+    #expect(fcntl(pipe.read, F_SETFL, O_NONBLOCK) == 0)
+    let result = program.word()
+    program.atom(SystemCall.write, .int(number), .to(program.buffer(8)), 8)
+    program.atom(SystemCall.dup3, .int(pipe.read), .int(number), 0, flags: .sync)
+    program.atom(SystemCall.read, .int(number), .to(program.buffer(8)), 8, result: result)
+    if try engine.exec(program) == nil { _ = try engine.take(timeout: .seconds(5)) }
+    #expect(result.value == -Int(EAGAIN))
+  }
 }
