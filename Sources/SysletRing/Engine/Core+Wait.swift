@@ -67,6 +67,8 @@ extension Core {
       // Nobody else keeps the owner awake, and nobody else has work for the worker.
       try handOverAll(isAlone: handover.count == 1 && runsOnWorkers == 0 && callsOut == 0 && ready.isEmpty && completions.count < count)
       if let failure { throw failure }
+      interruptCancelled()
+      cancelDue()
       help(until: count)
       let now = visible()
       if now >= count || pending == 0 {

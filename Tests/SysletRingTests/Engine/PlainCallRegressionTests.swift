@@ -99,4 +99,27 @@ struct PlainCallRegressionTests {
     if try engine.exec(program) == nil { _ = try engine.take(timeout: .seconds(5)) }
     #expect(result.value == -Int(EAGAIN))
   }
+
+  // MARK: cancelling
+
+  // A cancellation is given to the kernel by the next flush or wait, but a wait that only looks did not do so. Whoever looks in turns never saw
+  // the end of the syslet.
+  @Test(
+    "A cancelled syslet ends for a caller that only looks what there is", arguments: LifeRegressionTests.asynchronous, [0, 1])
+  func cancelledForLooker(backend: SysletEngine.Backend, atLeast: Int) throws {
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    program.atom(SystemCall.read, .int(program.descriptors.pipe().read), .to(program.buffer(8)), 8)
+    try engine.enqueue(program)
+    try engine.flush()
+    try engine.cancel(program)
+    var taken: [Taken] = []
+    let end = test_milliseconds() + 5000
+    while taken.isEmpty, test_milliseconds() < end {
+      taken = try engine.take(atLeast: atLeast, timeout: .zero)
+      sched_yield()
+    }
+    #expect(taken.map(\.reason) == [.cancelled])
+  }
 }
