@@ -70,6 +70,9 @@ extension Core {
       interruptCancelled()
       cancelDue()
       help(until: count)
+      // What the owner helped with may go on on a worker, or have met a ring that failed.
+      try handOverAll()
+      if let failure { throw failure }
       let now = visible()
       if now >= count || pending == 0 {
         // Whoever waits for nothing at all is looking what there is, and without an enter the kernel would not tell.

@@ -122,4 +122,41 @@ struct PlainCallRegressionTests {
     }
     #expect(taken.map(\.reason) == [.cancelled])
   }
+
+  // MARK: sharing
+
+  // While it waited, the owner took shared runs back, came to a call that is a worker's, and went to sleep before it had handed the run over. With
+  // a worker blocked until that call was made it slept for ever.
+  @Test(
+    "A run that the owner takes back and that goes on on a worker gets there before the owner sleeps",
+    arguments: SysletEngine.Backend.available)
+  func handedOverWhileHelping(backend: SysletEngine.Backend) throws {
+    guard backend != .inline else { return }
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let count = 100
+    let program = Program(.direct, capacity: 5 * count)
+    let pipe = program.descriptors.pipe()
+    let (path, byte) = (program.path(program.scratch.file("file", "x")), program.buffer(1))
+    for index in 0..<count {
+      program.atom(SystemCall.read, .int(pipe.read), .to(byte), 1, flags: [.sync], next: index == count - 1 ? .end : .following)
+    }
+    program.addFlags(.async, to: 0)
+    try engine.enqueue(program)
+    for _ in 0..<count {
+      let (head, descriptor) = (program.count, program.word(compared: false))
+      program.atom(SystemCall.statx, .int(AT_FDCWD), .to(path), 0, 0xFFF, .to(program.buffer(256, compared: false)))
+      program.atom(SystemCall.openat, .int(AT_FDCWD), .to(path), .int(O_CREAT | O_RDONLY | O_CLOEXEC), 0o600, result: descriptor)
+      program.atom(SystemCall.close, .pointed(descriptor))
+      program.atom(SystemCall.write, .int(pipe.write), .to(byte), 1, next: .end)
+      try engine.enqueue(program, head)
+    }
+    let taken = try engine.take(atLeast: count + 1, capacity: count + 1, timeout: .seconds(5))
+    #expect(taken.count == count + 1)
+    #expect(taken.allSatisfy { $0.reason == .ended && ($0.executed == 4 || $0.executed == count) })
+    while engine.pending > 0 {
+      _ = plainCall(SystemCall.write, .int(pipe.write), byte.address, 1)
+      _ = try engine.take(capacity: 200)
+    }
+  }
 }
