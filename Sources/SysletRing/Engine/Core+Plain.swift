@@ -219,11 +219,11 @@ extension Core {
     isStalled = pool.share(&plain.collected, sharersMax: Self.processors - 1) < 0
   }
 
-  /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible. What is left then the workers do
-  /// while the program is at its completions: woken for each turn anew they would come too late.
-  mutating func help(until count: Int) {
+  /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible or the deadline has passed. What is
+  /// left then the workers do while the program is at its completions: woken for each turn anew they would come too late.
+  mutating func help(until count: Int, _ deadline: Int64?) {
     guard plain.portion > 0, let pool else { return }
-    while visible() < count {
+    while visible() < count, deadline.map({ syslet_now() < $0 }) ?? true {
       var portion = pool.reclaim(plain.portion)
       guard !portion.isEmpty else {
         plain.portion = 0

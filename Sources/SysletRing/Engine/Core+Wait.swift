@@ -69,7 +69,7 @@ extension Core {
       if let failure { throw failure }
       interruptCancelled()
       cancelDue()
-      help(until: count)
+      help(until: count, deadline)
       // What the owner helped with may go on on a worker, or have met a ring that failed.
       try handOverAll()
       if let failure { throw failure }

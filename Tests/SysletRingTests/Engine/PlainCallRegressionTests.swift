@@ -159,4 +159,18 @@ struct PlainCallRegressionTests {
       _ = try engine.take(capacity: 200)
     }
   }
+
+  // The owner took back shared runs until there were none left, whatever the time. A wait of a moment took as long as all of them.
+  @Test("A wait ends at its timeout although there are shared runs to help with")
+  func helpEndsAtTimeout() throws {
+    let engine = try BadInputTests.engine(.automatic)
+    defer { try? engine.close() }
+    let (count, calls) = (4000, 250)
+    let program = Program(.direct, capacity: calls)
+    for index in 0..<calls { program.atom(SystemCall.getppid, next: index == calls - 1 ? .end : .following) }
+    for _ in 0..<count { try engine.enqueue(program) }
+    _ = try engine.take(atLeast: count, capacity: count, timeout: .milliseconds(1))
+    #expect(engine.pending > 0)
+    while engine.pending > 0 { #expect(try engine.take(atLeast: count, capacity: count).allSatisfy { $0.executed == calls }) }
+  }
 }
