@@ -220,10 +220,11 @@ extension Core {
   }
 
   /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible or the deadline has passed. What is
-  /// left then the workers do while the program is at its completions: woken for each turn anew they would come too late.
+  /// left then the workers do while the program is at its completions: woken for each turn anew they would come too late. One portion is taken in
+  /// any case, because the workers may be busy for good.
   mutating func help(until count: Int, _ deadline: Int64?) {
     guard plain.portion > 0, let pool else { return }
-    while visible() < count, deadline.map({ syslet_now() < $0 }) ?? true {
+    repeat {
       var portion = pool.reclaim(plain.portion)
       guard !portion.isEmpty else {
         plain.portion = 0
@@ -237,7 +238,7 @@ extension Core {
         executeHere(run)
       }
       drain()
-    }
+    } while visible() < count && deadline.map { syslet_now() < $0 } ?? true
   }
 
   private mutating func executeCollected() {

@@ -38,6 +38,7 @@ extension Core {
     turn(plainMax: PlainCosts.briefMax)
     interruptCancelled()
     cancelDue()
+    help(until: 0, nil)
     try handOverAll()
     try poke()
     if let failure { throw failure }

@@ -173,4 +173,23 @@ struct PlainCallRegressionTests {
     #expect(engine.pending > 0)
     while engine.pending > 0 { #expect(try engine.take(atLeast: count, capacity: count).allSatisfy { $0.executed == calls }) }
   }
+
+  // Calls that never block were offered to workers, all of them busy for good, and only a wait for completions took them back. A caller that only
+  // flushes, or only looks, never saw them done.
+  @Test("Calls that never block are made by flush, and by a wait for nothing, when no worker is free", arguments: [true, false])
+  func sharedWithoutWaiting(isFlush: Bool) throws {
+    let engine = try BadInputTests.engine(.automatic) { $0.maxWorkers = 1 }
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    program.atom(SystemCall.read, .int(program.descriptors.pipe().read), .to(program.buffer(8)), 8, flags: [.sync, .async], next: .end)
+    program.atom(SystemCall.getppid, next: .end)
+    #expect(try engine.exec(program) == nil)
+    let (count, end) = (500, test_milliseconds() + 5000)
+    for _ in 0..<count { try engine.enqueue(program, 1) }
+    while engine.pending > 1, test_milliseconds() < end {
+      if isFlush { try engine.flush() } else { _ = try engine.wait(atLeast: 0) }
+    }
+    #expect(engine.pending == 1)
+    #expect(try engine.take(atLeast: count, capacity: 2 * count, timeout: .zero).count == count)
+  }
 }
