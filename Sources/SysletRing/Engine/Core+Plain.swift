@@ -241,6 +241,12 @@ extension Core {
     } while visible() < count && deadline.map { syslet_now() < $0 } ?? true
   }
 
+  /// The caller will not wait, so nobody helps beside workers that block in a run: all of the others may take what is shared.
+  mutating func leaveShared() {
+    guard plain.portion > 0, let pool else { return }
+    isStalled = pool.share(&plain.collected, sharersMax: options.maxWorkers) < 0
+  }
+
   private mutating func executeCollected() {
     while let run = plain.collected.popFirst(in: runs.memory) { executeHere(run) }
   }

@@ -39,6 +39,7 @@ extension Core {
     interruptCancelled()
     cancelDue()
     help(until: 0, nil)
+    leaveShared()
     try handOverAll()
     try poke()
     if let failure { throw failure }

@@ -192,4 +192,32 @@ struct PlainCallRegressionTests {
     #expect(engine.pending == 1)
     #expect(try engine.take(atLeast: count, capacity: 2 * count, timeout: .zero).count == count)
   }
+
+  // No more workers than there are processors take shared runs, and one that blocks in a run takes none. After a flush nobody else did: the runs
+  // lay there for as long as the program did not call the engine.
+  @Test("After a flush shared runs go on without the owner, although some block the workers that took them")
+  func sharedBesideBlocked() throws {
+    let engine = try BadInputTests.engine(.automatic)
+    defer { try? engine.close() }
+    let count = 300
+    let program = Program(.direct, capacity: 2 * count)
+    let (pipe, counter) = (program.descriptors.pipe(), program.word(0))
+    let (path, status) = (program.path("/"), program.buffer(256, compared: false))
+    for index in 0..<count {
+      program.atom(SystemCall.statx, .int(AT_FDCWD), .to(path), 0, 0xFFF, .to(status))
+      // Every tenth waits for a byte that comes later.
+      if index % 10 == 5 {
+        program.atom(SystemCall.read, .int(pipe.read), .to(program.buffer(8)), 1, next: .end)
+      } else {
+        program.atom(umemAdd, .to(counter), 1, next: .end)
+      }
+      try engine.enqueue(program, 2 * index)
+    }
+    try engine.flush()
+    let end = test_milliseconds() + 5000
+    while counter.value < count * 9 / 10, test_milliseconds() < end { usleep(100) }
+    #expect(counter.value == count * 9 / 10)
+    #expect(plainCall(SystemCall.write, .int(pipe.write), program.buffer(count).address, .int(count / 10)) == count / 10)
+    #expect(try engine.takeAll(count).count == count)
+  }
 }

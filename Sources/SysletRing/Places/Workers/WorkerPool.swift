@@ -112,12 +112,14 @@ private struct Seat: ~Copyable {
 
   /// Offers all of `runs` to the workers, of which at most `sharersMax` will be at them at a time; the owner `reclaim`s them meanwhile.
   func share(_ runs: inout RunQueue, sharersMax: Int) -> Int {
-    self.sharersMax = sharersMax
-    return offer(&runs, isAlone: false) { shared.append($0, in: self.runs) }
+    offer(&runs, sharersMax: sharersMax) { shared.append($0, in: self.runs) }
   }
 
-  private func offer(_ runs: inout RunQueue, isAlone: Bool, _ append: (Reference<Run>) -> Void) -> Int {
+  private func offer(
+    _ runs: inout RunQueue, isAlone: Bool = false, sharersMax: Int? = nil, _ append: (Reference<Run>) -> Void
+  ) -> Int {
     unsafe pthread_mutex_lock(mutex)
+    if let sharersMax { self.sharersMax = sharersMax }
     while let run = runs.popFirst(in: self.runs) {
       if isAlone { aloneSlot = run.pointee.slot }
       append(run)
