@@ -216,7 +216,9 @@ extension Core {
     plain.noteOffer(count)
     plain.portion = Int(max(1, min(16, PlainTurn.portion / cost)))
     // What computes wants no more threads than there are processors.
-    isStalled = pool.share(&plain.collected, sharersMax: Self.processors - 1) < 0
+    guard pool.share(&plain.collected, sharersMax: Self.processors - 1) < 0 else { return }
+    // There is no thread at all, and this one can do without.
+    help(until: .max, nil)
   }
 
   /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible or the deadline has passed. What is
@@ -244,7 +246,8 @@ extension Core {
   /// The caller will not wait, so nobody helps beside workers that block in a run: all of the others may take what is shared.
   mutating func leaveShared() {
     guard plain.portion > 0, let pool else { return }
-    isStalled = pool.share(&plain.collected, sharersMax: options.maxWorkers) < 0
+    // Work was left, so there was a thread: the answer says nothing new.
+    _ = pool.share(&plain.collected, sharersMax: options.maxWorkers)
   }
 
   private mutating func executeCollected() {

@@ -220,4 +220,25 @@ struct PlainCallRegressionTests {
     #expect(plainCall(SystemCall.write, .int(pipe.write), program.buffer(count).address, .int(count / 10)) == count / 10)
     #expect(try engine.takeAll(count).count == count)
   }
+
+  // Many calls that never block wanted a worker's help, and where no thread can be started the wait threw instead of making them itself. They had
+  // not needed one before.
+  @Test("Where no thread can be started many calls that never block, and plain calls, are made by the owner")
+  func sharedWithoutThreads() async {
+    await #expect(processExitsWith: .success) {
+      ProcessSettings.endIfStuck(after: 20)
+      let engine = try BadInputTests.engine(.automatic)
+      let program = Program(.direct)
+      program.atom(SystemCall.getppid, next: .end)
+      program.atom(SystemCall.statx, .int(AT_FDCWD), .to(program.path("/")), 0, 0xFFF, .to(program.buffer(256)), next: .end)
+      // clone3: the same number everywhere.
+      #expect(test_deny(435, EAGAIN) == 0)
+      let count = 500
+      for index in 0..<count { try engine.enqueue(program, index % 2) }
+      #expect(try engine.takeAll(count).allSatisfy { $0.reason == .ended && $0.result >= 0 })
+      #expect(engine.statistics.completed == count)
+      #expect(engine.statistics.workerHops == 0 && engine.statistics.inlineCalls == count)
+      try engine.close()
+    }
+  }
 }
