@@ -207,7 +207,6 @@ extension Core {
     // Devices work while this thread does.
     if let ring, ring.queued > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     runsOnWorkers += count
-    statistics.workerHops += count
     guard cost <= PlainCosts.briefMax else {
       // What blocks wants many threads. This one is to be there when they are done.
       isStalled = pool.submit(&plain.collected) < 0
@@ -234,7 +233,6 @@ extension Core {
       }
       plain.noteOwn(portion.count)
       runsOnWorkers -= portion.count
-      statistics.workerHops -= portion.count
       while let run = portion.popFirst(in: runs.memory) {
         if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnWorkers -= 1 }
         executeHere(run)

@@ -120,6 +120,7 @@ extension Core {
     while let run = returned.popFirst(in: runs.memory) {
       runsOnWorkers -= 1
       if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
+      statistics.workerHops += 1
       statistics.workerCalls += run.pointee.workerCalls
       if run.pointee.workerRow != Run.untimed {
         costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, limit: plain.limit)
@@ -168,7 +169,6 @@ extension Core {
     let count = handover.count
     try ensurePool()
     runsOnWorkers += count
-    statistics.workerHops += count
     try check(pool!.submit(&handover, isAlone: isAlone))
   }
 

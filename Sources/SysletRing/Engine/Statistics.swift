@@ -24,7 +24,7 @@ public struct Statistics: Sendable, Equatable {
   public var resumed = 0
   /// Calls made on the owner's thread.
   public var inlineCalls = 0
-  /// Runs handed to a worker thread.
+  /// Runs that a worker thread has had and given back.
   public var workerHops = 0
   /// Calls made on worker threads.
   public var workerCalls = 0

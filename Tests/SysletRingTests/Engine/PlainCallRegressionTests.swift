@@ -241,4 +241,25 @@ struct PlainCallRegressionTests {
       try engine.close()
     }
   }
+
+  // Runs that were offered counted as handed to a worker, and were taken off the count when the owner took them back. A count that only grows
+  // went down between two looks at it.
+  @Test("Counts only grow, also when the owner takes back what it has offered")
+  func countsGrow() throws {
+    let engine = try BadInputTests.engine(.automatic) { $0.maxWorkers = 1 }
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    program.atom(SystemCall.read, .int(program.descriptors.pipe().read), .to(program.buffer(8)), 8, flags: [.sync, .async], next: .end)
+    program.atom(SystemCall.getppid, next: .end)
+    #expect(try engine.exec(program) == nil)
+    let count = 500
+    for _ in 0..<count { try engine.enqueue(program, 1) }
+    var hops = engine.statistics.workerHops
+    try engine.flush()
+    while engine.pending > 1 {
+      #expect(engine.statistics.workerHops >= hops)
+      hops = engine.statistics.workerHops
+      _ = try engine.take(atLeast: min(16, engine.pending - 1), capacity: count)
+    }
+  }
 }
