@@ -143,8 +143,9 @@ extension Core {
     }
     while left > 0, let run = ready.popFirst(in: runs.memory) {
       left -= 1
-      guard advanceHere(run) else { return }
+      let hasLeft = advanceHere(run)
       notePlainCost()
+      guard hasLeft else { return }
     }
   }
 

@@ -262,4 +262,27 @@ struct PlainCallRegressionTests {
       _ = try engine.take(atLeast: min(16, engine.pending - 1), capacity: count)
     }
   }
+
+  // A run that found no room in the ring left the time at which its plain call had begun to the next one. What the caller had slept meanwhile
+  // counted as the call's cost, and calls of its kind went to workers.
+  @Test("What a run waits for room in the ring is not what its plain call took")
+  func blockedIsNoCost() throws {
+    let engine = try BadInputTests.engine(.automatic) { ($0.entries, $0.completionEntries) = (1, 1) }
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    let (first, second) = (program.descriptors.pipe(), program.descriptors.pipe())
+    let (path, status, buffer) = (program.path("/"), program.buffer(256), program.buffer(1))
+    program.atom(SystemCall.read, .int(first.read), .to(buffer), 1, next: .end)
+    program.atom(SystemCall.statx, .int(AT_FDCWD), .to(path), 0, 0xFFF, .to(status))
+    program.atom(SystemCall.read, .int(second.read), .to(buffer), 1, next: .end)
+    program.atom(SystemCall.statx, .int(AT_FDCWD), .to(path), 0, 0xFFF, .to(status), next: .end)
+    if try engine.exec(program, 3) == nil { _ = try engine.take() }
+    try engine.enqueue(program)
+    try engine.flush()
+    try engine.enqueue(program, 1)
+    #expect(try engine.take(timeout: .milliseconds(50)) == [])
+    for end in [first.write, second.write] { #expect(plainCall(SystemCall.write, .int(end), buffer.address, 1) == 1) }
+    #expect(try engine.takeAll(2).map(\.result) == [1, 1])
+    #expect(try engine.exec(program, 3) == 3)
+  }
 }
