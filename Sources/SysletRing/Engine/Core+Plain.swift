@@ -13,6 +13,8 @@ struct PlainTurn {
   private(set) var nanosecondsMax: Int64 = 0
   /// Runs that this turn began with.
   private(set) var runs = 1
+  private var slowReads = 0
+  private var quickReads = 0
   private let ringCallsMin = PlainCosts.ringCallsMin
   /// A cached read that takes longer (20 µs) was none.
   fileprivate let cachedTicksMax: UInt64
@@ -71,6 +73,22 @@ struct PlainTurn {
   mutating func beginRun(_ isAllowed: Bool) {
     self.isAllowed = isAllowed
     idleCallsLeft = idleCallsPerRun
+  }
+
+  /// A cached read was slow, or was not: for how many reads its descriptor is the ring's now. One slow read may have been interrupted only, so
+  /// that a few go to the ring; each further one doubles them, and 32 quick ones in a row take half of that back.
+  fileprivate mutating func noteRead(isSlow: Bool) -> UInt8? {
+    guard isSlow else {
+      guard slowReads > 0 else { return nil }
+      quickReads += 1
+      guard quickReads == 32 else { return nil }
+      quickReads = 0
+      slowReads -= 1
+      return nil
+    }
+    quickReads = 0
+    slowReads = min(slowReads + 1, 4)
+    return min(2 << UInt8(slowReads), DescriptorHints.usesMax)
   }
 
   mutating func takeIdleCall() -> Bool {
@@ -132,7 +150,8 @@ extension Core {
     switch reason {
     case .cached:
       // It was not in memory, and what is read next may not be either: the ring waits for that without holding anybody.
-      if result == nil || syslet_ticks() &- ticks > plain.cachedTicksMax { translator.hints.note(descriptor, .other) }
+      let isSlow = result == nil || syslet_ticks() &- ticks > plain.cachedTicksMax
+      if let uses = plain.noteRead(isSlow: isSlow) { translator.hints.note(descriptor, .other, uses: uses) }
       if result == nil { settleOpened() }
     case .lookUp:
       guard let opened = result, opened >= 0 else { break }

@@ -16,7 +16,7 @@ internal import Glibc
 
   private static let capacity = 65_536
   /// A hint is good for so many uses: asking costs 450 ns, so 14 for each of them.
-  private static let usesMax: UInt8 = 32
+  static let usesMax: UInt8 = 32
   /// For each descriptor the hint (2 bits) and how many more times it may be used. calloc: pages that no descriptor needs are never touched.
   private let entries: UnsafeMutablePointer<UInt8>
 
@@ -24,6 +24,7 @@ internal import Glibc
 
   deinit { unsafe free(entries) }
 
+  @inline(__always)
   func hint(_ descriptor: Int32) -> Hint {
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return .other }
@@ -37,10 +38,10 @@ internal import Glibc
     return Hint(rawValue: entry & 3) ?? .unknown
   }
 
-  func note(_ descriptor: Int32, _ hint: Hint) {
+  func note(_ descriptor: Int32, _ hint: Hint, uses: UInt8 = usesMax) {
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return }
-    unsafe entries[index] = hint == .unknown ? 0 : Self.usesMax << 2 | hint.rawValue
+    unsafe entries[index] = hint == .unknown ? 0 : uses << 2 | hint.rawValue
   }
 
   private static func ask(_ descriptor: Int32) -> Hint {

@@ -30,6 +30,7 @@ enum Interpreter {
   ///
   /// A read with an offset, which fails on what is no file, is made as it is: so it waits for a device now and then, and the caller takes the
   /// time. So is one of a descriptor that is `nonblocking`.
+  @inline(__always)
   static func makeWithoutWaiting(_ call: Reference<Call>, _ reason: Placement.PlainReason, isNonblocking: Bool) -> Int? {
     let a = call.pointee.arguments
     let result: Int
