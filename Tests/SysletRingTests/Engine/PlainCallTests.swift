@@ -219,7 +219,9 @@ struct PlainCallTests {
 
   // MARK: the owner is not held
 
-  @Test("Opening a FIFO never blocks the owner, whether somebody has its other end or not", arguments: [SysletEngine.Backend.automatic, .threads])
+  @Test(
+    "Opening a FIFO never blocks the owner, whether somebody has its other end or not",
+    arguments: [SysletEngine.Backend.automatic, .threads])
   func fifo(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
       ProcessSettings.endIfStuck(after: 20)
@@ -229,7 +231,7 @@ struct PlainCallTests {
           let program = Program(.direct)
           let (path, descriptor) = (program.scratch.path("fifo"), program.word(-1))
           #expect(unsafe mkfifo(path, 0o600) == 0)
-          program.atom(SystemCall.openat, .int(AT_FDCWD), .to(program.path(path)), .int(flags), 0o600, result: descriptor)
+          program.atom(SystemCall.openat, .int(AT_FDCWD), .to(program.path(path)), .int(flags), 0o600, result: isBatch ? nil : descriptor)
           // Enough to be shared.
           let count = isBatch ? 20 : 1
           if isBatch {
