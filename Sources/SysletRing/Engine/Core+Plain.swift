@@ -190,7 +190,7 @@ extension Core {
     plain.begin = 0
   }
 
-  /// Puts a run aside that will be shared; false if it is better executed at once.
+  /// Puts a run aside that will be shared, or is a worker's; false if it is better executed at once.
   mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>) -> Bool {
     guard plain.begin == 0 else { return false }
     let cost = costs[call.pointee.row]
@@ -201,6 +201,11 @@ extension Core {
         plain.row = call.pointee.row
       }
       return false
+    }
+    guard cost <= PlainCosts.briefMax || call.pointee.traits.contains(.neverBlocks) else {
+      // What blocks wants many threads. This one is to be there when they are done.
+      _ = handOver(run, timedAs: call.pointee.row)
+      return true
     }
     run.pointee.workerRow = call.pointee.row
     run.pointee.place = .worker
@@ -226,11 +231,6 @@ extension Core {
     // Devices work while this thread does.
     if let ring, ring.queued > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     runsOnWorkers += count
-    guard cost <= PlainCosts.briefMax else {
-      // What blocks wants many threads. This one is to be there when they are done.
-      isStalled = pool.submit(&plain.collected) < 0
-      return
-    }
     plain.noteOffer(count)
     plain.portion = Int(max(1, min(16, PlainTurn.portion / cost)))
     // What computes wants no more threads than there are processors.

@@ -325,7 +325,7 @@ internal import Synchronization
   }
 
   /// - Parameter row: The plain call that the worker begins with, if what that takes is worth knowing.
-  private mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed) -> Turn {
+  mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
     run.pointee.workerRow = row

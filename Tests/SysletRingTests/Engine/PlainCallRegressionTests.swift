@@ -244,6 +244,26 @@ struct PlainCallRegressionTests {
     }
   }
 
+  // Calls that never block, of runs so long that they cost more than a hop, were given to the workers for good instead of shared with them. With all
+  // workers blocked they were never made, and before there was sharing the owner had made them.
+  @Test("Long runs of calls that never block are the owner's too")
+  func longRunsAreShared() throws {
+    let engine = try BadInputTests.engine(.automatic) { $0.maxWorkers = 1 }
+    defer { try? engine.close() }
+    let (count, calls) = (63, 250)
+    let program = Program(.direct, capacity: calls + 1)
+    program.atom(SystemCall.read, .int(program.descriptors.pipe().read), .to(program.buffer(8)), 8, flags: [.sync, .async], next: .end)
+    // Makes a pipe, has nowhere to put it, and throws it away: some microseconds.
+    for index in 0..<calls { program.atom(SystemCall.pipe2, 0, 0, next: index == calls - 1 ? .end : .following) }
+    #expect(try engine.exec(program) == nil)
+    // The first ones are measured: every 64th syslet is, and with it all that come together.
+    for _ in 0..<3 {
+      for _ in 0..<count { try engine.enqueue(program, 1) }
+      let taken = try engine.take(atLeast: count, capacity: count, timeout: .seconds(5))
+      #expect(taken.map(\.executed) == [Int](repeating: calls, count: count))
+    }
+  }
+
   // Runs that were offered counted as handed to a worker, and were taken off the count when the owner took them back. A count that only grows
   // went down between two looks at it.
   @Test("Counts only grow, also when the owner takes back what it has offered")
