@@ -177,7 +177,8 @@ enum Cut: Equatable {
   /// Where `automatic` reads and writes what goes through the page cache; nil: as any other call.
   private mutating func placeTransfer(_ call: Reference<Call>) -> Placement? {
     let form = call.pointee.form
-    guard !call.pointee.flags.contains(.sync) else { return nil }
+    // Longer than one transfer can be, it is the router's to say that it is for no ring.
+    guard !call.pointee.flags.contains(.sync), call.pointee.arguments[2] <= OperationForm.transferMax else { return nil }
     let isCopying = !form.hasVectors && call.pointee.arguments[2] > Self.copyingBytesMin
     guard form.isWrite || isCopying || prefersPlain else { return nil }
     let descriptor = call.pointee.arguments.descriptor(0)
