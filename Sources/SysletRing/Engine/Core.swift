@@ -283,7 +283,7 @@ internal import Synchronization
         return handOver(run)
       case .ring:
         if run.pointee.isRefused { return handOver(run) }
-        if call.pointee.traits.contains(.waits), plain.runs >= WaitTrial.callsMin, shouldWaitOnWorker() {
+        if call.pointee.traits.contains(.waits), shouldWaitOnWorker() {
           run.pointee.keepsWorker = true
           return handOver(run)
         }
@@ -308,7 +308,9 @@ internal import Synchronization
   private mutating func shouldWaitOnWorker() -> Bool {
     guard router.backend == .automatic else { return false }
     waits.calls += 1
-    return waits.usesWorkers && runsOnWorkers + handover.count < options.maxWorkers / 2
+    // A few that come while many are with the workers join them: on the ring they would have the owner wait in both places.
+    let areMany = max(plain.runs, runsOnWorkers) >= WaitTrial.callsMin
+    return waits.usesWorkers && areMany && runsOnWorkers + handover.count < options.maxWorkers / 2
   }
 
   /// ASYNC has been met: from here on the run is not in its caller's context.

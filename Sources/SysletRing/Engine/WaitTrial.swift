@@ -8,11 +8,12 @@ struct WaitTrial {
   /// A turn with fewer waiting calls is no case for workers: a hop costs some 30 µs alone, and 1 to 3 µs at 16 at a time.
   static let callsMin = 8
   /// Workers must be so much faster, in percent of the ring's time: they cost threads, and more of the processors' time.
-  private static let gainMin: Int64 = 15
+  private static let gainMin: Int64 = 8
   private static let turnsFirst = 32
   private static let turnsMost = 65_536
-  /// Turns in one place before the other one is measured; the first of them still shows the other's.
-  private static let turnsPerPhase = 4
+  /// Turns in one place before the other one is measured; the first of them still show the other's, and threads being started.
+  private static let turnsPerPhase = 12
+  private static let turnsMeasured = 8
   private static let phases = 4
 
   /// Waiting calls that come in numbers are given to workers.
@@ -26,6 +27,9 @@ struct WaitTrial {
   private var nanosecondsOnRing = Int64.max
   private var nanosecondsOnWorkers = Int64.max
   private var lastTurn: Int64 = 0
+  /// The time and the calls of the phase's measured turns.
+  private var nanoseconds: Int64 = 0
+  private var callsMeasured: Int64 = 0
 
   /// A turn is over; `now` is asked for only in a trial.
   mutating func endTurn(at now: @autoclosure () -> Int64 = syslet_now()) {
@@ -51,15 +55,19 @@ struct WaitTrial {
     turnsNext = min(turnsNext * 2, Self.turnsMost)
   }
 
-  /// The time from turn to turn, for each call of the turn; the shortest counts, because the others were held up by something.
+  /// The time from turn to turn, for each call: of a phase as a whole, because a turn's time is that of other calls than it has. The better of
+  /// a place's phases counts; something may have held up the other.
   private mutating func measure(_ calls: Int, _ now: Int64) {
     defer { lastTurn = now }
-    guard turnsLeft < Self.turnsPerPhase - 1 else { return }
-    let nanoseconds = (now - lastTurn) / Int64(calls)
-    if usesWorkers {
-      nanosecondsOnWorkers = min(nanosecondsOnWorkers, nanoseconds)
-    } else {
-      nanosecondsOnRing = min(nanosecondsOnRing, nanoseconds)
+    guard turnsLeft < Self.turnsMeasured else { return }
+    if turnsLeft == Self.turnsMeasured - 1 {
+      nanoseconds = 0
+      callsMeasured = 0
     }
+    nanoseconds += now - lastTurn
+    callsMeasured += Int64(calls)
+    guard turnsLeft == 0 else { return }
+    let each = nanoseconds / callsMeasured
+    if usesWorkers { nanosecondsOnWorkers = min(nanosecondsOnWorkers, each) } else { nanosecondsOnRing = min(nanosecondsOnRing, each) }
   }
 }
