@@ -67,7 +67,7 @@ struct PlainTurn {
     self.runs = runs
     self.nanosecondsMax = min(nanosecondsMax, limit)
     isCollecting = false
-    idleCallsPerRun = min(4, ringCallsMin / 2) / runs
+    idleCallsPerRun = min(4, ringCallsMin) / runs
   }
 
   mutating func beginRun(_ isAllowed: Bool) {

@@ -54,7 +54,7 @@ extension Translator {
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
       var isOnWorker = false
-      var idleCallsLeft = min(4, PlainCosts.ringCallsMin / 2)
+      var idleCallsLeft = min(4, PlainCosts.ringCallsMin)
       // Where the descriptor will be that a look-up of this syslet opens.
       var opened: UInt = 0
       while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
