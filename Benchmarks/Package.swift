@@ -30,15 +30,16 @@ let package = Package(
     .target(
       name: "Measuring", dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
+    .target(name: "Programs", dependencies: [.product(name: "SysletRing", package: "SysletRing")], swiftSettings: swiftSettings),
     .executableTarget(
       name: "twins",
       dependencies: [
-        "CTwins", "Measuring", .product(name: "SysletRing", package: "SysletRing"),
+        "CTwins", "Measuring", "Programs", .product(name: "SysletRing", package: "SysletRing"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "gate-probe", dependencies: [.product(name: "SysletRing", package: "SysletRing")], swiftSettings: swiftSettings),
+      name: "gate-probe", dependencies: ["Programs", .product(name: "SysletRing", package: "SysletRing")], swiftSettings: swiftSettings),
     .executableTarget(
       name: "verdicts", dependencies: ["Measuring", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
@@ -46,7 +47,7 @@ let package = Package(
     .executableTarget(
       name: "peers",
       dependencies: [
-        "CPeers", "Measuring", .product(name: "SysletRing", package: "SysletRing"),
+        "CPeers", "Measuring", "Programs", .product(name: "SysletRing", package: "SysletRing"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "SystemPackage", package: "swift-system"),

@@ -1,6 +1,7 @@
 // One row at work: makes the syslets, runs them, and looks at every result.
 
 internal import Glibc
+internal import Programs
 internal import SysletRing
 
 @safe final class Probe {
@@ -62,15 +63,7 @@ internal import SysletRing
           SystemCall.pread64, UInt64(argument: scratch.descriptor), UInt64(argument: buffer), UInt64(argument: Self.block), 0,
           result: second))
     case .openReadClose32:
-      unsafe head.initialize(
-        to: Atom(
-          SystemCall.openat, UInt64(argument: AT_FDCWD), 0, UInt64(argument: O_RDONLY), flags: .stopOnNegative, result: first,
-          next: head + 1))
-      unsafe (head + 1).initialize(
-        to: Atom(
-          SystemCall.read, UInt64(argument: first), UInt64(argument: buffer), UInt64(argument: Self.block), pointers: 0b1,
-          result: second, next: head + 2))
-      unsafe (head + 2).initialize(to: Atom(SystemCall.close, UInt64(argument: first), pointers: 0b1))
+      unsafe head.initializeOpenReadClose(descriptor: first, buffer: buffer, byteCount: Self.block, count: second)
     case .countLoop:
       unsafe head.initialize(
         to: Atom(umemAdd, UInt64(argument: first), UInt64(argument: -1), flags: .stopOnZero, next: head + 1))

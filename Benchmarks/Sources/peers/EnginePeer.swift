@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import Measuring
+internal import Programs
 internal import SysletRing
 
 @safe class EnginePeer: Peer {
@@ -47,16 +48,8 @@ internal import SysletRing
       unsafe atoms = .allocate(capacity: job.depth * 3)
       for slot in 0..<job.depth {
         let head = unsafe atoms + slot * 3
-        let descriptor = unsafe descriptors + slot
-        unsafe head.initialize(
-          to: Atom(
-            SystemCall.openat, UInt64(argument: AT_FDCWD), 0, UInt64(argument: O_RDONLY), flags: .stopOnNegative, result: descriptor,
-            next: head + 1))
-        unsafe (head + 1).initialize(
-          to: Atom(
-            SystemCall.read, UInt64(argument: descriptor), UInt64(argument: buffers[slot].baseAddress),
-            UInt64(argument: CachedFile.block), pointers: 0b1, result: counts + slot, next: head + 2))
-        unsafe (head + 2).initialize(to: Atom(SystemCall.close, UInt64(argument: descriptor), pointers: 0b1))
+        unsafe head.initializeOpenReadClose(
+          descriptor: descriptors + slot, buffer: buffers[slot].baseAddress, byteCount: CachedFile.block, count: counts + slot)
       }
     }
   }

@@ -3,6 +3,7 @@
 internal import CTwins
 internal import Glibc
 internal import Measuring
+internal import Programs
 internal import SysletRing
 
 /// C's side.
@@ -110,16 +111,8 @@ internal import SysletRing
         to: Atom(
           SystemCall.pread64, UInt64(argument: inputs.file.descriptor), UInt64(argument: buffer), UInt64(argument: CachedFile.block), 0))
     case .openReadClose:
-      let descriptor = unsafe descriptors + slot
-      unsafe head.initialize(
-        to: Atom(
-          SystemCall.openat, UInt64(argument: AT_FDCWD), 0, UInt64(argument: O_RDONLY), flags: .stopOnNegative, result: descriptor,
-          next: head + 1))
-      unsafe (head + 1).initialize(
-        to: Atom(
-          SystemCall.read, UInt64(argument: descriptor), UInt64(argument: buffer), UInt64(argument: CachedFile.block), pointers: 0b1,
-          result: counts + slot, next: head + 2))
-      unsafe (head + 2).initialize(to: Atom(SystemCall.close, UInt64(argument: descriptor), pointers: 0b1))
+      unsafe head.initializeOpenReadClose(
+        descriptor: descriptors + slot, buffer: buffer, byteCount: CachedFile.block, count: counts + slot)
     }
   }
 
