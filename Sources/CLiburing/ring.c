@@ -237,8 +237,6 @@ static unsigned submissions_max;
 void syslet_ring_limit_submissions(unsigned count) { submissions_max = count; }
 
 int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t timeout_ns) {
-  struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
-  struct io_uring_getevents_arg extra = {.ts = timeout_ns < 0 ? 0 : (uint64_t)(uintptr_t)&limit};
   unsigned submit;
   long result;
   /* The release publishes the SQEs' contents to the kernel's acquire of the tail (without SQPOLL the system call orders them
@@ -252,11 +250,14 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
   if (ring->simulation.enter) return ring->simulation.enter(ring->simulation.context, submit, wait_count, timeout_ns);
   result = fault(SYSLET_ENTRY_ENTER);
   if (result) return (int)result;
-  if (timeout_ns < 0)
+  if (timeout_ns < 0) {
     result = syscall(__NR_io_uring_enter, ring->enter_fd, submit, wait_count, ring->enter_flags, NULL, 0);
-  else
+  } else {
+    struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    struct io_uring_getevents_arg extra = {.ts = (uint64_t)(uintptr_t)&limit};
     result = syscall(__NR_io_uring_enter, ring->enter_fd, submit, wait_count, ring->enter_flags | IORING_ENTER_EXT_ARG, &extra,
                      sizeof extra);
+  }
   if (result < 0) result = -errno;
   int failure = fault(SYSLET_ENTRY_ENTERED);
   return failure ? failure : (int)result;

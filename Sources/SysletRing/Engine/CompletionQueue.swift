@@ -39,10 +39,15 @@ internal import CLiburing
   /// Moves up to `buffer.count` completions into `buffer`: how many.
   mutating func take(into buffer: UnsafeMutableBufferPointer<Completion>) -> Int {
     let taken = min(count, buffer.count)
+    guard taken > 0, let base = buffer.baseAddress else { return 0 }
+    var position = head
     for index in 0..<taken {
-      unsafe (buffer.baseAddress! + index).initialize(to: slots[head])
-      removeFirst()
+      unsafe (base + index).initialize(to: slots[position])
+      position += 1
+      if position == capacity { position = 0 }
     }
+    head = position
+    count -= taken
     return taken
   }
 }

@@ -70,7 +70,17 @@ extension Core {
     statistics.cqes &+= 1
     let run = runs[record.pointee.runSlot]
     run.pointee.callsOut &-= 1
-    if run.pointee.callsOut == 0 { conclude(run) }
+    guard run.pointee.callsOut == 0 else { return }
+    runsOnRing &-= 1
+    if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnRing -= 1 }
+    if !run.pointee.isFinalSegment { openSegments &-= 1 }
+    // The way of most: one call, which has succeeded.
+    guard run.pointee.callCount == 1, record.pointee.value >= 0, record.pointee.call.form.encoding != .poll else { return conclude(run) }
+    let tested = memory.store(Int(record.pointee.value), record.pointee.call.result)
+    let verdict = run.pointee.advance(
+      record.pointee.call.atom, record.pointee.call.flags, run.pointee.afterSegment, result: tested)
+    calls.release(UserData.index(cqe.user_data))
+    follow(run, verdict)
   }
 
   private mutating func takeAuxiliary(_ cqe: syslet_cqe) {
@@ -86,11 +96,7 @@ extension Core {
   }
 
   /// All calls of the run's segment have been answered: advances the run over them, in order, for as long as they have run.
-  @inline(__always)
   private mutating func conclude(_ run: Reference<Run>) {
-    runsOnRing &-= 1
-    if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnRing -= 1 }
-    if !run.pointee.isFinalSegment { openSegments &-= 1 }
     var index = run.pointee.firstRecord
     var left = run.pointee.callCount
     var verdict = Verdict.route
@@ -192,6 +198,7 @@ extension Core {
   private static let neverSubmitted = Int32.min
 
   /// Does what a verdict asks for, with a run that the owner has.
+  @inline(__always)
   mutating func follow(_ run: Reference<Run>, _ verdict: Verdict) {
     switch verdict {
     case .finish(let reason):

@@ -68,6 +68,8 @@ enum Hazard: Equatable {
   /// Stored by the engine when the whole segment has been reaped: results, and poll's revents.
   private var deferred: Ranges
   private var isUnknown = false
+  /// Nothing has been noted: nothing can be a hazard. Many calls write no memory of the program's.
+  private(set) var isEmpty = true
 
   init(callsMax: Int) {
     filled = Ranges(capacity: callsMax * 2)
@@ -79,14 +81,23 @@ enum Hazard: Equatable {
     deferred.free()
   }
 
+  @inline(__always)
   mutating func clear() {
+    guard !isEmpty else { return }
     filled.clear()
     deferred.clear()
     isUnknown = false
+    isEmpty = true
   }
 
   /// Takes in what `call` writes.
+  @inline(__always)
   mutating func note(_ call: Reference<Call>) {
+    if call.pointee.result != 0 || call.pointee.hasMemory { noteWrites(call) }
+  }
+
+  private mutating func noteWrites(_ call: Reference<Call>) {
+    isEmpty = false
     if call.pointee.result != 0 { deferred.insert(Range(low: call.pointee.result, high: call.pointee.result &+ 8)) }
     guard call.pointee.hasMemory else { return }
     for index in 0..<6 {
