@@ -205,6 +205,21 @@ enum Fetch {
     return result
   }
 
+  /// Whether `count` no-ops or more follow the one that `call` is. A guess: they may change before they are reached, so that only a choice of
+  /// place may depend on it. An edge is followed only if all before it write nothing, so that it is the one that will be taken.
+  func hasIdleCalls(_ count: Int, behind call: Reference<Call>) -> Bool {
+    guard !isChecked, call.pointee.result == 0 else { return false }
+    var next = call.pointee.next
+    for _ in 0..<count {
+      guard let address = next else { return false }
+      // Both layouts have their edges in the same place, and their number's low half.
+      let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
+      guard unsafe Int(atom.pointee.nr) == Operation.noOperationNumber, unsafe atom.pointee.ret_ptr == nil else { return false }
+      next = unsafe AtomAddress(atom.pointee.next)
+    }
+    return true
+  }
+
   /// The rule that the atom at `address` breaks, in words; for errors only.
   func brokenRule(_ address: AtomAddress, _ layout: AtomLayoutTag) -> String {
     let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self).pointee

@@ -21,10 +21,12 @@ struct PlainTurn {
   /// Runs are collected, to be shared with the workers, instead of being executed where they are met.
   fileprivate(set) var isCollecting = false
   /// The run may be executed on the owner's thread now.
-  private(set) var isAllowed = false
-  /// No-ops of the run that may still be made plainly: before they are enough for an enter of the ring to be worth it.
-  private var idleCallsLeft = 0
-  private var idleCallsPerRun = 0
+  fileprivate(set) var isAllowed = false
+  /// So many no-ops of each run are fewer, together, than are worth an enter of the ring.
+  fileprivate private(set) var idleCallsMax = 0
+  /// Few calls are faster without the ring. Cached reads are so for longer than calls that do nothing: measured at 2 to 64 at a time, 4 KiB
+  /// each, the ring draws level at 32.
+  fileprivate private(set) var isPreferred = false
   /// When the run's first plain call began, and its row; 0 for none yet.
   fileprivate var begin: Int64 = 0
   fileprivate var row: UInt16 = 0
@@ -56,23 +58,19 @@ struct PlainTurn {
     cachedTicksMax = 20 * syslet_ticks_per_microsecond()
   }
 
+  /// Runs are offered to workers, and the owner is to take of them too.
+  var isSharing: Bool { portion > 0 }
+
   /// The run has a descriptor whose flags are not settled yet.
   var hasOpened: Bool { opened >= 0 }
 
-  /// Few calls are faster without the ring. Cached reads are so for longer than calls that do nothing: measured at 2 to 64 at a time, 4 KiB
-  /// each, the ring draws level at 32.
-  var prefersPlain: Bool { isAllowed && runs < 4 * ringCallsMin && nanosecondsMax > 0 }
-
-  fileprivate mutating func beginTurn(runs: Int, nanosecondsMax: Int64) {
+  mutating func beginTurn(runs: Int, nanosecondsMax: Int64) {
     self.runs = runs
     self.nanosecondsMax = min(nanosecondsMax, limit)
     isCollecting = false
-    idleCallsPerRun = min(4, ringCallsMin) / runs
-  }
-
-  mutating func beginRun(_ isAllowed: Bool) {
-    self.isAllowed = isAllowed
-    idleCallsLeft = idleCallsPerRun
+    isPreferred = runs < 4 * ringCallsMin && self.nanosecondsMax > 0
+    // A division costs a tenth of a no-op.
+    idleCallsMax = !isPreferred || runs > ringCallsMin ? 0 : runs == 1 ? ringCallsMin : ringCallsMin / runs
   }
 
   /// A cached read was slow, or was not: for how many reads its descriptor is the ring's now. One slow read may have been interrupted only, so
@@ -89,11 +87,6 @@ struct PlainTurn {
     quickReads = 0
     slowReads = min(slowReads + 1, 4)
     return min(2 << UInt8(slowReads), DescriptorHints.usesMax)
-  }
-
-  mutating func takeIdleCall() -> Bool {
-    idleCallsLeft -= 1
-    return idleCallsLeft >= 0
   }
 
   /// Whether sharing is worth a try in this turn.
@@ -132,10 +125,25 @@ extension Duration {
 }
 
 extension Core {
-  /// Begins a turn with `runs` runs, in which a plain call may take `nanosecondsMax`.
+  /// Begins a turn with `runs` runs, in which a plain call may take `nanosecondsMax`, and decides whether they are collected.
+  @inline(__always)
   mutating func beginPlainTurn(runs: Int, nanosecondsMax: Int64) {
-    guard router.backend == .automatic else { return }
     plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax)
+    if runs >= 4, plain.nanosecondsMax > 0, plain.maySharing() { plain.isCollecting = true }
+  }
+
+  @inline(__always)
+  mutating func endPlainTurn() {
+    if plain.isCollecting { share() }
+    if waits.calls > 0 { waits.endTurn() }
+  }
+
+  /// Begins a run's turn, which may use the owner's thread or not.
+  @inline(__always)
+  mutating func beginPlainRun(_ isAllowed: Bool) {
+    plain.isAllowed = isAllowed
+    translator.prefersPlain = isAllowed && plain.isPreferred
+    translator.idleCallsMax = isAllowed ? plain.idleCallsMax : 0
   }
 
   /// Makes a plain call on this thread; nil where it would have to wait.
@@ -178,14 +186,21 @@ extension Core {
   /// Before anything but reading, examining and closing is done with the descriptor that was opened, or could be: gives it the flags that it should have.
   @inline(__always)
   mutating func settleOpened() {
-    guard plain.opened >= 0 else { return }
+    if plain.hasOpened { settleFlags() }
+  }
+
+  private mutating func settleFlags() {
     syslet_open_settle(plain.opened, plain.openedFlags)
     plain.opened = -1
   }
 
   /// The run has left, or has ended: what it took is what the next one of its kind is expected to take.
+  @inline(__always)
   mutating func notePlainCost() {
-    guard plain.begin != 0 else { return }
+    if plain.begin != 0 { takePlainCost() }
+  }
+
+  private mutating func takePlainCost() {
     costs.note(plain.row, syslet_now() - plain.begin, limit: plain.limit)
     plain.begin = 0
   }
@@ -214,14 +229,8 @@ extension Core {
     return true
   }
 
-  /// Decides whether the runs of this turn are collected.
-  mutating func beginCollecting() {
-    guard router.backend == .automatic, plain.runs >= 4, plain.nanosecondsMax > 0, plain.maySharing() else { return }
-    plain.isCollecting = true
-  }
-
   /// Offers what was collected to the workers. The owner takes of it too, in `help`, while it would wait otherwise.
-  mutating func share() {
+  private mutating func share() {
     plain.isCollecting = false
     guard !plain.collected.isEmpty else { return }
     let count = plain.collected.count

@@ -65,16 +65,8 @@ extension Core {
     translator.descriptors.forgetAll()
     while true {
       drain()
-      turn(plainMax: plainMax(count, deadline))
-      // Nobody else keeps the owner awake, and nobody else has work for the worker.
-      try handOverAll(isAlone: handover.count == 1 && runsOnWorkers == 0 && callsOut == 0 && ready.isEmpty && completions.count < count)
-      if let failure { throw failure }
-      interruptCancelled()
-      cancelDue()
-      help(until: count, deadline)
-      // What the owner helped with may go on on a worker, or have met a ring that failed.
-      try handOverAll()
-      if let failure { throw failure }
+      if ready.count > 0 { turn(plainMax: plainMax(count, deadline)) }
+      if hasErrands { try runErrands(count, deadline) }
       let now = visible()
       if now >= count || pending == 0 {
         // Whoever waits for nothing at all is looking what there is, and without an enter the kernel would not tell.
@@ -98,17 +90,36 @@ extension Core {
     }
   }
 
+  /// Whether anything but the ring and the completions wants to be looked after. Most waits find nothing, and asking each of these costs a wait alone
+  /// a tenth of its own time.
+  private var hasErrands: Bool {
+    !handover.isEmpty || isStalled || plain.isSharing || cancelledOnWorkers > 0 || cancelledOnRing > 0 || failure != nil
+  }
+
+  private mutating func runErrands(_ count: Int, _ deadline: Int64?) throws(EngineError) {
+    // Nobody else keeps the owner awake, and nobody else has work for the worker.
+    try handOverAll(isAlone: handover.count == 1 && runsOnWorkers == 0 && callsOut == 0 && ready.isEmpty && completions.count < count)
+    if let failure { throw failure }
+    interruptCancelled()
+    cancelDue()
+    help(until: count, deadline)
+    // What the owner helped with may go on on a worker, or have met a ring that failed.
+    try handOverAll()
+    if let failure { throw failure }
+  }
+
   /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it.
   private func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
-    guard router.backend == .automatic, count > 0, callsOut == 0 else { return PlainCosts.briefMax }
+    guard router.isAutomatic, count > 0, callsOut == 0 else { return PlainCosts.briefMax }
     guard let deadline else { return .max }
     return max(PlainCosts.briefMax, deadline - syslet_now())
   }
 
   /// Takes what the ring and the workers have given back.
+  @inline(__always)
   mutating func drain() {
-    reap()
-    if let pool, runsOnWorkers > 0 { takeMail(pool) }
+    if callsOut + cancellationsOut > 0 || isDoorbellArmed { reap() }
+    if runsOnWorkers > 0, let pool { takeMail(pool) }
   }
 
   private mutating func takeMail(_ pool: WorkerPool) {
@@ -135,22 +146,18 @@ extension Core {
   mutating func turn(plainMax: Int64) {
     var left = ready.count
     guard left > 0 else { return }
-    beginPlainTurn(runs: left, nanosecondsMax: plainMax)
-    beginCollecting()
-    defer {
-      share()
-      waits.endTurn()
-    }
+    if router.isAutomatic { beginPlainTurn(runs: left, nanosecondsMax: plainMax) }
     while left > 0, let run = ready.popFirst(in: runs.memory) {
       left -= 1
       let hasLeft = advanceHere(run)
       notePlainCost()
-      guard hasLeft else { return }
+      guard hasLeft else { break }
     }
+    if router.isAutomatic { endPlainTurn() }
   }
 
   /// Routes a run; false if the ring has no room, so that it has to be the next one again.
-  @discardableResult
+  @discardableResult @inline(__always)
   mutating func advanceHere(_ run: Reference<Run>) -> Bool {
     switch route(run, mayRunInline: true) {
     case .left: return true
@@ -219,9 +226,11 @@ extension Core {
     // A run that could not be routed for want of room, or that has used up its turn, is routed again at once.
     let isBusy = !ready.isEmpty && (callsOut == 0 || calls.freeCount > 0)
     var limit = nanoseconds
-    interruptCancelled()
-    cancelDue()
-    if cancelledOnWorkers > 0 { limit = min(limit ?? .max, Self.interruptPeriod) }
+    if cancelledOnRing > 0 { cancelDue() }
+    if cancelledOnWorkers > 0 {
+      interruptCancelled()
+      limit = min(limit ?? .max, Self.interruptPeriod)
+    }
     // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell.
     guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 else {
       guard !isBusy, runsOnWorkers > 0, let pool else { return true }

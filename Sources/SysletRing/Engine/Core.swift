@@ -159,7 +159,7 @@ internal import Synchronization
   mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
     translator.descriptors.forgetAll()
-    beginPlainTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax)
+    if router.isAutomatic { plain.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax) }
     let turn = route(run, mayRunInline: false)
     notePlainCost()
     switch turn {
@@ -233,9 +233,8 @@ internal import Synchronization
   private mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
     let call = scratch.call
     var turns = Self.inlineTurnMax
-    if router.backend == .automatic {
-      plain.beginRun(mayRunInline || run.pointee.isSynchronous)
-      translator.prefersPlain = plain.prefersPlain
+    if router.isAutomatic {
+      beginPlainRun(mayRunInline || run.pointee.isSynchronous)
     }
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(.cancelled) }
@@ -246,6 +245,17 @@ internal import Synchronization
       }
       if call.pointee.flags.contains(.async) { leaveContext(run, mayRunInline: mayRunInline) }
       if plain.hasOpened, !call.pointee.form.ignoresNonblocking { settleOpened() }
+      // Asked before the ring's obstacles, which cost a system call for each descriptor.
+      if router.isAutomatic, call.pointee.traits.contains(.waits), call.pointee.form.hasOpcode, !call.pointee.flags.contains(.sync),
+        shouldWaitOnWorker()
+      {
+        run.pointee.keepsWorker = true
+        return handOver(run)
+      }
+      if translator.takeIdleCall(call) {
+        if let turn = advance(run, call, by: Interpreter.make(call, isChecked: options.isChecked)) { return turn }
+        continue
+      }
       var room = 0
       if let ring, call.pointee.form.hasOpcode {
         room = ring.room
@@ -283,30 +293,25 @@ internal import Synchronization
         return handOver(run)
       case .ring:
         if run.pointee.isRefused { return handOver(run) }
-        if call.pointee.traits.contains(.waits), shouldWaitOnWorker() {
-          run.pointee.keepsWorker = true
-          return handOver(run)
-        }
-        if translator.prefersPlain, call.pointee.form.encoding == .nop, plain.takeIdleCall() {
-          result = Interpreter.make(call, isChecked: options.isChecked)
-          break
-        }
         guard let turn = translate(run, call, room: room) else { continue }
         return turn
       }
-      statistics.inlineCalls &+= 1
-      let tested = memory.store(result, call.pointee.result)
-      if case .finish(let reason) = run.pointee.advance(
-        call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
-      {
-        return .finished(reason)
-      }
+      if let turn = advance(run, call, by: result) { return turn }
     }
+  }
+
+  /// Advances the run over a call that has been made on this thread; nil when there is another atom.
+  @inline(__always)
+  private mutating func advance(_ run: Reference<Run>, _ call: Reference<Call>, by result: Int) -> Turn? {
+    statistics.inlineCalls &+= 1
+    let tested = memory.store(result, call.pointee.result)
+    let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
+    guard case .finish(let reason) = verdict else { return nil }
+    return .finished(reason)
   }
 
   /// Whether a call that waits is a worker's. Never more of them than half of the workers, so that others find one.
   private mutating func shouldWaitOnWorker() -> Bool {
-    guard router.backend == .automatic else { return false }
     waits.calls += 1
     // A few that come while many are with the workers join them: on the ring they would have the owner wait in both places.
     let areMany = max(plain.runs, runsOnWorkers) >= WaitTrial.callsMin
@@ -316,8 +321,7 @@ internal import Synchronization
   /// ASYNC has been met: from here on the run is not in its caller's context.
   private mutating func leaveContext(_ run: Reference<Run>, mayRunInline: Bool) {
     run.pointee.isSynchronous = false
-    plain.beginRun(mayRunInline)
-    translator.prefersPlain = plain.prefersPlain
+    beginPlainRun(mayRunInline)
   }
 
   private mutating func queue(_ run: Reference<Run>) -> Turn {
@@ -343,10 +347,14 @@ internal import Synchronization
     var callsMax = min(translator.segment.capacity, calls.freeCount)
     guard callsMax > 0, let ring else { return .blocked }
     guard room > 0 else { return makeRoom(on: ring, than: 0) }
+    if call.pointee.next == nil {
+      issueAlone(run, call, on: ring)
+      return .left
+    }
     if run.pointee.isSingleStep { callsMax = 1 }
     if let maxSteps = options.maxSteps { callsMax = min(callsMax, maxSteps - run.pointee.executed) }
     translator.gather(call, run.pointee.layout, callsMax: min(callsMax, room))
-    if router.backend == .automatic, case .placement(.worker) = translator.segment.cut, !translator.segment.hasWaits {
+    if router.isAutomatic, case .placement(.worker) = translator.segment.cut, !translator.segment.hasWaits {
       // The next call is a worker's in any case: one hop for all of them instead of a submission and a hop.
       return handOver(run)
     }
@@ -363,6 +371,19 @@ internal import Synchronization
     return ring.room > room ? nil : .blocked
   }
 
+  /// Gives the ring one call behind which nothing can follow: most syslets are one call, or end with one, and need no segment.
+  @inline(__always)
+  private mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, on ring: Ring) {
+    let index = calls.take()
+    let record = calls[index]
+    record.pointee.call = StagedCall(call)
+    record.pointee.runSlot = run.pointee.slot
+    translator.segment.sqes[0].pointee.user_data = UserData.call(index, record.pointee.generation)
+    run.pointee.firstRecord = index
+    run.pointee.isSynchronous = false
+    leave(run, on: ring, calls: 1, after: nil, isFinal: true)
+  }
+
   /// Gives the gathered segment to the ring as one submission (law L2).
   @inline(__always)
   private mutating func issue(_ run: Reference<Run>, on ring: Ring) {
@@ -377,22 +398,28 @@ internal import Synchronization
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
       previous = index
     }
+    statistics.softLinks &+= translator.segment.softLinks
+    statistics.hardLinks &+= translator.segment.hardLinks
+    let after = translator.segment.after
+    leave(run, on: ring, calls: count, after: after, isFinal: after == nil && translator.segment.isExact)
+  }
+
+  @inline(__always)
+  private mutating func leave(_ run: Reference<Run>, on ring: Ring, calls count: Int, after: AtomAddress?, isFinal: Bool) {
     ring.issue(count)
     run.pointee.place = .ring
     run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
     run.pointee.callCount = UInt32(truncatingIfNeeded: count)
-    run.pointee.afterSegment = translator.segment.after
-    run.pointee.isFinalSegment = translator.segment.after == nil && translator.segment.isExact
+    run.pointee.afterSegment = after
+    run.pointee.isFinalSegment = isFinal
     run.pointee.cancelledRecord = CallSlab.end
-    if !run.pointee.isFinalSegment { openSegments &+= 1 }
+    if !isFinal { openSegments &+= 1 }
     segmentCallsMax = runsOnRing == 0 ? count : max(segmentCallsMax, count)
     run.pointee.isSingleStep = false
     callsOut &+= count
     runsOnRing &+= 1
     statistics.sqes &+= count
     statistics.segments &+= 1
-    statistics.softLinks &+= translator.segment.softLinks
-    statistics.hardLinks &+= translator.segment.hardLinks
   }
 
   // MARK: Ending

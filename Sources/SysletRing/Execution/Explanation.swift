@@ -54,7 +54,7 @@ extension Translator {
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
       var isOnWorker = false
-      var idleCallsLeft = min(4, PlainCosts.ringCallsMin)
+      idleCallsMax = router.isAutomatic ? PlainCosts.ringCallsMin : 0
       // Where the descriptor will be that a look-up of this syslet opens.
       var opened: UInt = 0
       while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
@@ -68,13 +68,9 @@ extension Translator {
         }
         begin()
         // As a syslet that comes alone.
-        prefersPlain = router.backend == .automatic
-        var placement = place(call, isSynchronous: false)
+        prefersPlain = router.isAutomatic
+        var placement = takeIdleCall(call) ? Placement.plain(.few) : place(call, isSynchronous: false)
         if opened != 0, UInt(call.pointee.pointers[0]) == opened, call.pointee.form.isPlainRead { placement = .plain(.cached) }
-        if placement == .ring, prefersPlain, call.pointee.form.encoding == .nop, idleCallsLeft > 0 {
-          idleCallsLeft -= 1
-          placement = .plain(.few)
-        }
         if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
         switch placement {
         case .inline(let why) where !isOnWorker:
@@ -104,7 +100,7 @@ extension Translator {
           cursor = call.pointee.next
         case .ring:
           gather(call, layout, callsMax: segment.capacity)
-          if router.backend == .automatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
+          if router.isAutomatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
             isOnWorker = true
             for position in 0..<segment.count {
               let staged = segment.call(position).pointee.atom

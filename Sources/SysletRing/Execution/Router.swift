@@ -51,6 +51,7 @@ enum Placement: Equatable {
 /// The rules of placement for one engine. Constant after the start, so workers read it too.
 struct Router: Sendable {
   let backend: EngineBackend
+  let isAutomatic: Bool
   /// The backend is ring, or automatic with a ring at hand.
   let hasRing: Bool
   let severing: Severing
@@ -59,9 +60,10 @@ struct Router: Sendable {
 
   init(backend: EngineBackend, hasRing: Bool, severing: Severing) {
     self.backend = backend
+    isAutomatic = backend == .automatic
     self.hasRing = hasRing
     self.severing = severing
-    diverted = backend == .automatic ? [.refused, .neverBlocks, .punted, .mayPunt] : [.refused, .neverBlocks]
+    diverted = isAutomatic ? [.refused, .neverBlocks, .punted, .mayPunt] : [.refused, .neverBlocks]
   }
 
   /// Where `call` runs. `sqe` is filled when the answer is the ring.
@@ -90,9 +92,9 @@ struct Router: Sendable {
       }
       // `ring` shows what the ring does; `automatic` makes a cheap call where it is met.
       let hasOpcode = call.pointee.form.hasOpcode
-      if traits.contains(.neverBlocks), !hasOpcode || backend == .automatic { return .inline(.neverBlocks) }
+      if traits.contains(.neverBlocks), !hasOpcode || isAutomatic { return .inline(.neverBlocks) }
       guard hasOpcode else { return .worker(.obstacle(.noOperation)) }
-      if backend == .automatic, let placement = placePlainly(call) { return placement }
+      if isAutomatic, let placement = placePlainly(call) { return placement }
       return encode(call, into: sqe)
     }
   }
@@ -138,7 +140,7 @@ struct Router: Sendable {
     let hasOpcode = call.pointee.form.hasOpcode
     if traits.contains(.neverBlocks) || !hasOpcode { return true }
     // One hop for a run of calls, but a call that may wait for long gives the worker free: the ring waits at no cost.
-    if backend == .automatic, !traits.contains(.waits) { return true }
+    if isAutomatic, !traits.contains(.waits) { return true }
     var scratch = syslet_sqe()
     guard call.pointee.form.encode(call.pointee.arguments, into: &scratch) == nil else { return true }
     return !severing.isSupported(Int16(scratch.opcode))

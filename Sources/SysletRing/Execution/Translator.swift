@@ -72,25 +72,26 @@ enum Cut: Equatable {
 
   func call(_ position: Int) -> Reference<StagedCall> { unsafe Reference(stagedCalls + position) }
 
-  /// Begins a segment in `sqes`.
-  mutating func clear(_ sqes: SQESlots) {
+  /// Begins a segment in `sqes`. Before it is gathered only the first SQE is anybody's.
+  mutating func begin(_ sqes: SQESlots) {
     self.sqes = sqes
     count = 0
+    hasOpens = false
+    hasCloses = false
+  }
+
+  fileprivate mutating func clear() {
     after = nil
     cut = .end
     isExact = true
     hasWaits = false
-    hasOpens = false
-    hasCloses = false
     softLinks = 0
     hardLinks = 0
   }
 
   @inline(__always)
   mutating func append(_ call: Reference<Call>) {
-    unsafe stagedCalls[count] = StagedCall(
-      atom: call.pointee.atom, result: call.pointee.result, firstArgument: call.pointee.arguments.words.0, form: call.pointee.form,
-      flags: call.pointee.flags, link: .cut, stops: [], severs: [])
+    unsafe stagedCalls[count] = StagedCall(call)
     count &+= 1
     after = call.pointee.next
     if call.pointee.traits.contains(.waits) { hasWaits = true }
@@ -99,6 +100,7 @@ enum Cut: Equatable {
   }
 
   /// Links the last call to the one that will follow.
+  @inline(__always)
   mutating func link(_ link: Link, stops: ResultClasses, severs: ResultClasses) {
     let last = count - 1
     let staged = call(last)
@@ -142,6 +144,8 @@ enum Cut: Equatable {
   var hints = DescriptorHints()
   /// Too few calls are at hand for an enter of the ring to be shared by them: `automatic` makes cached reads and no-ops plainly.
   var prefersPlain = false
+  /// The no-ops that `automatic` makes plainly, if the run has no more atoms than that; as long as it has not been asked.
+  var idleCallsMax = 0
   /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
   private let spare: UnsafeMutablePointer<syslet_sqe>
 
@@ -158,20 +162,32 @@ enum Cut: Equatable {
   deinit { unsafe spare.deallocate() }
 
   /// Begins a segment whose SQEs are looked at and never issued.
-  mutating func begin() { unsafe segment.clear(SQESlots(base: spare, first: 0, mask: 0)) }
+  mutating func begin() { unsafe segment.begin(SQESlots(base: spare, first: 0, mask: 0)) }
 
   /// Begins a segment in `slots`, of which at least one is free.
-  mutating func begin(in slots: SQESlots) { segment.clear(slots) }
+  mutating func begin(in slots: SQESlots) { segment.begin(slots) }
 
   /// Where `call` runs; its SQE is staged when that is the ring.
   ///
   /// What only looks is `mutating` here all the same: Swift would copy the translator's 240 bytes for it.
   @inline(__always)
   mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
-    if router.backend == .automatic, call.pointee.form.isTransfer, let placement = placeTransfer(call) { return placement }
+    if router.isAutomatic, call.pointee.form.isTransfer, let placement = placeTransfer(call) { return placement }
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
     guard placement == .ring else { return placement }
     return obstacle(call).map { .worker(.obstacle($0)) } ?? .ring
+  }
+
+  /// Whether the call is a no-op that `automatic` makes plainly. A longer line of them is worth an enter of the ring, whole.
+  @inline(__always)
+  mutating func takeIdleCall(_ call: Reference<Call>) -> Bool {
+    guard idleCallsMax > 0, call.pointee.form.encoding == .nop, !call.pointee.flags.contains(.sync) else { return false }
+    guard call.pointee.next == nil || !memory.hasIdleCalls(idleCallsMax, behind: call) else {
+      idleCallsMax = 0
+      return false
+    }
+    idleCallsMax -= 1
+    return true
   }
 
   /// Where `automatic` reads and writes what goes through the page cache; nil: as any other call.
@@ -238,7 +254,7 @@ enum Cut: Equatable {
 
   /// Whether an earlier call of the segment closes the call's descriptor, or may open it: what it names can be asked only afterwards.
   private mutating func isReopened(_ call: Reference<Call>) -> Bool {
-    guard segment.hasOpens || segment.hasCloses, call.pointee.form.dependsOnDescriptor else { return false }
+    guard call.pointee.form.dependsOnDescriptor else { return false }
     let descriptor = call.pointee.arguments.descriptor(0)
     return segment.hasOpens && descriptors.kind(descriptor, isSocket: !call.pointee.form.isTransfer) == .closed
       || segment.hasCloses && segment.closes(descriptor)
@@ -246,6 +262,7 @@ enum Cut: Equatable {
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
   mutating func gather(_ call: Reference<Call>, _ layout: AtomLayoutTag, callsMax: Int) {
+    segment.clear()
     segment.append(call)
     guard call.pointee.next != nil else { return }
     hazards.clear()
@@ -303,7 +320,7 @@ enum Cut: Equatable {
         return
       }
       hazards.note(call)
-      if let hazard = hazards.hazard(atom: next) {
+      if !hazards.isEmpty, let hazard = hazards.hazard(atom: next) {
         segment.cut = .hazard(hazard)
         return
       }
@@ -311,11 +328,11 @@ enum Cut: Equatable {
         segment.cut = .unreadable
         return
       }
-      if let hazard = hazards.hazard(call) {
+      if !hazards.isEmpty, let hazard = hazards.hazard(call) {
         segment.cut = .hazard(hazard)
         return
       }
-      if isReopened(call) {
+      if segment.hasOpens || segment.hasCloses, isReopened(call) {
         segment.cut = .hazard(.descriptor)
         return
       }
