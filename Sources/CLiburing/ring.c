@@ -251,14 +251,13 @@ int syslet_ring_enter(struct syslet_ring *ring, unsigned wait_count, int64_t tim
   result = fault(SYSLET_ENTRY_ENTER);
   if (result) return (int)result;
   if (timeout_ns < 0) {
-    result = syscall(__NR_io_uring_enter, ring->enter_fd, submit, wait_count, ring->enter_flags, NULL, 0);
+    result = syslet_call(__NR_io_uring_enter, (uint64_t)ring->enter_fd, submit, wait_count, ring->enter_flags, 0, 0);
   } else {
     struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     struct io_uring_getevents_arg extra = {.ts = (uint64_t)(uintptr_t)&limit};
-    result = syscall(__NR_io_uring_enter, ring->enter_fd, submit, wait_count, ring->enter_flags | IORING_ENTER_EXT_ARG, &extra,
-                     sizeof extra);
+    result = syslet_call(__NR_io_uring_enter, (uint64_t)ring->enter_fd, submit, wait_count, ring->enter_flags | IORING_ENTER_EXT_ARG,
+                         (uintptr_t)&extra, sizeof extra);
   }
-  if (result < 0) result = -errno;
   int failure = fault(SYSLET_ENTRY_ENTERED);
   return failure ? failure : (int)result;
 }

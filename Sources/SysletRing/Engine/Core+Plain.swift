@@ -14,6 +14,7 @@ struct PlainTurn {
   /// Runs that this turn began with.
   private(set) var runs = 1
   private var slowReads = 0
+  fileprivate var hasSlowReads: Bool { slowReads > 0 }
   private var quickReads = 0
   private let ringCallsMin = PlainCosts.ringCallsMin
   /// A cached read that takes longer (20 µs) was none.
@@ -77,7 +78,6 @@ struct PlainTurn {
   /// that a few go to the ring; each further one doubles them, and 32 quick ones in a row take half of that back.
   fileprivate mutating func noteRead(isSlow: Bool) -> UInt8? {
     guard isSlow else {
-      guard slowReads > 0 else { return nil }
       quickReads += 1
       guard quickReads == 32 else { return nil }
       quickReads = 0
@@ -149,18 +149,12 @@ extension Core {
   /// Makes a plain call on this thread; nil where it would have to wait.
   mutating func makePlainly(_ call: Reference<Call>, _ reason: Placement.PlainReason) -> Int? {
     let descriptor = call.pointee.arguments.descriptor(0)
-    if plain.begin == 0, reason != .cached {
+    if plain.begin == 0 {
       plain.begin = syslet_now()
       plain.row = call.pointee.row
     }
-    let ticks = reason == .cached ? syslet_ticks() : 0
-    let result = Interpreter.makeWithoutWaiting(call, reason, isNonblocking: descriptor == plain.opened)
+    let result = Interpreter.makeWithoutWaiting(call, reason)
     switch reason {
-    case .cached:
-      // It was not in memory, and what is read next may not be either: the ring waits for that without holding anybody.
-      let isSlow = result == nil || syslet_ticks() &- ticks > plain.cachedTicksMax
-      if let uses = plain.noteRead(isSlow: isSlow) { translator.hints.note(descriptor, .other, uses: uses) }
-      if result == nil { settleOpened() }
     case .lookUp:
       guard let opened = result, opened >= 0 else { break }
       let flags = call.pointee.arguments.low(call.pointee.form.encoding == .openAt ? 2 : 1)
@@ -177,10 +171,27 @@ extension Core {
       if descriptor == plain.opened { plain.opened = -1 }
       translator.descriptors.forget(descriptor)
       translator.hints.note(descriptor, .unknown)
-    case .punted, .few, .buffered:
+    case .punted, .few, .buffered, .cached:
       break
     }
     return result
+  }
+
+  /// Reads what is probably in memory, on this thread; nil where that would have to wait.
+  @inline(__always)
+  mutating func readPlainly(_ call: Reference<Call>) -> Int? {
+    let ticks = syslet_ticks()
+    let result = Interpreter.readWithoutWaiting(call, isNonblocking: call.pointee.arguments.descriptor(0) == plain.opened)
+    let isSlow = result == nil || syslet_ticks() &- ticks > plain.cachedTicksMax
+    if isSlow || plain.hasSlowReads { noteRead(call, isSlow: isSlow) }
+    return result
+  }
+
+  private mutating func noteRead(_ call: Reference<Call>, isSlow: Bool) {
+    // It was not in memory, and what is read next may not be either: the ring waits for that without holding anybody.
+    guard let uses = plain.noteRead(isSlow: isSlow) else { return }
+    translator.hints.note(call.pointee.arguments.descriptor(0), .other, uses: uses)
+    settleOpened()
   }
 
   /// Before anything but reading, examining and closing is done with the descriptor that was opened, or could be: gives it the flags that it should have.

@@ -15,28 +15,35 @@ enum Outcome: Equatable {
 
 extension Core {
   /// Submits what was issued and waits for `count` CQEs. 0 or more, or -EINTR, -ETIME, -EAGAIN, -EBUSY: everything else breaks the engine.
+  @inline(__always)
   mutating func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
     guard let ring, !isRingLost else { return 0 }
-    statistics.enters += 1
+    statistics.enters &+= 1
     let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
     if ring.queued > 0 { ring.mend() }
+    refusals = result < 0 ? refusalsAfter(result) : 0
+    return result
+  }
+
+  /// Sees to an enter that failed: how many the kernel has refused in a row.
+  private mutating func refusalsAfter(_ result: Int) -> Int {
     switch -Int32(truncatingIfNeeded: result) {
     // An enter whose time ran out has waited, which one with something to submit does only when the kernel has taken all of it.
-    case ...0, ETIME: refusals = 0
+    case ETIME: return 0
     case EINTR: break
     case let errno where errno == EAGAIN || errno == EBUSY:
       // The kernel cannot take more now: what it has must be reaped first. The callers reap and come again, after a while if it goes on.
       reap()
       lastRefusal = errno
-      refusals += 1
-      if refusals > Self.refusalsAtOnce { usleep(1000) }
+      if refusals >= Self.refusalsAtOnce { usleep(1000) }
+      return refusals + 1
     case EBADR:
       // A CQE was lost for good: nothing that is in flight can be trusted to end.
       fail(.kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR))
     case let errno:
       fail(.kernel(call: "io_uring_enter", errno: errno))
     }
-    return result
+    return refusals
   }
 
   private static let refusalsAtOnce = 20

@@ -24,6 +24,7 @@ extension Core {
   }
 
   /// As `settle`; nil when the engine has failed, be it meanwhile.
+  @inline(__always)
   private mutating func settleUnlessFailed(_ count: Int, deadline: Int64?) throws(EngineError) -> Int? {
     guard failure == nil else { return nil }
     do { return try settle(count, deadline: deadline) } catch {
@@ -269,6 +270,7 @@ extension Core {
     return min(callsOut, max(count * restMin, callsOut - (runsOnRing - count) * segmentCallsMax))
   }
 
+  @inline(__always)
   private mutating func enterAndLook(_ wanted: Int, _ nanoseconds: Int64?) -> Bool {
     let begin = wanted > 0 && nanoseconds != nil ? syslet_now() : 0
     let result = enter(waitFor: wanted, nanoseconds: nanoseconds)

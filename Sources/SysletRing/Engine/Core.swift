@@ -257,12 +257,18 @@ internal import Synchronization
         continue
       }
       var room = 0
-      if let ring, call.pointee.form.hasOpcode {
-        room = ring.room
-        if room > 0 { translator.begin(in: ring.slots) } else { translator.begin() }
+      let placement: Placement
+      if let transfer = translator.placeTransfer(call) {
+        placement = transfer
+      } else {
+        if let ring, call.pointee.form.hasOpcode {
+          room = ring.room
+          if room > 0 { translator.begin(in: ring.slots) } else { translator.begin() }
+        }
+        placement = translator.placeElsewhere(call, isSynchronous: run.pointee.isSynchronous)
       }
       let result: Int
-      switch translator.place(call, isSynchronous: run.pointee.isSynchronous) {
+      switch placement {
       case .inline(let reason):
         // A read or a close with SYNC: it is to wait, and the descriptor's number may name another file afterwards.
         if reason == .synchronous {
@@ -284,7 +290,7 @@ internal import Synchronization
           turns -= 1
           if plain.isCollecting, collect(run, call) { return .left }
         }
-        guard let made = makePlainly(call, reason) else {
+        guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason) else {
           if reason == .lookUp { return handOver(run, timedAs: call.pointee.row) }
           continue
         }

@@ -26,28 +26,30 @@ enum Interpreter {
     return syslet_call(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
   }
 
-  /// Makes `call` on the owner's thread; nil where it would have to wait, and then nothing has happened.
+  /// Makes `call`, which is no cached read, on the owner's thread; nil where a look-up would have to wait, and then nothing has happened.
+  @inline(__always)
+  static func makeWithoutWaiting(_ call: Reference<Call>, _ reason: Placement.PlainReason) -> Int? {
+    guard reason == .lookUp else { return make(call, isChecked: false) }
+    let a = call.pointee.arguments
+    let isAt = call.pointee.form.encoding == .openAt
+    let result = unsafe syslet_open_cached(
+      isAt ? a.descriptor(0) : AT_FDCWD, UnsafePointer(bitPattern: UInt(isAt ? a[1] : a[0])),
+      Int32(truncatingIfNeeded: isAt ? a[2] : a[1]))
+    return result == -Int(EAGAIN) ? nil : result
+  }
+
+  /// Reads on the owner's thread; nil where that would have to wait, and then nothing has happened.
   ///
   /// A read with an offset, which fails on what is no file, is made as it is: so it waits for a device now and then, and the caller takes the
   /// time. So is one of a descriptor that is `nonblocking`.
   @inline(__always)
-  static func makeWithoutWaiting(_ call: Reference<Call>, _ reason: Placement.PlainReason, isNonblocking: Bool) -> Int? {
-    let a = call.pointee.arguments
-    let result: Int
-    switch reason {
-    case .lookUp:
-      let isAt = call.pointee.form.encoding == .openAt
-      result = unsafe syslet_open_cached(
-        isAt ? a.descriptor(0) : AT_FDCWD, UnsafePointer(bitPattern: UInt(isAt ? a[1] : a[0])),
-        Int32(truncatingIfNeeded: isAt ? a[2] : a[1]))
-    case .cached:
-      result =
-        isNonblocking || call.pointee.form.encoding == .readAt
-        ? make(call, isChecked: false)
-        : unsafe syslet_read_cached(a.descriptor(0), UnsafeMutableRawPointer(bitPattern: UInt(a[1])), Int(bitPattern: UInt(a[2])))
-    case .punted, .close, .few, .buffered:
-      return make(call, isChecked: false)
-    }
+  static func readWithoutWaiting(_ call: Reference<Call>, isNonblocking: Bool) -> Int? {
+    let words = call.pointee.arguments.words
+    let result =
+      isNonblocking || call.pointee.form.encoding == .readAt
+      ? syslet_call(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
+      : unsafe syslet_read_cached(
+        call.pointee.arguments.descriptor(0), UnsafeMutableRawPointer(bitPattern: UInt(words.1)), Int(bitPattern: UInt(words.2)))
     return result == -Int(EAGAIN) ? nil : result
   }
 

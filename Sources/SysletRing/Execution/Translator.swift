@@ -172,7 +172,13 @@ enum Cut: Equatable {
   /// What only looks is `mutating` here all the same: Swift would copy the translator's 240 bytes for it.
   @inline(__always)
   mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
-    if router.isAutomatic, call.pointee.form.isTransfer, let placement = placeTransfer(call) { return placement }
+    if let placement = placeTransfer(call) { return placement }
+    return placeElsewhere(call, isSynchronous: isSynchronous)
+  }
+
+  /// The rest of `place`.
+  @inline(__always)
+  mutating func placeElsewhere(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
     guard placement == .ring else { return placement }
     return obstacle(call).map { .worker(.obstacle($0)) } ?? .ring
@@ -191,17 +197,19 @@ enum Cut: Equatable {
   }
 
   /// Where `automatic` reads and writes what goes through the page cache; nil: as any other call.
-  private mutating func placeTransfer(_ call: Reference<Call>) -> Placement? {
+  @inline(__always)
+  mutating func placeTransfer(_ call: Reference<Call>) -> Placement? {
+    guard router.isAutomatic, call.pointee.form.isTransfer, !call.pointee.flags.contains(.sync) else { return nil }
     let form = call.pointee.form
     // Longer than one transfer can be, it is the router's to say that it is for no ring.
-    guard !call.pointee.flags.contains(.sync), call.pointee.arguments[2] <= OperationForm.transferMax else { return nil }
-    let isCopying = !form.hasVectors && call.pointee.arguments[2] > Self.copyingBytesMin
+    guard call.pointee.arguments.words.2 <= OperationForm.transferMax else { return nil }
+    let isCopying = !form.hasVectors && call.pointee.arguments.words.2 > Self.copyingBytesMin
     guard form.isWrite || isCopying || prefersPlain else { return nil }
     let descriptor = call.pointee.arguments.descriptor(0)
     guard hints.hint(descriptor) == .buffered else { return nil }
     // A write has no try that does not wait, so what it writes to must be known.
     if form.isWrite { return descriptors.kind(descriptor) == .file ? .plain(.buffered) : nil }
-    return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments[3]) < 0 ? nil : .plain(.cached)
+    return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments.words.3) < 0 ? nil : .plain(.cached)
   }
 
   /// From here on a read is so much copying that sharing an enter saves nothing.
