@@ -69,6 +69,11 @@ long syslet_open_cached(int directory, const char *path, int flags) {
   return result;
 }
 
+long syslet_open_now(int directory, const char *path, int flags, unsigned mode) {
+  long result = syslet_call(SYS_openat, (uint64_t)(int64_t)directory, (uintptr_t)path, (uint64_t)(uint32_t)(flags | O_NONBLOCK), mode, 0, 0);
+  return result == -ENXIO ? -EAGAIN : result;
+}
+
 void syslet_open_settle(int descriptor, int flags) {
   if (!(flags & O_NONBLOCK)) syslet_call(SYS_fcntl, (uint64_t)descriptor, F_SETFL, (uint64_t)(uint32_t)flags, 0, 0, 0);
 }

@@ -16,7 +16,11 @@ long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, ui
  * have. The descriptor has O_NONBLOCK until syslet_open_settle. */
 long syslet_open_cached(int directory, const char *path, int flags);
 
-/* Gives a descriptor of syslet_open_cached the flags that it was to be opened with. A system call of its own, for which the program need not pay
+/* Opens with any flags but O_PATH, and `mode` for what is created. -EAGAIN where another party would have to be waited for, and then nothing has
+ * happened; it may wait for a device. The descriptor has O_NONBLOCK until syslet_open_settle. */
+long syslet_open_now(int directory, const char *path, int flags, unsigned mode);
+
+/* Gives a descriptor of these two the flags that it was to be opened with. A system call of its own, for which the program need not pay
  * if the descriptor is only read and closed. */
 void syslet_open_settle(int descriptor, int flags);
 

@@ -11,6 +11,10 @@ struct PlainTurn {
   let limit: Int64
   /// How long in this turn.
   private(set) var nanosecondsMax: Int64 = 0
+  /// The same, if the owner waits for one run and for nothing else; 0 otherwise.
+  fileprivate private(set) var nanosecondsAlone: Int64 = 0
+  /// The owner waits for one run and for nothing else, and for as long as it takes: how long its calls are together does not matter.
+  private(set) var isPatient = false
   /// Runs that this turn began with.
   private(set) var runs = 1
   private var slowReads = 0
@@ -30,7 +34,9 @@ struct PlainTurn {
   fileprivate private(set) var isPreferred = false
   /// When the run's first plain call began, and its row; 0 for none yet.
   fileprivate var begin: Int64 = 0
-  fileprivate var row: UInt16 = 0
+  fileprivate private(set) var row: UInt16 = 0
+  /// The calls that the engine had made here before.
+  fileprivate private(set) var callsBefore = 0
   /// The descriptor that the run has opened just now; -1 for none. Its flags are not settled yet.
   fileprivate var opened: Int32 = -1
   fileprivate var openedFlags: Int32 = 0
@@ -65,9 +71,13 @@ struct PlainTurn {
   /// The run has a descriptor whose flags are not settled yet.
   var hasOpened: Bool { opened >= 0 }
 
-  mutating func beginTurn(runs: Int, nanosecondsMax: Int64) {
+  /// - Parameter nanosecondsMax: `max`: as long as it takes, within `limit` for each call.
+  /// - Parameter isAlone: One run is all that the owner has.
+  mutating func beginTurn(runs: Int, nanosecondsMax: Int64, isAlone: Bool) {
     self.runs = runs
     self.nanosecondsMax = min(nanosecondsMax, limit)
+    nanosecondsAlone = isAlone && nanosecondsMax > PlainCosts.briefMax ? self.nanosecondsMax : 0
+    isPatient = isAlone && nanosecondsMax == .max
     isCollecting = false
     isPreferred = runs < 4 * ringCallsMin && self.nanosecondsMax > 0
     // A division costs a tenth of a no-op.
@@ -87,6 +97,12 @@ struct PlainTurn {
     quickReads = 0
     slowReads = min(slowReads + 1, 4)
     return min(2 << UInt8(slowReads), DescriptorHints.usesMax)
+  }
+
+  fileprivate mutating func time(_ row: UInt16, callsBefore: Int) {
+    begin = syslet_now()
+    self.row = row
+    self.callsBefore = callsBefore
   }
 
   /// Whether sharing is worth a try in this turn.
@@ -128,7 +144,7 @@ extension Core {
   /// Begins a turn with `runs` runs, in which a plain call may take `nanosecondsMax`, and decides whether they are collected.
   @inline(__always)
   mutating func beginPlainTurn(runs: Int, nanosecondsMax: Int64) {
-    plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax)
+    plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax, isAlone: pending == 1)
     if runs >= 4, plain.nanosecondsMax > 0, plain.maySharing() { plain.isCollecting = true }
   }
 
@@ -143,26 +159,26 @@ extension Core {
   mutating func beginPlainRun(_ isAllowed: Bool) {
     plain.isAllowed = isAllowed
     translator.prefersPlain = isAllowed && plain.isPreferred
+    translator.nanosecondsAlone = plain.nanosecondsAlone
     translator.idleCallsMax = isAllowed ? plain.idleCallsMax : 0
   }
 
   /// Makes a plain call on this thread; nil where it would have to wait.
-  mutating func makePlainly(_ call: Reference<Call>, _ reason: Placement.PlainReason) -> Int? {
+  mutating func makePlainly(_ call: Reference<Call>, _ reason: Placement.PlainReason, timedAs row: UInt16) -> Int? {
     let descriptor = call.pointee.arguments.descriptor(0)
     if plain.begin == 0 {
-      plain.begin = syslet_now()
-      plain.row = call.pointee.row
+      plain.time(row, callsBefore: statistics.inlineCalls)
     }
     let result = Interpreter.makeWithoutWaiting(call, reason)
     switch reason {
-    case .lookUp:
+    case .lookUp, .creation:
       guard let opened = result, opened >= 0 else { break }
-      let flags = call.pointee.arguments.low(call.pointee.form.encoding == .openAt ? 2 : 1)
+      let flags = call.pointee.form.openFlags(call.pointee.arguments)
       plain.opened = Int32(truncatingIfNeeded: opened)
-      plain.openedFlags = Int32(bitPattern: flags)
+      plain.openedFlags = flags
       // What is read of it belongs to the same short way. Without O_DIRECT it is a file like most, or the read will say that it waits.
       translator.prefersPlain = true
-      if flags & UInt32(SYSLET_O_DIRECT) == 0 {
+      if flags & Int32(SYSLET_O_DIRECT) == 0 {
         translator.hints.note(plain.opened, .buffered)
       } else {
         settleOpened()
@@ -171,7 +187,7 @@ extension Core {
       if descriptor == plain.opened { plain.opened = -1 }
       translator.descriptors.forget(descriptor)
       translator.hints.note(descriptor, .unknown)
-    case .punted, .few, .buffered, .cached:
+    case .punted, .few, .buffered, .cached, .device:
       break
     }
     return result
@@ -212,28 +228,27 @@ extension Core {
   }
 
   private mutating func takePlainCost() {
-    costs.note(plain.row, syslet_now() - plain.begin, limit: plain.limit)
+    costs.note(plain.row, syslet_now() - plain.begin, calls: statistics.inlineCalls - plain.callsBefore, limit: plain.limit)
     plain.begin = 0
   }
 
   /// Puts a run aside that will be shared, or is a worker's; false if it is better executed at once.
-  mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>) -> Bool {
+  mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>, timedAs row: UInt16) -> Bool {
     guard plain.begin == 0 else { return false }
-    let cost = costs[call.pointee.row]
+    let cost = costs[row]
     guard cost * Int64(plain.runs) >= PlainTurn.sharingMin else {
       // Timed all the same, now and then.
       if plain.runs >= 4, statistics.accepted & 63 == 0 {
-        plain.begin = syslet_now()
-        plain.row = call.pointee.row
+        plain.time(row, callsBefore: statistics.inlineCalls)
       }
       return false
     }
     guard cost <= PlainCosts.briefMax || call.pointee.traits.contains(.neverBlocks) else {
       // What blocks wants many threads. This one is to be there when they are done.
-      _ = handOver(run, timedAs: call.pointee.row)
+      _ = handOver(run, timedAs: row)
       return true
     }
-    run.pointee.workerRow = call.pointee.row
+    run.pointee.workerRow = row
     run.pointee.place = .worker
     plain.collected.append(run, in: runs.memory)
     plain.collectedNanoseconds += cost
@@ -292,8 +307,7 @@ extension Core {
   }
 
   private mutating func executeHere(_ run: Reference<Run>) {
-    plain.begin = syslet_now()
-    plain.row = run.pointee.workerRow
+    plain.time(run.pointee.workerRow, callsBefore: statistics.inlineCalls)
     advanceHere(run)
     notePlainCost()
   }

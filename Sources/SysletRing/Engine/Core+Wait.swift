@@ -135,7 +135,7 @@ extension Core {
       statistics.workerHops += 1
       statistics.workerCalls += run.pointee.workerCalls
       if run.pointee.workerRow != Run.untimed {
-        costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, limit: plain.limit)
+        costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, calls: run.pointee.workerCalls, limit: plain.limit)
       }
       run.pointee.workerCalls = 0
       run.pointee.keepsWorker = false

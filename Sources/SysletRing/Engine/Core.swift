@@ -159,7 +159,7 @@ internal import Synchronization
   mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
     translator.descriptors.forgetAll()
-    if router.isAutomatic { plain.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax) }
+    if router.isAutomatic { plain.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     let turn = route(run, mayRunInline: false)
     notePlainCost()
     switch turn {
@@ -258,8 +258,8 @@ internal import Synchronization
       }
       var room = 0
       let placement: Placement
-      if let transfer = translator.placeTransfer(call) {
-        placement = transfer
+      if let here = translator.placeHere(call) {
+        placement = here
       } else {
         if let ring, call.pointee.form.hasOpcode {
           room = ring.room
@@ -278,20 +278,21 @@ internal import Synchronization
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }
           turns -= 1
-          if plain.isCollecting, collect(run, call) { return .left }
+          if plain.isCollecting, collect(run, call, timedAs: call.pointee.row) { return .left }
         }
         result = Interpreter.make(call, isChecked: options.isChecked)
       case .plain(let reason):
-        guard plain.isAllowed, costs[call.pointee.row] <= plain.nanosecondsMax else {
-          return handOver(run, timedAs: call.pointee.row)
+        let row = costs.row(call, reason)
+        guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.isPatient && costs.call(row) <= plain.nanosecondsMax else {
+          return handOver(run, timedAs: row)
         }
         if !run.pointee.isSynchronous {
           guard turns > 0 else { return queue(run) }
           turns -= 1
-          if plain.isCollecting, collect(run, call) { return .left }
+          if plain.isCollecting, collect(run, call, timedAs: row) { return .left }
         }
-        guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason) else {
-          if reason == .lookUp { return handOver(run, timedAs: call.pointee.row) }
+        guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason, timedAs: row) else {
+          if reason != .cached { return handOver(run, timedAs: row) }
           continue
         }
         result = made

@@ -12,6 +12,8 @@ internal import Glibc
     case buffered
     /// Anything else, or one whose bytes were not in memory the last time.
     case other
+    /// A regular file with O_DIRECT.
+    case direct
   }
 
   private static let capacity = 65_536
@@ -45,6 +47,7 @@ internal import Glibc
   }
 
   private static func ask(_ descriptor: Int32) -> Hint {
-    DescriptorKinds.isRegular(descriptor) && syslet_descriptor_is_direct(descriptor) == 0 ? .buffered : .other
+    guard DescriptorKinds.isRegular(descriptor) else { return .other }
+    return syslet_descriptor_is_direct(descriptor) == 0 ? .buffered : .direct
   }
 }

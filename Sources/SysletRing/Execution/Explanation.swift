@@ -69,6 +69,7 @@ extension Translator {
         begin()
         // As a syslet that comes alone.
         prefersPlain = router.isAutomatic
+        nanosecondsAlone = .max
         var placement = takeIdleCall(call) ? Placement.plain(.few) : place(call, isSynchronous: false)
         if opened != 0, UInt(call.pointee.pointers[0]) == opened, call.pointee.form.isPlainRead { placement = .plain(.cached) }
         if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
@@ -82,9 +83,12 @@ extension Translator {
         case .plain where isOnWorker:
           lines[atom] = line(call, numbers, place: "worker", reason: "the worker that has the syslet makes it too")
           cursor = call.pointee.next
+        case .plain(.device):
+          lines[atom] = line(call, numbers, place: "inline", reason: Placement.PlainReason.device.description)
+          cursor = call.pointee.next
         case .plain(let why):
-          if why == .lookUp { opened = call.pointee.result }
-          let cost = costs[call.pointee.row]
+          if why == .lookUp || why == .creation { opened = call.pointee.result }
+          let cost = costs[costs.row(call, why)]
           isOnWorker = cost > PlainCosts.briefMax
           lines[atom] = line(
             call, numbers, place: isOnWorker ? "worker" : "inline",
@@ -224,6 +228,8 @@ extension Placement.PlainReason: CustomStringConvertible {
     switch self {
     case .punted: "io_uring would hand it to a kernel worker; a plain call, here or by a worker that is free, costs a fraction"
     case .lookUp: "a look-up of names in memory is tried here, without waiting; a worker does what is not there"
+    case .creation: "a file is created faster by a plain call than by a kernel worker; one that would wait for another party is a worker's"
+    case .device: "while nothing else is waited for, the ring makes a device no faster; otherwise it has this call"
     case .close: "closing costs less than handing it anywhere"
     case .buffered: "it writes into the page cache, which io_uring would hand to a kernel worker"
     case .few: "few calls that do nothing cost less here than an enter of the ring"

@@ -29,12 +29,15 @@ enum Interpreter {
   /// Makes `call`, which is no cached read, on the owner's thread; nil where a look-up would have to wait, and then nothing has happened.
   @inline(__always)
   static func makeWithoutWaiting(_ call: Reference<Call>, _ reason: Placement.PlainReason) -> Int? {
-    guard reason == .lookUp else { return make(call, isChecked: false) }
+    guard reason == .lookUp || reason == .creation else { return make(call, isChecked: false) }
     let a = call.pointee.arguments
     let isAt = call.pointee.form.encoding == .openAt
-    let result = unsafe syslet_open_cached(
-      isAt ? a.descriptor(0) : AT_FDCWD, UnsafePointer(bitPattern: UInt(isAt ? a[1] : a[0])),
-      Int32(truncatingIfNeeded: isAt ? a[2] : a[1]))
+    let (directory, path) = unsafe (isAt ? a.descriptor(0) : AT_FDCWD, UnsafePointer<CChar>(bitPattern: UInt(isAt ? a[1] : a[0])))
+    let flags = call.pointee.form.openFlags(a)
+    let isCreat = call.pointee.form.encoding == .create
+    let result =
+      unsafe reason == .lookUp
+      ? syslet_open_cached(directory, path, flags) : syslet_open_now(directory, path, flags, a.low(isAt ? 3 : isCreat ? 1 : 2))
     return result == -Int(EAGAIN) ? nil : result
   }
 

@@ -6,6 +6,11 @@ internal import Synchronization
 /// Unsafe fence: the memory is the engine's, which frees it when nothing can ask any more. The owner's.
 @safe struct PlainCosts {
   private let nanoseconds: UnsafeMutablePointer<UInt32>
+  /// The same, divided by the calls of the run.
+  private let callNanoseconds: UnsafeMutablePointer<UInt32>
+  /// Behind the table's rows: opens that create, which take many times as long as the others, and reads and writes past the page cache.
+  private let creations: UInt16
+  let transfers: UInt16
 
   /// Where the caller does not wait, a call may take no longer than handing it over would.
   static let briefMax: Int64 = 50_000
@@ -20,31 +25,61 @@ internal import Synchronization
   static func noteBreakEven(_ calls: Int) { breakEven.store(min(max(calls, 4), 64), ordering: .relaxed) }
 
   init(_ table: OperationTable) {
-    unsafe nanoseconds = .allocate(capacity: table.rowCount)
+    creations = UInt16(table.rowCount)
+    transfers = creations + 1
+    unsafe nanoseconds = .allocate(capacity: table.rowCount + 2)
+    unsafe nanoseconds[Int(creations)] = Self.slowAssumed
+    unsafe nanoseconds[Int(transfers)] = Self.slowAssumed
     for row in 0..<table.rowCount {
       unsafe nanoseconds[row] = Self.assumed(table[UInt16(row)].pointee)
     }
+    unsafe callNanoseconds = .allocate(capacity: table.rowCount + 2)
+    unsafe callNanoseconds.initialize(from: nanoseconds, count: table.rowCount + 2)
   }
 
-  func free() { unsafe nanoseconds.deallocate() }
+  func free() {
+    unsafe nanoseconds.deallocate()
+    unsafe callNanoseconds.deallocate()
+  }
+
+  /// Whose cost a plain call counts as.
+  @inline(__always)
+  func row(_ call: Reference<Call>, _ reason: Placement.PlainReason) -> UInt16 {
+    switch reason {
+    case .creation: creations
+    case .device: transfers
+    default: call.pointee.row
+    }
+  }
 
   /// What a run takes from a call of this row on, until it ends or goes elsewhere.
   subscript(row: UInt16) -> Int64 { unsafe Int64(nanoseconds[Int(row)]) }
 
-  /// Takes in what it took this time. One that took over `limit` counts at once: a wrong guess costs once. Below it, one that took very much
-  /// longer than the others was probably interrupted, and counts with a part.
-  func note(_ row: UInt16, _ measured: Int64, limit: Int64) {
-    let known = self[row]
-    let new = measured > limit ? max(known, measured) : known + (min(measured, known + Self.surpriseMax) - known) / 8
-    unsafe nanoseconds[Int(row)] = UInt32(clamping: new)
+  /// What one call takes of that.
+  func call(_ row: UInt16) -> Int64 { unsafe Int64(callNanoseconds[Int(row)]) }
+
+  /// Takes in what a run of so many calls took this time.
+  func note(_ row: UInt16, _ measured: Int64, calls: Int, limit: Int64) {
+    unsafe nanoseconds[Int(row)] = Self.updated(self[row], measured, limit)
+    unsafe callNanoseconds[Int(row)] = Self.updated(call(row), measured / Int64(max(calls, 1)), limit)
   }
 
+  /// One that took over `limit` counts at once: a wrong guess costs once. Below it, one that took very much longer than the others was probably
+  /// interrupted, and counts with a part.
+  private static func updated(_ known: Int64, _ measured: Int64, _ limit: Int64) -> UInt32 {
+    UInt32(clamping: measured > limit ? max(known, measured) : known + (min(measured, known + surpriseMax) - known) / 8)
+  }
+
+  /// Such calls were too slow to be made here, and are not, so that nobody measures them: in time they may be tried again.
+  func fade(_ row: UInt16) { unsafe nanoseconds[Int(row)] -= nanoseconds[Int(row)] / 64 }
+
   private static let surpriseMax: Int64 = 200_000
+  private static let slowAssumed: UInt32 = 200_000
 
   /// Before anything has been measured.
   private static func assumed(_ operation: Operation) -> UInt32 {
     switch operation.encoding {
-    case .fsync, .fdatasync, .syncFileRange, .fallocate: 200_000
+    case .fsync, .fdatasync, .syncFileRange, .fallocate: slowAssumed
     case .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2, .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt, .setxattr,
       .fsetxattr, .ftruncate:
       20_000

@@ -29,6 +29,8 @@ enum Placement: Equatable {
     case punted
     /// A path look-up, tried without waiting.
     case lookUp
+    /// An open that creates or truncates, tried without waiting for another party.
+    case creation
     case close
     /// Calls that do nothing, too few for an enter of the ring.
     case few
@@ -36,6 +38,8 @@ enum Placement: Equatable {
     case buffered
     /// A read out of the page cache, tried without waiting: few at a time, or of so many bytes that copying them is all of the cost.
     case cached
+    /// A read or a write past the page cache while nothing else is waited for.
+    case device
   }
 
   enum WorkerReason: Equatable {
@@ -108,12 +112,12 @@ struct Router: Sendable {
     case .openAt: flags = call.pointee.arguments.low(2)
     // These may wait for another party.
     case .splice, .tee: return .worker(.punted)
-    case .create: return .worker(.punted)
+    case .create: return .plain(.creation)
     default: return call.pointee.traits.contains(.punted) ? .plain(.punted) : nil
     }
-    // What creates may meet a FIFO, and there is no try that does not wait.
-    if flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0 { return .worker(.punted) }
-    return flags & Self.pathOnly == 0 ? .plain(.lookUp) : nil
+    let isCreation = flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0
+    guard flags & Self.pathOnly == 0 else { return isCreation ? .worker(.punted) : nil }
+    return .plain(isCreation ? .creation : .lookUp)
   }
 
   /// O_PATH.

@@ -289,6 +289,17 @@ extension OperationForm {
   private static let spliceFixed: UInt32 = 1 << 31
 }
 
+extension OperationForm {
+  /// The flags of an open, openat or creat.
+  func openFlags(_ a: Arguments) -> Int32 {
+    switch encoding {
+    case .openAt: Int32(bitPattern: a.low(2))
+    case .create: O_CREAT | O_WRONLY | O_TRUNC
+    default: Int32(bitPattern: a.low(1))
+    }
+  }
+}
+
 extension Arguments {
   func low(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
   func descriptor(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: self[index]) }

@@ -59,7 +59,9 @@ struct Cell {
       nanosecondsPerSyslet: estimates, target: repeatNanoseconds, depth: depth, itemCount: workload.itemCount,
       passMax: workload.passMax)
     for turn in 0..<repeats {
-      for (contestant, passes) in zip(contestants, shape.passes) {
+      let order = Array(zip(contestants, shape.passes))
+      // A B C D, then D C B A: what the one before has left behind (journals to commit, a busy machine) is not always the same one's burden.
+      for (contestant, passes) in turn % 2 == 0 ? order : order.reversed() {
         progress.show("\(name) \(workload.variant) depth \(depth): repeat \(turn + 1) of \(repeats), \(contestant.backend.rawValue)")
         var sample = Sample()
         for pass in 0..<passes {
