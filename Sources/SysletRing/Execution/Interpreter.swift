@@ -34,6 +34,8 @@ enum Interpreter {
     let isAt = call.pointee.form.encoding == .openAt
     let (directory, path) = unsafe (isAt ? a.descriptor(0) : AT_FDCWD, UnsafePointer<CChar>(bitPattern: UInt(isAt ? a[1] : a[0])))
     let flags = call.pointee.form.openFlags(a)
+    // Without waiting is what it asks for: EAGAIN and ENXIO are its own results.
+    if reason == .creation, flags & O_NONBLOCK != 0 { return make(call, isChecked: false) }
     let isCreat = call.pointee.form.encoding == .create
     let result =
       unsafe reason == .lookUp

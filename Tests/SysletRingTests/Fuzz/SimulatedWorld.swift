@@ -119,7 +119,10 @@ final class SimulatedWorld: World {
     case SystemCall.fsync, SystemCall.fdatasync: return make(.synchronise, handle)
     case SystemCall.ftruncate: return make(.truncate(Int(truncatingIfNeeded: a[1])), handle)
     case SystemCall.close: return make(.close, handle)
-    case SystemCall.openat: return make(.open(Self.path(a[1]), isCreating: a[2] & UInt64(O_CREAT) != 0), handle)
+    case SystemCall.openat:
+      // A try that would have to wait is made again by a worker, so it must not count.
+      if case .failure(EAGAIN) = faults[callCount], objects[handle] != nil, a[2] & UInt64(O_NONBLOCK) != 0 { return -Int(EAGAIN) }
+      return make(.open(Self.path(a[1]), isCreating: a[2] & UInt64(O_CREAT) != 0), handle)
     case SystemCall.renameat2: return make(.rename(Self.path(a[1]), Self.path(a[3])), handle)
     case SystemCall.unlinkat: return make(.unlink(Self.path(a[1])), handle)
     case SystemCall.mkdirat: return make(.makeDirectory(Self.path(a[1])), handle)
