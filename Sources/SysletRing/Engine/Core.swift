@@ -291,6 +291,7 @@ internal import Synchronization
           turns -= 1
           if plain.isCollecting, collect(run, call, timedAs: row) { return .left }
         }
+        if reason == .buffered, !translator.isFile(call) { continue }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason, timedAs: row) else {
           if reason != .cached { return handOver(run, timedAs: row) }
           continue

@@ -61,7 +61,7 @@ internal import Synchronization
   /// Takes in what a run of so many calls took this time.
   func note(_ row: UInt16, _ measured: Int64, calls: Int, limit: Int64) {
     unsafe nanoseconds[Int(row)] = Self.updated(self[row], measured, limit)
-    unsafe callNanoseconds[Int(row)] = Self.updated(call(row), measured / Int64(max(calls, 1)), limit)
+    unsafe callNanoseconds[Int(row)] = Self.updated(call(row), calls > 1 ? measured / Int64(calls) : measured, limit)
   }
 
   /// One that took over `limit` counts at once: a wrong guess costs once. Below it, one that took very much longer than the others was probably

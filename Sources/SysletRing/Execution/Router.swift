@@ -98,13 +98,12 @@ struct Router: Sendable {
       let hasOpcode = call.pointee.form.hasOpcode
       if traits.contains(.neverBlocks), !hasOpcode || isAutomatic { return .inline(.neverBlocks) }
       guard hasOpcode else { return .worker(.obstacle(.noOperation)) }
-      if isAutomatic, let placement = placePlainly(call) { return placement }
       return encode(call, into: sqe)
     }
   }
 
   /// Where `automatic` makes a call that io_uring would hand to a kernel worker, at several times the cost of the plain call.
-  private func placePlainly(_ call: Reference<Call>) -> Placement? {
+  func placePlainly(_ call: Reference<Call>) -> Placement? {
     let flags: UInt32
     switch call.pointee.form.encoding {
     case .close: return .plain(.close)

@@ -198,12 +198,14 @@ enum Cut: Equatable {
     return true
   }
 
-  /// Where `automatic` makes calls that it need not look at the ring for: those that never block, reads and writes. nil: as any other call.
+  /// Where `automatic` makes calls that it need not look at the ring for: those that never block, and those that are made plainly. nil: as any other.
   @inline(__always)
   mutating func placeHere(_ call: Reference<Call>) -> Placement? {
     guard router.isAutomatic, !call.pointee.flags.contains(.sync) else { return nil }
-    if call.pointee.traits.contains(.neverBlocks) { return .inline(.neverBlocks) }
-    return call.pointee.form.isTransfer ? placeTransfer(call, call.pointee.form) : nil
+    let traits = call.pointee.traits
+    if traits.contains(.neverBlocks) { return .inline(.neverBlocks) }
+    if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
+    return traits.isDisjoint(with: [.punted, .mayPunt]) || !call.pointee.form.hasOpcode ? nil : router.placePlainly(call)
   }
 
   private mutating func placeTransfer(_ call: Reference<Call>, _ form: OperationForm) -> Placement? {
@@ -217,9 +219,17 @@ enum Cut: Equatable {
     case .direct: return prefersPlain && mayTransferAlone() ? .plain(.device) : nil
     case .unknown, .other: return nil
     }
-    // A write has no try that does not wait, so what it writes to must be known.
-    if form.isWrite { return descriptors.kind(descriptor) == .file ? .plain(.buffered) : nil }
+    if form.isWrite { return .plain(.buffered) }
     return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments.words.3) < 0 ? nil : .plain(.cached)
+  }
+
+  /// Whether a write that was placed by its descriptor's hint is one to a file, now that it is going to be made here: it has no try that does not
+  /// wait. If it is not, the hint is corrected, and the call is to be placed again.
+  mutating func isFile(_ call: Reference<Call>) -> Bool {
+    let descriptor = call.pointee.arguments.descriptor(0)
+    if descriptors.kind(descriptor) == .file { return true }
+    hints.note(descriptor, .other)
+    return false
   }
 
   /// A device is not slower for a plain call, and the ring's part is saved: 5 to 10 % of a 4 KiB read from an SSD.

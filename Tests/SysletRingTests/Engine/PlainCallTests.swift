@@ -281,6 +281,44 @@ struct PlainCallTests {
     }
   }
 
+  // A write is placed by what its descriptor was the last time, and has no try that does not wait.
+  @Test("Writing into a full pipe under a number that was a file's never blocks the owner", arguments: LifeRegressionTests.asynchronous)
+  func staleNumberWritten(backend: SysletEngine.Backend) async {
+    await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
+      ProcessSettings.endIfStuck(after: 20)
+      let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
+      let program = Program(.direct)
+      let file = program.descriptors.open(program.scratch.file("file"), O_RDWR)
+      let (buffer, result) = (program.buffer(65_536), program.word())
+      program.atom(SystemCall.write, .int(file), .to(buffer), 5000, result: result)
+      try Self.run(engine, program, isBatch: false)
+      #expect(result.value == 5000)
+      let pipe = program.descriptors.pipe()
+      #expect(dup2(pipe.write, file) == file)
+      #expect(fcntl(pipe.read, F_SETFL, O_NONBLOCK) == 0)
+      for count in [1, 1, 20] {
+        #expect(fcntl(pipe.write, F_SETFL, O_NONBLOCK) == 0)
+        while plainCall(SystemCall.write, .int(pipe.write), buffer.address, 4096) > 0 {}
+        #expect(fcntl(pipe.write, F_SETFL, 0) == 0)
+        // Enough of them to be shared.
+        if count == 1 {
+          #expect(try engine.exec(program) == nil)
+        } else {
+          for _ in 0..<count { try engine.enqueue(program) }
+          try engine.flush()
+        }
+        #expect(try engine.take(timeout: .milliseconds(20)) == [])
+        var left = count
+        while left > 0 {
+          // Nothing, when all is written and the last completion is still on its way.
+          #expect(plainCall(SystemCall.read, .int(pipe.read), buffer.address, 5000) != 0)
+          left -= try engine.take(timeout: .zero).filter { $0.result == 5000 }.count
+        }
+      }
+      try engine.close()
+    }
+  }
+
   /// Some calls of every kind that is made plainly, and one that never blocks.
   private static func mixture(_ program: Program, _ scratch: Scratch, _ name: Int) -> [Word] {
     let path = program.path(scratch.file("\(name)", [UInt8](repeating: 5, count: 40_000)))
