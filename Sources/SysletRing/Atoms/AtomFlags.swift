@@ -23,11 +23,15 @@ public struct AtomFlags: OptionSet, Sendable, Hashable {
   public static let skipToNextOnStop = AtomFlags(rawValue: 0x80)
 
   static let known = AtomFlags(rawValue: 0xFF)
+  static let stops = AtomFlags(rawValue: 0x78)
 }
 
 extension AtomFlags {
   /// The result classes on which these flags stop, whether or not the call can produce them.
-  var stopClasses: ResultClasses {
+  @inline(__always)
+  var stopClasses: ResultClasses { isDisjoint(with: .stops) ? [] : classesOfStops }
+
+  private var classesOfStops: ResultClasses {
     var classes: ResultClasses = []
     if contains(.stopOnNonzero) { classes.formUnion([.negative, .short, .complete]) }
     if contains(.stopOnZero) { classes.insert(.zero) }
@@ -37,7 +41,10 @@ extension AtomFlags {
   }
 
   /// Whether `result` fires a stop condition. Stop bits are OR-ed.
-  func stops(on result: Int) -> Bool {
+  @inline(__always)
+  func stops(on result: Int) -> Bool { !isDisjoint(with: .stops) && fires(on: result) }
+
+  private func fires(on result: Int) -> Bool {
     (contains(.stopOnNonzero) && result != 0) || (contains(.stopOnZero) && result == 0)
       || (contains(.stopOnNegative) && result < 0) || (contains(.stopOnNonPositive) && result <= 0)
   }

@@ -58,7 +58,8 @@ extension Core {
   mutating func reap() {
     guard let ring else { return }
     while case let count = ring.ready, count > 0 {
-      for position in 0..<count { take(ring.cqe(position)) }
+      let cqes = ring.cqes
+      for position in 0..<count { take(cqes[position]) }
       ring.advance(count)
     }
   }

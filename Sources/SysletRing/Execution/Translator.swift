@@ -371,7 +371,11 @@ enum Cut: Equatable {
         segment.cut = .hazard(.descriptor)
         return
       }
-      let placement = place(call, isSynchronous: false)
+      if let placement = placeHere(call) {
+        segment.cut = .placement(placement)
+        return
+      }
+      let placement = placeElsewhere(call, isSynchronous: false)
       guard placement == .ring else {
         segment.cut = .placement(placement)
         return

@@ -96,9 +96,9 @@ internal import Glibc
   /// Withdraws the rest of a chain of which the kernel took only a part: those calls come back as not started (laws L1 and L2).
   func mend() { _ = unsafe syslet_ring_mend(handle, UserData.withdrawn) }
 
-  /// The CQE at `position` of those that are ready.
-  func cqe(_ position: Int) -> syslet_cqe {
-    unsafe queues.pointee.cqes[Int((queues.pointee.cq_head.pointee &+ UInt32(truncatingIfNeeded: position)) & queues.pointee.cq_mask)]
+  /// The CQEs that are ready, oldest first, and what comes behind them. Valid until `advance`.
+  var cqes: CQESlots {
+    unsafe CQESlots(base: queues.pointee.cqes, first: queues.pointee.cq_head.pointee, mask: queues.pointee.cq_mask)
   }
 
   /// Gives the slots of the oldest `count` CQEs back.
@@ -107,7 +107,8 @@ internal import Glibc
   /// Copies up to `count` CQEs.
   func reap(into cqes: UnsafeMutablePointer<syslet_cqe>, _ count: Int) -> Int {
     let count = min(count, ready)
-    for position in 0..<count { unsafe cqes[position] = cqe(position) }
+    let slots = self.cqes
+    for position in 0..<count { unsafe cqes[position] = slots[position] }
     advance(count)
     return count
   }
@@ -118,6 +119,22 @@ internal import Glibc
     guard unsafe syslet_ring_probe(handle, &supported) == 0 else { return Array(repeating: false, count: 256) }
     return supported.map { $0 != 0 }
   }
+}
+
+/// Slots of a completion queue, one behind the other in a ring of a power of two.
+@safe struct CQESlots {
+  private let base: UnsafePointer<syslet_cqe>
+  private let first: UInt32
+  private let mask: UInt32
+
+  /// - Parameter base: The queue's, until the ring is closed.
+  @unsafe init(base: UnsafePointer<syslet_cqe>, first: UInt32, mask: UInt32) {
+    unsafe self.base = unsafe base
+    self.first = first
+    self.mask = mask
+  }
+
+  subscript(position: Int) -> syslet_cqe { unsafe base[Int((first &+ UInt32(truncatingIfNeeded: position)) & mask)] }
 }
 
 /// An errno from the kernel, at a place that has no words for it yet.
