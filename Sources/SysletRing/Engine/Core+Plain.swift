@@ -55,8 +55,6 @@ struct PlainTurn {
   fileprivate var pauses = 0
   fileprivate var pausesNext = 1
 
-  /// What is less than this is done before a worker is awake.
-  fileprivate static let sharingMin: Int64 = 40_000
   /// What the owner takes back at once.
   fileprivate static let portion: Int64 = 20_000
   private static let pausesMax = 64
@@ -244,7 +242,7 @@ extension Core {
   mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>, timedAs row: UInt16) -> Bool {
     guard plain.begin == 0 else { return false }
     let cost = costs[row]
-    guard cost * Int64(plain.runs) >= PlainTurn.sharingMin else {
+    guard cost * Int64(plain.runs) >= PlainCosts.sharingMin else {
       // Timed all the same, now and then.
       if plain.runs >= 4, statistics.accepted & 63 == 0 {
         plain.time(row, callsBefore: statistics.inlineCalls)

@@ -27,6 +27,8 @@ public struct Explanation: Sendable, CustomStringConvertible {
   public var backend: EngineBackend
   /// The atoms, in the order of discovery.
   public var lines: [Line]
+  /// What changes when many such syslets are ready or waiting at a time.
+  public var notes: [String] = []
 
   public var description: String {
     var text = "\(lines.count) atom\(lines.count == 1 ? "" : "s") on \(backend.rawValue)\n"
@@ -37,6 +39,7 @@ public struct Explanation: Sendable, CustomStringConvertible {
       if let sqeFlag = line.sqeFlag { text += ", \(sqeFlag)" }
       text += ": \(line.reason)\n"
     }
+    for note in notes { text += "many at a time: \(note)\n" }
     return text
   }
 }
@@ -46,11 +49,14 @@ extension Translator {
   private static var atomsListedMax: Int { 10_000 }
 
   /// Lists the syslet at `head` as it would run asynchronously, with the memory as it is now.
-  mutating func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
+  ///
+  /// - Parameter waitsOnWorkers: Waiting calls that come in numbers are the workers' at present.
+  mutating func explain(_ head: AtomAddress, _ layout: AtomLayoutTag, waitsOnWorkers: Bool = false) -> Explanation {
     let numbers = number(head, layout)
     let order = numbers.sorted { $0.value < $1.value }.map(\.key)
     var lines: [AtomAddress: Explanation.Line] = [:]
     var segments = 0
+    var hasWaits = false
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
       var isOnWorker = false
@@ -112,13 +118,26 @@ extension Translator {
             }
           } else {
             segments += 1
+            if segment.hasWaits { hasWaits = true }
             for position in 0..<segment.count { explainStaged(position, segments, layout, numbers, &lines) }
           }
           cursor = segment.after
         }
       }
     }
-    return Explanation(backend: router.backend, lines: order.compactMap { lines[$0] })
+    var explanation = Explanation(backend: router.backend, lines: order.compactMap { lines[$0] })
+    if router.isAutomatic {
+      if explanation.lines.contains(where: { $0.place == "inline" }) {
+        explanation.notes.append("calls made inline are shared with workers from \(PlainCosts.sharingMin / 1000) µs of work on")
+      }
+      if hasWaits {
+        explanation.notes.append(
+          waitsOnWorkers
+            ? "calls that wait are workers', which the last trial found faster than the ring"
+            : "calls that wait stay on the ring until a trial finds workers faster")
+      }
+    }
+    return explanation
   }
 
   private func explainStaged(

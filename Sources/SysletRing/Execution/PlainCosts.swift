@@ -14,6 +14,8 @@ internal import Synchronization
 
   /// Where the caller does not wait, a call may take no longer than handing it over would.
   static let briefMax: Int64 = 50_000
+  /// What is less than this together is done before a worker is awake.
+  static let sharingMin: Int64 = 40_000
   /// From so many calls at a time on, those that cost next to nothing in the kernel are faster with the ring: an enter costs some 350 ns, and an
   /// SQE with its CQE 80 to 100 ns less than a system call. The start-up self-test measures where that is on this machine.
   static var ringCallsMin: Int { breakEven.load(ordering: .relaxed) }

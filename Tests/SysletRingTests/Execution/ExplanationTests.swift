@@ -9,18 +9,17 @@ import Testing
 @Suite("Listings", .leavesNothingBehind)
 struct ExplanationTests {
   /// The listing on an engine of the reference kernel.
-  static func listing(_ backend: EngineBackend, _ program: Program) -> String {
+  static func listing(_ backend: EngineBackend, _ program: Program, waitsOnWorkers: Bool = false) -> String {
     let hasRing = backend == .ring || backend == .automatic
     let router = Router(backend: backend, hasRing: hasRing, severing: hasRing ? .reference : .none)
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
     let costs = PlainCosts(OperationTable.shared)
     defer { costs.free() }
     var translator = Translator(memory: memory, router: router, costs: costs, callsMax: 256)
-    let explanation =
-      program.form == .indirect
-      ? unsafe translator.explain(AtomAddress(UnsafeMutableRawPointer(program.indirectAtom(0))), .indirect)
-      : unsafe translator.explain(AtomAddress(UnsafeMutableRawPointer(program.directAtom(0))), .direct)
-    return explanation.description
+    let isIndirect = program.form == .indirect
+    let head = unsafe isIndirect ? UnsafeMutableRawPointer(program.indirectAtom(0)) : UnsafeMutableRawPointer(program.directAtom(0))
+    let address = unsafe AtomAddress(head)
+    return translator.explain(address, isIndirect ? .indirect : .direct, waitsOnWorkers: waitsOnWorkers).description
   }
 
   static func openReadClose(_ form: Form) -> Program {
@@ -96,8 +95,29 @@ struct ExplanationTests {
             inline: \(Placement.PlainReason.cached)
         atom 2: close
             inline: \(Placement.PlainReason.close)
+        many at a time: calls made inline are shared with workers from 40 µs of work on
 
         """)
+  }
+
+  private static let onWorkers = "are workers', which the last trial found faster than the ring"
+  private static let onRing = "stay on the ring until a trial finds workers faster"
+
+  @Test("A call that waits: where many of them are, by the last trial", arguments: Form.allCases)
+  func waits(form: Form) {
+    let program = Program(form)
+    program.atom(SystemCall.recvfrom, 1000, .to(program.buffer(8)), 8, 0, 0, 0)
+    for waitsOnWorkers in [false, true] {
+      #expect(
+        Self.listing(.automatic, program, waitsOnWorkers: waitsOnWorkers) == """
+          1 atom on automatic
+          atom 0: recvfrom
+              ring, segment 1: the syslet ends here
+          many at a time: calls that wait \(waitsOnWorkers ? Self.onWorkers : Self.onRing)
+
+          """)
+    }
+    #expect(!Self.listing(.ring, program).contains("many"))
   }
 
   @Test("L1: write, fsync, rename: the ring is cut behind the fsync, whose failure severs nothing", arguments: Form.allCases)
