@@ -1,0 +1,225 @@
+// Routing: a run's next atoms are executed where they are met, or given to their place.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+extension Core {
+  /// What became of a run's turn.
+  enum Turn {
+    /// Its next atoms are with a place, or it waits in `ready`.
+    case left
+    /// The ring has no room: the run must be routed again, before any other.
+    case blocked
+    case finished(Completion.Reason)
+  }
+
+  /// Routes a run from its cursor on: executes what runs inline, and gives the rest to its place.
+  ///
+  /// - Parameter mayRunInline: Whether an *asynchronous* call may run inline now; in `exec` it waits for the next flush or wait.
+  @inline(__always)
+  mutating func route(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
+    let turn = advance(run, mayRunInline: mayRunInline)
+    settleOpened()
+    return turn
+  }
+
+  private mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
+    let call = scratch.call
+    var turns = Self.inlineTurnMax
+    if router.isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
+    while true {
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(.cancelled) }
+      if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
+      if let verdict = memory.fetch(run, into: call) {
+        guard case .finish(let reason) = verdict else { continue }
+        return .finished(reason)
+      }
+      if call.pointee.flags.contains(.async) { leaveContext(run, mayRunInline: mayRunInline) }
+      if plain.hasOpened, !call.pointee.form.ignoresNonblocking { settleOpened() }
+      if router.isAutomatic, shouldWaitOnWorker(call) {
+        run.pointee.keepsWorker = true
+        return handOver(run)
+      }
+      if translator.takeIdleCall(call) {
+        if let turn = advance(run, call, by: Interpreter.make(call, isChecked: options.isChecked)) { return turn }
+        continue
+      }
+      var room = 0
+      let result: Int
+      switch place(run, call, room: &room) {
+      case .inline(let reason):
+        // A read or a close with SYNC: it is to wait, and the descriptor's number may name another file afterwards.
+        if reason == .synchronous {
+          settleOpened()
+          translator.descriptors.forgetAll()
+        }
+        if !run.pointee.isSynchronous {
+          guard mayRunInline, turns > 0 else { return queue(run) }
+          turns -= 1
+          if plain.isCollecting, collect(run, call, timedAs: call.pointee.row) { return .left }
+        }
+        result = Interpreter.make(call, isChecked: options.isChecked)
+      case .plain(let reason):
+        let row = costs.row(call, reason)
+        guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.isPatient && costs.call(row) <= plain.nanosecondsMax else {
+          return handOver(run, timedAs: row)
+        }
+        if !run.pointee.isSynchronous {
+          guard turns > 0 else { return queue(run) }
+          turns -= 1
+          if plain.isCollecting, collect(run, call, timedAs: row) { return .left }
+        }
+        if reason == .buffered, !translator.isFile(call) { continue }
+        guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason, timedAs: row) else {
+          if reason != .cached { return handOver(run, timedAs: row) }
+          continue
+        }
+        result = made
+      case .worker:
+        return handOver(run)
+      case .ring:
+        if run.pointee.isRefused { return handOver(run) }
+        guard let turn = translate(run, call, room: room) else { continue }
+        return turn
+      }
+      if let turn = advance(run, call, by: result) { return turn }
+    }
+  }
+
+  /// Where the run's next call is made; its SQE is staged when that is the ring, which has `room`.
+  @inline(__always)
+  private mutating func place(_ run: Reference<Run>, _ call: Reference<Call>, room: inout Int) -> Placement {
+    if let placement = translator.placeHere(call) { return placement }
+    if let ring, call.pointee.form.hasOpcode {
+      room = ring.room
+      if room > 0 { translator.begin(in: ring.slots) } else { translator.begin() }
+    }
+    return translator.placeElsewhere(call, isSynchronous: run.pointee.isSynchronous)
+  }
+
+  /// Advances the run over a call that has been made on this thread; nil when there is another atom.
+  @inline(__always)
+  private mutating func advance(_ run: Reference<Run>, _ call: Reference<Call>, by result: Int) -> Turn? {
+    statistics.inlineCalls &+= 1
+    let tested = memory.store(result, call.pointee.result)
+    let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
+    guard case .finish(let reason) = verdict else { return nil }
+    return .finished(reason)
+  }
+
+  /// Whether the call waits and is a worker's. Never more of them than half of the workers, so that others find one. Asked before the ring's
+  /// obstacles, which cost a system call for each descriptor.
+  @inline(__always)
+  private mutating func shouldWaitOnWorker(_ call: Reference<Call>) -> Bool {
+    guard call.pointee.traits.contains(.waits), call.pointee.form.hasOpcode, !call.pointee.flags.contains(.sync) else { return false }
+    waits.calls += 1
+    // A few that come while many are with the workers join them: on the ring they would have the owner wait in both places.
+    let areMany = max(plain.runs, runsOnWorkers) >= WaitTrial.callsMin
+    return waits.usesWorkers && areMany && runsOnWorkers + handover.count < options.maxWorkers / 2
+  }
+
+  /// ASYNC has been met: from here on the run is not in its caller's context.
+  private mutating func leaveContext(_ run: Reference<Run>, mayRunInline: Bool) {
+    run.pointee.isSynchronous = false
+    beginPlainRun(mayRunInline)
+  }
+
+  private mutating func queue(_ run: Reference<Run>) -> Turn {
+    run.pointee.place = .ready
+    ready.append(run, in: runs.memory)
+    return .left
+  }
+
+  /// - Parameter row: The plain call that the worker begins with, if what that takes is worth knowing.
+  mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed) -> Turn {
+    run.pointee.isSynchronous = false
+    run.pointee.place = .worker
+    run.pointee.workerRow = row
+    handover.append(run, in: runs.memory)
+    return .left
+  }
+
+  /// Translates the straight run that begins with `call`, whose SQE is staged, and issues it. nil: the queue had too little room for all of
+  /// it, and has more now, so that the run is to be routed again.
+  @inline(__always)
+  private mutating func translate(_ run: Reference<Run>, _ call: Reference<Call>, room: Int) -> Turn? {
+    // Checked before the atoms behind the first one are read: they are read again when there is room.
+    var callsMax = min(translator.segment.capacity, calls.freeCount)
+    guard callsMax > 0, let ring else { return .blocked }
+    guard room > 0 else { return makeRoom(on: ring, than: 0) }
+    if call.pointee.next == nil {
+      issueAlone(run, call, on: ring)
+      return .left
+    }
+    if run.pointee.isSingleStep { callsMax = 1 }
+    if let maxSteps = options.maxSteps { callsMax = min(callsMax, maxSteps - run.pointee.executed) }
+    translator.gather(call, run.pointee.layout, callsMax: min(callsMax, room))
+    if router.isAutomatic, case .placement(.worker) = translator.segment.cut, !translator.segment.hasWaits {
+      // The next call is a worker's in any case: one hop for all of them instead of a submission and a hop.
+      return handOver(run)
+    }
+    run.pointee.isSynchronous = false
+    // Nothing of it has been issued.
+    if room < callsMax, translator.segment.cut == .limit { return makeRoom(on: ring, than: room) }
+    issue(run, on: ring)
+    return .left
+  }
+
+  /// Submits what is in the queue, to have more room than `room`: nil when there is, and a run that waits when the kernel takes nothing.
+  private mutating func makeRoom(on ring: Ring, than room: Int) -> Turn? {
+    _ = enter(waitFor: 0, nanoseconds: nil)
+    return ring.room > room ? nil : .blocked
+  }
+
+  /// Gives the ring one call behind which nothing can follow: most syslets are one call, or end with one, and need no segment.
+  @inline(__always)
+  private mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, on ring: Ring) {
+    let index = calls.take()
+    let record = calls[index]
+    record.pointee.call = StagedCall(call)
+    record.pointee.runSlot = run.pointee.slot
+    translator.segment.sqes[0].pointee.user_data = UserData.call(index, record.pointee.generation)
+    run.pointee.firstRecord = index
+    run.pointee.isSynchronous = false
+    leave(run, on: ring, calls: 1, after: nil, isFinal: true)
+  }
+
+  /// Gives the gathered segment to the ring as one submission (law L2).
+  @inline(__always)
+  private mutating func issue(_ run: Reference<Run>, on ring: Ring) {
+    let count = translator.segment.count
+    var previous = CallSlab.end
+    for position in 0..<count {
+      let index = calls.take()
+      let record = calls[index]
+      record.pointee.call = translator.segment.call(position).pointee
+      record.pointee.runSlot = run.pointee.slot
+      translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
+      if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
+      previous = index
+    }
+    statistics.softLinks &+= translator.segment.softLinks
+    statistics.hardLinks &+= translator.segment.hardLinks
+    let after = translator.segment.after
+    leave(run, on: ring, calls: count, after: after, isFinal: after == nil && translator.segment.isExact)
+  }
+
+  @inline(__always)
+  private mutating func leave(_ run: Reference<Run>, on ring: Ring, calls count: Int, after: AtomAddress?, isFinal: Bool) {
+    ring.issue(count)
+    run.pointee.place = .ring
+    run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
+    run.pointee.callCount = UInt32(truncatingIfNeeded: count)
+    run.pointee.afterSegment = after
+    run.pointee.isFinalSegment = isFinal
+    run.pointee.cancelledRecord = CallSlab.end
+    if !isFinal { openSegments &+= 1 }
+    segmentCallsMax = runsOnRing == 0 ? count : max(segmentCallsMax, count)
+    run.pointee.isSingleStep = false
+    callsOut &+= count
+    runsOnRing &+= 1
+    statistics.sqes &+= count
+    statistics.segments &+= 1
+  }
+}
