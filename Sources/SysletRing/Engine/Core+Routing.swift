@@ -70,7 +70,7 @@ extension Core {
           turns -= 1
           if plain.isCollecting, collect(run, call, timedAs: row) { return .left }
         }
-        if reason == .buffered, !translator.isFile(call) { continue }
+        if reason == .buffered || reason == .device, !translator.isFile(call) { continue }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason, timedAs: row) else {
           if reason != .cached { return handOver(run, timedAs: row) }
           continue

@@ -223,8 +223,8 @@ enum Cut: Equatable {
     return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments.words.3) < 0 ? nil : .plain(.cached)
   }
 
-  /// Whether a write that was placed by its descriptor's hint is one to a file, now that it is going to be made here: it has no try that does not
-  /// wait. If it is not, the hint is corrected, and the call is to be placed again.
+  /// Whether a call that was placed by its descriptor's hint, and has no try that does not wait, is one of a file, now that it is going to be made
+  /// here. If it is not, the hint is corrected, and the call is to be placed again.
   mutating func isFile(_ call: Reference<Call>) -> Bool {
     let descriptor = call.pointee.arguments.descriptor(0)
     if descriptors.kind(descriptor) == .file { return true }

@@ -219,6 +219,32 @@ struct AloneTests {
   }
 
   @Test(
+    "Reading an empty pipe under a number that was a device's never blocks the owner",
+    .enabled(if: hasDirect, "the folder for temporary files has no O_DIRECT"))
+  func staleDevice() async {
+    await #expect(processExitsWith: .success) {
+      ProcessSettings.endIfStuck(after: 20)
+      let engine = try BadInputTests.engine(.automatic) { $0.inlineLimit = .seconds(60) }
+      let program = Program(.direct)
+      let descriptor = try #require(Self.direct(program))
+      let room = (program.buffer(8192).address + 4095) & ~4095
+      program.atom(SystemCall.read, .int(descriptor), .value(room), 4096)
+      for _ in 0..<2 {
+        try engine.enqueue(program)
+        #expect(try engine.take().map(\.result) == [4096])
+      }
+      #expect(engine.statistics.inlineCalls == 2)
+      let pipe = program.descriptors.pipe()
+      #expect(dup2(pipe.read, descriptor) == descriptor)
+      try engine.enqueue(program)
+      #expect(try engine.take(timeout: .milliseconds(20)) == [])
+      #expect(plainCall(SystemCall.write, .int(pipe.write), program.path("abc").address, 3) == 3)
+      #expect(try engine.take().map(\.result) == [3])
+      try engine.close()
+    }
+  }
+
+  @Test(
     "A device that is slower than inlineLimit is the ring's", .enabled(if: hasDirect, "the folder for temporary files has no O_DIRECT"))
   func slowDevice() throws {
     let engine = try BadInputTests.engine(.automatic) { $0.inlineLimit = .microseconds(51) }
