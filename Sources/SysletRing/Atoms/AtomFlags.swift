@@ -24,6 +24,8 @@ public struct AtomFlags: OptionSet, Sendable, Hashable {
 
   static let known = AtomFlags(rawValue: 0xFF)
   static let stops = AtomFlags(rawValue: 0x78)
+  /// Those that leave the way through a syslet as it is.
+  static let calm: AtomFlags = [.async, .noComplete]
 }
 
 extension AtomFlags {

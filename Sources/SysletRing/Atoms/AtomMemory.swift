@@ -206,15 +206,18 @@ enum Fetch {
   }
 
   /// Whether `count` no-ops or more follow the one that `call` is. A guess: they may change before they are reached, so that only a choice of
-  /// place may depend on it. An edge is followed only if all before it write nothing, so that it is the one that will be taken.
+  /// place may depend on it. An edge is followed only from well-formed atoms that write nothing and cannot stop, so that it is the one that will be
+  /// taken; others may have anything in its place.
   func hasIdleCalls(_ count: Int, behind call: Reference<Call>) -> Bool {
-    guard !isChecked, call.pointee.result == 0 else { return false }
+    guard !isChecked, call.pointee.result == 0, call.pointee.flags.isDisjoint(with: .stops) else { return false }
     var next = call.pointee.next
     for _ in 0..<count {
       guard let address = next else { return false }
-      // Both layouts have their edges in the same place, and their number's low half.
+      // Both layouts have their edges in the same place, and on a little-endian machine their number's low half; its high half is 0 where
+      // the direct layout has its count and its map of arguments.
       let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
-      guard unsafe Int(atom.pointee.nr) == Operation.noOperationNumber, unsafe atom.pointee.ret_ptr == nil else { return false }
+      guard unsafe Int(atom.pointee.nr) == Operation.noOperationNumber, unsafe atom.pointee.nparams <= 6 else { return false }
+      guard unsafe atom.pointee.ret_ptr == nil, unsafe atom.pointee.flags & ~AtomFlags.calm.rawValue == 0 else { return false }
       next = unsafe AtomAddress(atom.pointee.next)
     }
     return true

@@ -13,8 +13,14 @@ struct PlainTurn {
   private(set) var nanosecondsMax: Int64 = 0
   /// The same, if the owner waits for one run and for nothing else; 0 otherwise.
   fileprivate private(set) var nanosecondsAlone: Int64 = 0
-  /// The owner waits for one run and for nothing else, and for as long as it takes: how long its calls are together does not matter.
-  private(set) var isPatient = false
+  /// The owner waits for one run and for nothing else, and for as long as it takes.
+  private var isUnhurried = false
+  /// When it was first patient in the present wait, in ticks; 0 for not yet.
+  private var patientSince: UInt64 = 0
+  private let patienceTicksMax: UInt64
+  /// Calls placed by a hint that workers got, of which one in so many is asked for what it is.
+  private var hinted = 0
+  private static let hintedPerSample = 8
   /// Runs that this turn began with.
   private(set) var runs = 1
   private var slowReads = 0
@@ -63,6 +69,7 @@ struct PlainTurn {
   init(_ limit: Duration) {
     self.limit = limit.nanoseconds
     cachedTicksMax = 20 * syslet_ticks_per_microsecond()
+    patienceTicksMax = Self.patienceMax * syslet_ticks_per_microsecond()
     nanosecondsPerTick = 1000 / Double(syslet_ticks_per_microsecond())
   }
 
@@ -78,11 +85,32 @@ struct PlainTurn {
     self.runs = runs
     self.nanosecondsMax = min(nanosecondsMax, limit)
     nanosecondsAlone = isAlone && nanosecondsMax > PlainCosts.briefMax ? self.nanosecondsMax : 0
-    isPatient = isAlone && nanosecondsMax == .max
+    isUnhurried = isAlone && nanosecondsMax == .max
     isCollecting = false
     isPreferred = runs < 4 * ringCallsMin && self.nanosecondsMax > 0
     // A division costs a tenth of a no-op.
     idleCallsMax = !isPreferred || runs > ringCallsMin ? 0 : runs == 1 ? ringCallsMin : ringCallsMin / runs
+  }
+
+  /// A wait begins.
+  mutating func beginWait() { patientSince = 0 }
+
+  /// Whether the owner may go on with a long run of quick calls: what counts is how long each takes, not all of them together. For 10 ms in a wait,
+  /// because a signal ends only waits that sleep; then a worker has the rest.
+  mutating func mayBePatient() -> Bool {
+    guard isUnhurried else { return false }
+    let now = syslet_ticks()
+    if patientSince == 0 { patientSince = now }
+    return now &- patientSince < patienceTicksMax
+  }
+
+  private static let patienceMax: UInt64 = 10_000
+
+  /// Whether a call placed by a hint is asked for what it is, before it is known who makes it.
+  mutating func wantsSample() -> Bool {
+    guard runs >= Self.hintedPerSample else { return true }
+    hinted += 1
+    return hinted % Self.hintedPerSample == 0
   }
 
   /// A cached read was slow, or was not: for how many reads its descriptor is the ring's now. One slow read may have been interrupted only, so
@@ -151,6 +179,8 @@ extension Core {
   @inline(__always)
   mutating func beginPlainTurn(runs: Int, nanosecondsMax: Int64) {
     plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax, isAlone: pending == 1)
+    // Devices that are too slow are not measured any more, and are tried again after some 45 turns, or twice as many if they were twice too slow.
+    if plain.nanosecondsAlone == plain.limit, costs[costs.transfers] > plain.limit { costs.fade(costs.transfers) }
     if runs >= 4, plain.nanosecondsMax > 0, plain.maySharing() { plain.isCollecting = true }
   }
 
@@ -179,16 +209,14 @@ extension Core {
     switch reason {
     case .lookUp, .creation:
       guard let opened = result, opened >= 0 else { break }
-      let flags = call.pointee.form.openFlags(call.pointee.arguments)
+      let flags = call.pointee.form.openArguments(call.pointee.arguments).flags
       plain.opened = Int32(truncatingIfNeeded: opened)
       plain.openedFlags = flags
       // What is read of it belongs to the same short way. Without O_DIRECT it is a file like most, or the read will say that it waits.
       translator.prefersPlain = true
-      if flags & Int32(SYSLET_O_DIRECT) == 0 {
-        translator.hints.note(plain.opened, .buffered)
-      } else {
-        settleOpened()
-      }
+      let isDirect = flags & Int32(SYSLET_O_DIRECT) != 0
+      translator.hints.note(plain.opened, isDirect ? .direct : .buffered)
+      if isDirect { settleOpened() }
     case .close:
       if descriptor == plain.opened { plain.opened = -1 }
       translator.descriptors.forget(descriptor)
@@ -239,22 +267,22 @@ extension Core {
   }
 
   /// Puts a run aside that will be shared, or is a worker's; false if it is better executed at once.
-  mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>, timedAs row: UInt16) -> Bool {
+  mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>, costing row: UInt16, isTimed: Bool = true) -> Bool {
     guard plain.begin == 0 else { return false }
     let cost = costs[row]
     guard cost * Int64(plain.runs) >= PlainCosts.sharingMin else {
       // Timed all the same, now and then.
-      if plain.runs >= 4, statistics.accepted & 63 == 0 {
+      if isTimed, plain.runs >= 4, statistics.accepted & 63 == 0 {
         plain.time(row, callsBefore: statistics.inlineCalls)
       }
       return false
     }
     guard cost <= PlainCosts.briefMax || call.pointee.traits.contains(.neverBlocks) else {
       // What blocks wants many threads. This one is to be there when they are done.
-      _ = handOver(run, timedAs: row)
+      _ = handOver(run, timedAs: isTimed ? row : Run.untimed)
       return true
     }
-    run.pointee.workerRow = row
+    run.pointee.workerRow = isTimed ? row : Run.untimed
     run.pointee.place = .worker
     plain.collected.append(run, in: runs.memory)
     plain.collectedNanoseconds += cost
@@ -313,7 +341,7 @@ extension Core {
   }
 
   private mutating func executeHere(_ run: Reference<Run>) {
-    plain.time(run.pointee.workerRow, callsBefore: statistics.inlineCalls)
+    if run.pointee.workerRow != Run.untimed { plain.time(run.pointee.workerRow, callsBefore: statistics.inlineCalls) }
     advanceHere(run)
     notePlainCost()
   }

@@ -35,13 +35,15 @@ extension Core {
         guard case .finish(let reason) = verdict else { continue }
         return .finished(reason)
       }
-      if call.pointee.flags.contains(.async) { leaveContext(run, mayRunInline: mayRunInline) }
+      if call.pointee.flags.contains(.async), run.pointee.isSynchronous { leaveContext(run, mayRunInline: mayRunInline) }
       if plain.hasOpened, !call.pointee.form.ignoresNonblocking { settleOpened() }
       if router.isAutomatic, shouldWaitOnWorker(call) {
         run.pointee.keepsWorker = true
         return handOver(run)
       }
       if translator.takeIdleCall(call) {
+        guard run.pointee.isSynchronous || turns > 0 else { return queue(run) }
+        turns -= 1
         if let turn = advance(run, call, by: Interpreter.make(call, isChecked: options.isChecked)) { return turn }
         continue
       }
@@ -57,20 +59,25 @@ extension Core {
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }
           turns -= 1
-          if plain.isCollecting, collect(run, call, timedAs: call.pointee.row) { return .left }
+          if plain.isCollecting, collect(run, call, costing: call.pointee.row) { return .left }
         }
         result = Interpreter.make(call, isChecked: options.isChecked)
       case .plain(let reason):
         let row = costs.row(call, reason)
-        guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.isPatient && costs.call(row) <= plain.nanosecondsMax else {
-          return handOver(run, timedAs: row)
+        let isHinted = reason == .buffered || reason == .device
+        // What was placed by a hint may be no file, and then it is not to be timed as one. To ask costs a system call for each descriptor, so of many
+        // that workers get only some are asked.
+        let isTimed = !isHinted || plain.wantsSample()
+        if isHinted, isTimed, !translator.isFile(call) { continue }
+        guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.mayBePatient() && costs.each(row) <= plain.nanosecondsMax else {
+          return handOver(run, timedAs: isTimed ? row : Run.untimed)
         }
         if !run.pointee.isSynchronous {
           guard turns > 0 else { return queue(run) }
           turns -= 1
-          if plain.isCollecting, collect(run, call, timedAs: row) { return .left }
+          if plain.isCollecting, collect(run, call, costing: row, isTimed: isTimed) { return .left }
         }
-        if reason == .buffered || reason == .device, !translator.isFile(call) { continue }
+        if isHinted, !translator.isFile(call) { continue }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason, timedAs: row) else {
           if reason != .cached { return handOver(run, timedAs: row) }
           continue
@@ -112,7 +119,10 @@ extension Core {
   /// obstacles, which cost a system call for each descriptor.
   @inline(__always)
   private mutating func shouldWaitOnWorker(_ call: Reference<Call>) -> Bool {
-    guard call.pointee.traits.contains(.waits), call.pointee.form.hasOpcode, !call.pointee.flags.contains(.sync) else { return false }
+    let traits = call.pointee.traits
+    guard traits.contains(.waits), !traits.contains(.punted), call.pointee.form.hasOpcode, !call.pointee.flags.contains(.sync) else {
+      return false
+    }
     waits.calls += 1
     // A few that come while many are with the workers join them: on the ring they would have the owner wait in both places.
     let areMany = max(plain.runs, runsOnWorkers) >= WaitTrial.callsMin

@@ -36,6 +36,8 @@ extension Core {
   mutating func flush() throws(EngineError) {
     translator.descriptors.forgetAll()
     drain()
+    // Also for what it helps with when nothing is ready.
+    if router.isAutomatic { plain.beginTurn(runs: max(1, ready.count), nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     turn(plainMax: PlainCosts.briefMax)
     interruptCancelled()
     cancelDue()
@@ -64,6 +66,7 @@ extension Core {
   /// The loop of both waits: until `count` completions are visible, nothing is pending, the deadline has passed or a signal came.
   private mutating func settle(_ count: Int, deadline: Int64?) throws(EngineError) -> Int {
     translator.descriptors.forgetAll()
+    plain.beginWait()
     while true {
       drain()
       if ready.count > 0 { turn(plainMax: plainMax(count, deadline)) }
@@ -109,9 +112,10 @@ extension Core {
     if let failure { throw failure }
   }
 
-  /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it.
-  private func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
-    guard router.isAutomatic, count > 0, callsOut == 0 else { return PlainCosts.briefMax }
+  /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it and the wait has not what it
+  /// is for.
+  private mutating func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
+    guard router.isAutomatic, callsOut == 0, visible() < count else { return PlainCosts.briefMax }
     guard let deadline else { return .max }
     return max(PlainCosts.briefMax, deadline - syslet_now())
   }

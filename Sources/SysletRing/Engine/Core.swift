@@ -238,6 +238,6 @@ extension Core {
   /// With a translator of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
   func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
     var lister = Translator(memory: memory, router: router, costs: costs, callsMax: translator.segment.capacity)
-    return lister.explain(head, layout, waitsOnWorkers: waits.usesWorkers)
+    return lister.explain(head, layout, inlineLimit: plain.limit, waitsOnWorkers: waits.usesWorkers)
   }
 }

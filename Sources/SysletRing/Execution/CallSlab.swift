@@ -18,6 +18,11 @@ internal import CLiburing
   var stops: ResultClasses
   var severs: ResultClasses
 
+  static let none = StagedCall(
+    atom: .nowhere, result: 0, firstArgument: 0, form: Operation.unlistedRow.form, flags: [], link: .cut, stops: [], severs: [])
+}
+
+extension StagedCall {
   /// A call that no link follows yet.
   @inline(__always)
   init(_ call: Reference<Call>) {
@@ -25,23 +30,6 @@ internal import CLiburing
       atom: call.pointee.atom, result: call.pointee.result, firstArgument: call.pointee.arguments.words.0, form: call.pointee.form,
       flags: call.pointee.flags, link: .cut, stops: [], severs: [])
   }
-
-  init(
-    atom: AtomAddress, result: UInt, firstArgument: UInt64, form: OperationForm, flags: AtomFlags, link: Link, stops: ResultClasses,
-    severs: ResultClasses
-  ) {
-    self.atom = atom
-    self.result = result
-    self.firstArgument = firstArgument
-    self.form = form
-    self.flags = flags
-    self.link = link
-    self.stops = stops
-    self.severs = severs
-  }
-
-  static let none = StagedCall(
-    atom: .nowhere, result: 0, firstArgument: 0, form: Operation.unlistedRow.form, flags: [], link: .cut, stops: [], severs: [])
 }
 
 @safe struct CallRecord {

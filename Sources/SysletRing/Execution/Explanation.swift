@@ -50,8 +50,11 @@ extension Translator {
 
   /// Lists the syslet at `head` as it would run asynchronously, with the memory as it is now.
   ///
+  /// - Parameter inlineLimit: `Options.inlineLimit` in nanoseconds.
   /// - Parameter waitsOnWorkers: Waiting calls that come in numbers are the workers' at present.
-  mutating func explain(_ head: AtomAddress, _ layout: AtomLayoutTag, waitsOnWorkers: Bool = false) -> Explanation {
+  mutating func explain(
+    _ head: AtomAddress, _ layout: AtomLayoutTag, inlineLimit: Int64 = 1_000_000, waitsOnWorkers: Bool = false
+  ) -> Explanation {
     let numbers = number(head, layout)
     let order = numbers.sorted { $0.value < $1.value }.map(\.key)
     var lines: [AtomAddress: Explanation.Line] = [:]
@@ -60,7 +63,7 @@ extension Translator {
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
       var isOnWorker = false
-      idleCallsMax = router.isAutomatic ? PlainCosts.ringCallsMin : 0
+      idleCallsMax = router.isAutomatic && inlineLimit > 0 ? PlainCosts.ringCallsMin : 0
       // Where the descriptor will be that a look-up of this syslet opens.
       var opened: UInt = 0
       while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
@@ -74,8 +77,8 @@ extension Translator {
         }
         begin()
         // As a syslet that comes alone.
-        prefersPlain = router.isAutomatic
-        nanosecondsAlone = .max
+        prefersPlain = router.isAutomatic && inlineLimit > 0
+        nanosecondsAlone = inlineLimit
         var placement = takeIdleCall(call) ? Placement.plain(.few) : place(call, isSynchronous: false)
         if opened != 0, UInt(call.pointee.pointers[0]) == opened, call.pointee.form.isPlainRead { placement = .plain(.cached) }
         if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
@@ -95,11 +98,12 @@ extension Translator {
         case .plain(let why):
           if why == .lookUp || why == .creation { opened = call.pointee.result }
           let cost = costs[costs.row(call, why)]
-          isOnWorker = cost > PlainCosts.briefMax
+          isOnWorker = cost > min(PlainCosts.briefMax, inlineLimit)
           lines[atom] = line(
             call, numbers, place: isOnWorker ? "worker" : "inline",
             reason: isOnWorker
-              ? "\(why); such a run takes some \(cost / 1000) µs, and is made here only while nothing else is waited for" : why.description)
+              ? "\(why); such a run takes some \(cost / 1000) µs\(cost <= inlineLimit ? ", and is made here only while nothing else is waited for" : "")"
+              : why.description)
           cursor = call.pointee.next
         case .worker(let why):
           lines[atom] = line(call, numbers, place: "worker", reason: isOnWorker ? "in the same hop; \(why)" : why.description)

@@ -26,20 +26,17 @@ enum Interpreter {
     return syslet_call(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
   }
 
-  /// Makes `call`, which is no cached read, on the owner's thread; nil where a look-up would have to wait, and then nothing has happened.
+  /// Makes `call`, which is no cached read, on the owner's thread; nil where an open would have to wait, and then nothing has happened.
   @inline(__always)
   static func makeWithoutWaiting(_ call: Reference<Call>, _ reason: Placement.PlainReason) -> Int? {
     guard reason == .lookUp || reason == .creation else { return make(call, isChecked: false) }
-    let a = call.pointee.arguments
-    let isAt = call.pointee.form.encoding == .openAt
-    let (directory, path) = unsafe (isAt ? a.descriptor(0) : AT_FDCWD, UnsafePointer<CChar>(bitPattern: UInt(isAt ? a[1] : a[0])))
-    let flags = call.pointee.form.openFlags(a)
+    let open = call.pointee.form.openArguments(call.pointee.arguments)
     // Without waiting is what it asks for: EAGAIN and ENXIO are its own results.
-    if reason == .creation, flags & O_NONBLOCK != 0 { return make(call, isChecked: false) }
-    let isCreat = call.pointee.form.encoding == .create
+    if reason == .creation, open.flags & O_NONBLOCK != 0 { return make(call, isChecked: false) }
+    let path = unsafe UnsafePointer<CChar>(bitPattern: UInt(open.path))
     let result =
       unsafe reason == .lookUp
-      ? syslet_open_cached(directory, path, flags) : syslet_open_now(directory, path, flags, a.low(isAt ? 3 : isCreat ? 1 : 2))
+      ? syslet_open_cached(open.directory, path, open.flags) : syslet_open_now(open.directory, path, open.flags, open.mode)
     return result == -Int(EAGAIN) ? nil : result
   }
 

@@ -57,13 +57,13 @@ internal import Synchronization
   /// What a run takes from a call of this row on, until it ends or goes elsewhere.
   subscript(row: UInt16) -> Int64 { unsafe Int64(nanoseconds[Int(row)]) }
 
-  /// What one call takes of that.
-  func call(_ row: UInt16) -> Int64 { unsafe Int64(callNanoseconds[Int(row)]) }
+  /// What each call of such a run takes of that.
+  func each(_ row: UInt16) -> Int64 { unsafe Int64(callNanoseconds[Int(row)]) }
 
   /// Takes in what a run of so many calls took this time.
   func note(_ row: UInt16, _ measured: Int64, calls: Int, limit: Int64) {
     unsafe nanoseconds[Int(row)] = Self.updated(self[row], measured, limit)
-    unsafe callNanoseconds[Int(row)] = Self.updated(call(row), calls > 1 ? measured / Int64(calls) : measured, limit)
+    unsafe callNanoseconds[Int(row)] = Self.updated(each(row), calls > 1 ? measured / Int64(calls) : measured, limit)
   }
 
   /// One that took over `limit` counts at once: a wrong guess costs once. Below it, one that took very much longer than the others was probably

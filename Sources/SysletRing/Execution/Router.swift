@@ -115,8 +115,9 @@ struct Router: Sendable {
     default: return call.pointee.traits.contains(.punted) ? .plain(.punted) : nil
     }
     let isCreation = flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0
-    guard flags & Self.pathOnly == 0 else { return isCreation ? .worker(.punted) : nil }
-    return .plain(isCreation ? .creation : .lookUp)
+    guard isCreation else { return flags & Self.pathOnly == 0 ? .plain(.lookUp) : nil }
+    // Of a FIFO opened for reading alone nobody could tell that it would have waited.
+    return flags & Self.pathOnly == 0 && flags & UInt32(O_ACCMODE) != UInt32(O_RDONLY) ? .plain(.creation) : .worker(.punted)
   }
 
   /// O_PATH.

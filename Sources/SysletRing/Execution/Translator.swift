@@ -136,17 +136,17 @@ enum Cut: Equatable {
 @safe struct Translator: ~Copyable {
   let memory: AtomMemory
   let router: Router
-  /// What plain calls have cost, for listings.
+  /// What plain calls have cost.
   let costs: PlainCosts
   var segment: Segment
   private var hazards: Hazards
   var descriptors = DescriptorKinds()
   var hints = DescriptorHints()
-  /// Too few calls are at hand for an enter of the ring to be shared by them: `automatic` makes cached reads and no-ops plainly.
+  /// Too few calls are at hand for an enter of the ring to be shared by them: `automatic` makes cached reads plainly.
   var prefersPlain = false
   /// The owner waits for the present run and for no other: what the run waits for may hold the owner, for so long.
   var nanosecondsAlone: Int64 = 0
-  /// The no-ops that `automatic` makes plainly, if the run has no more atoms than that; as long as it has not been asked.
+  /// So many no-ops `automatic` makes plainly yet in this turn of the run.
   var idleCallsMax = 0
   /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
   private let spare: UnsafeMutablePointer<syslet_sqe>
@@ -234,9 +234,7 @@ enum Cut: Equatable {
 
   /// A device is not slower for a plain call, and the ring's part is saved: 5 to 10 % of a 4 KiB read from an SSD.
   private func mayTransferAlone() -> Bool {
-    if costs[costs.transfers] <= nanosecondsAlone { return true }
-    if nanosecondsAlone > 0 { costs.fade(costs.transfers) }
-    return false
+    costs[costs.transfers] <= nanosecondsAlone
   }
 
   /// From here on a read is so much copying that sharing an enter saves nothing.

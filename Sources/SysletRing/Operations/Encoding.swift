@@ -290,12 +290,12 @@ extension OperationForm {
 }
 
 extension OperationForm {
-  /// The flags of an open, openat or creat.
-  func openFlags(_ a: Arguments) -> Int32 {
+  /// What an open, openat or creat opens, as openat takes it.
+  func openArguments(_ a: Arguments) -> (directory: Int32, path: UInt64, flags: Int32, mode: UInt32) {
     switch encoding {
-    case .openAt: Int32(bitPattern: a.low(2))
-    case .create: O_CREAT | O_WRONLY | O_TRUNC
-    default: Int32(bitPattern: a.low(1))
+    case .openAt: (a.descriptor(0), a[1], Int32(bitPattern: a.low(2)), a.low(3))
+    case .create: (AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a.low(1))
+    default: (AT_FDCWD, a[0], Int32(bitPattern: a.low(1)), a.low(2))
     }
   }
 }

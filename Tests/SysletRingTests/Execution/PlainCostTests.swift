@@ -79,12 +79,12 @@ struct PlainCostTests {
     Self.withCosts { costs, row in
       for _ in 0..<100 { costs.note(row, 800_000, calls: 200, limit: Self.limit) }
       #expect(costs[row] > 700_000)
-      #expect((3900...4100).contains(costs.call(row)))
+      #expect((3900...4100).contains(costs.each(row)))
       costs.note(row, 5_000_000, calls: 200, limit: Self.limit)
       #expect(costs[row] == 5_000_000)
-      #expect(costs.call(row) < 10_000)
+      #expect(costs.each(row) < 10_000)
       costs.note(row, 5_000_000, calls: 0, limit: Self.limit)
-      #expect(costs.call(row) == 5_000_000)
+      #expect(costs.each(row) == 5_000_000)
     }
   }
 
