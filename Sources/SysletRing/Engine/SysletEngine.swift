@@ -34,7 +34,8 @@ internal import Glibc
     /// Drop a completion that finds its slot of the completion ring taken, and count it in `lost`, as the kernel patch of 2007 did.
     public var strictRing: Bool = false
     /// For how long the backend `automatic` may hold the calling thread with one call of a kind that may block, as far as the last calls of
-    /// that kind tell: one that took longer goes to a worker from then on. With `.zero` only calls that never block are made there.
+    /// that kind tell: one that took longer goes to a worker from then on. In a wait without a timeout for the only pending syslet, a run of such
+    /// calls may hold it for 10 ms more. With `.zero` only calls that never block are made there.
     public var inlineLimit: Duration = .milliseconds(1)
     /// End a syslet with `Completion.Reason.stepLimit` after so many atoms; nil for no limit.
     public var maxSteps: Int? = nil

@@ -1,4 +1,4 @@
-// What plain calls have cost lately, by the row of the operation table: whether one may be made on the owner's thread, and whether many of them
+// What plain calls have cost lately, by the row of the operation table and two behind it: whether one may be made on the owner's thread, and whether many of them
 // are worth a worker's help, is decided on what the last ones took.
 
 internal import Synchronization
