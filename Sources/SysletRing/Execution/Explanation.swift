@@ -60,6 +60,7 @@ extension Translator {
     var lines: [AtomAddress: Explanation.Line] = [:]
     var segments = 0
     var hasWaits = false
+    var hasLine = false
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
       var isOnWorker = false
@@ -113,6 +114,9 @@ extension Translator {
           lines[atom] = line(call, numbers, place: "worker", reason: "in the same hop: \(Placement.WorkerReason.surroundings)")
           cursor = call.pointee.next
         case .ring:
+          if atom == head, call.pointee.form.encoding == .nop, inlineLimit > 0, PlainCosts.ringCallsMin >= 8 {
+            hasLine = memory.hasIdleCalls(PlainCosts.sharedLineMin - 1, behind: call)
+          }
           gather(call, layout, callsMax: segment.capacity)
           if router.isAutomatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
             isOnWorker = true
@@ -133,6 +137,9 @@ extension Translator {
     if router.isAutomatic {
       if explanation.lines.contains(where: { $0.place == "inline" }) {
         explanation.notes.append("calls made inline are shared with workers from \(PlainCosts.sharingMin / 1000) µs of work on")
+      }
+      if hasLine {
+        explanation.notes.append("a line of \(PlainCosts.sharedLineMin) no-ops or more is made plainly, and shared with workers")
       }
       if hasWaits {
         explanation.notes.append(

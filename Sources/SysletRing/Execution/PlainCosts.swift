@@ -14,6 +14,8 @@ internal import Synchronization
 
   /// Where the caller does not wait, a call may take no longer than handing it over would.
   static let briefMax: Int64 = 50_000
+  /// So many no-ops in a line, some 3 µs of work, are shared like other calls.
+  static let sharedLineMin = 16
   /// What is less than this together is done before a worker is awake.
   static let sharingMin: Int64 = 40_000
   /// From so many calls at a time on, those that cost next to nothing in the kernel are faster with the ring: an enter costs some 350 ns, and an

@@ -190,7 +190,7 @@ enum Cut: Equatable {
   @inline(__always)
   mutating func takeIdleCall(_ call: Reference<Call>) -> Bool {
     guard idleCallsMax > 0, call.pointee.form.encoding == .nop, !call.pointee.flags.contains(.sync) else { return false }
-    guard call.pointee.next == nil || !memory.hasIdleCalls(idleCallsMax, behind: call) else {
+    guard idleCallsMax == .max || call.pointee.next == nil || !memory.hasIdleCalls(idleCallsMax, behind: call) else {
       idleCallsMax = 0
       return false
     }

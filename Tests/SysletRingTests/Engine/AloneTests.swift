@@ -73,6 +73,27 @@ struct AloneTests {
     }
   }
 
+  @Test("Many long lines of no-ops are shared with workers, and each is executed once", arguments: Form.allCases)
+  func sharedLines(form: Form) throws {
+    let engine = try BadInputTests.engine(.automatic)
+    defer { try? engine.close() }
+    let (count, length) = (32, 2 * PlainCosts.sharedLineMin)
+    let programs = (0..<count).map { _ in Self.idleCalls(length, form) }
+    for _ in 0..<20 {
+      let before = engine.statistics
+      for program in programs { try engine.enqueue(program) }
+      let taken = try engine.takeAll(count)
+      #expect(taken.map(\.executed) == Array(repeating: length, count: count))
+      #expect(Set(taken.map(\.atom)).count == count)
+      let after = engine.statistics
+      let calls = after.inlineCalls - before.inlineCalls + after.workerCalls - before.workerCalls
+      #expect(calls + after.sqes - before.sqes == count * length)
+      #expect(engine.pending == 0)
+    }
+    let text = unsafe programs[0].form == .indirect ? "" : engine.explain(programs[0].directAtom(0)).description
+    if Self.breakEven >= 8, form != .indirect { #expect(text.contains("a line of 16 no-ops or more")) }
+  }
+
   // The look ahead follows edges that nothing can change any more. Behind a result that is stored, or a call that writes, they may still change.
   @Test("Nobody looks behind a no-op that stores its result, nor at what follows another call", arguments: Form.allCases)
   func unknown(form: Form) throws {
