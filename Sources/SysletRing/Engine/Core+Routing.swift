@@ -41,7 +41,7 @@ extension Core {
         run.pointee.keepsWorker = true
         return handOver(run)
       }
-      if plain.isCollecting, call.pointee.form.encoding == .nop, collectLine(run, call) { return .left }
+      if plain.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }
       if translator.takeIdleCall(call) {
         guard run.pointee.isSynchronous || turns > 0 else { return queue(run) }
         turns -= 1
