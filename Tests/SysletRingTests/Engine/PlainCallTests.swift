@@ -290,7 +290,8 @@ struct PlainCallTests {
       let program = Program(.direct)
       let file = program.descriptors.open(program.scratch.file("file"), O_RDWR)
       let (buffer, result) = (program.buffer(65_536), program.word())
-      program.atom(SystemCall.write, .int(file), .to(buffer), 5000, result: result)
+      program.atom(SystemCall.write, .int(file), .to(buffer), 5000, result: result, next: .end)
+      program.atom(SystemCall.write, .int(file), .to(buffer), 5000)
       try Self.run(engine, program, isBatch: false)
       #expect(result.value == 5000)
       let pipe = program.descriptors.pipe()
@@ -302,9 +303,9 @@ struct PlainCallTests {
         #expect(fcntl(pipe.write, F_SETFL, 0) == 0)
         // Enough of them to be shared.
         if count == 1 {
-          #expect(try engine.exec(program) == nil)
+          #expect(try engine.exec(program, 1) == nil)
         } else {
-          for _ in 0..<count { try engine.enqueue(program) }
+          for _ in 0..<count { try engine.enqueue(program, 1) }
           try engine.flush()
         }
         #expect(try engine.take(timeout: .milliseconds(20)) == [])
