@@ -91,7 +91,8 @@ struct AloneTests {
       #expect(engine.pending == 0)
     }
     let text = unsafe programs[0].form == .indirect ? "" : engine.explain(programs[0].directAtom(0)).description
-    if Self.breakEven >= 8, form != .indirect { #expect(text.contains("a line of 16 no-ops or more")) }
+    // On a busy machine the self-test may find that an enter pays later than for a line of this length.
+    if (8..<length).contains(Self.breakEven), form != .indirect { #expect(text.contains("a line of 16 no-ops or more")) }
   }
 
   // The look ahead follows edges that nothing can change any more. Behind a result that is stored, or a call that writes, they may still change.
