@@ -124,13 +124,17 @@ struct CapacityTests {
         slot = (slot + 1) % ring.count
       }
     }
-    for head in crowd.heads {
+    for (number, head) in crowd.heads.enumerated() {
       crowd.program.addFlags(.async, to: head)
       #expect(try engine.exec(crowd.program, head) == nil)
+      // The first half completes before a slot is cleared: who reaps between need not be slower than any backend.
+      guard number == crowd.heads.count / 2 - 1 else { continue }
+      #expect(try engine.wait(atLeast: ring.count + 1, timeout: Deadline.usual) == ring.count)
+      #expect(engine.pending == 0)
+      #expect(engine.overflowed == crowd.heads.count / 2 - ring.count)
     }
     while try engine.wait(atLeast: 1, timeout: Deadline.usual) > 0 { reap() }
     crowd.check(last)
-    #expect(engine.overflowed > 0)
     #expect(engine.lost == 0)
     #expect(engine.pending == 0)
   }
