@@ -165,7 +165,8 @@ struct PlainCallRegressionTests {
   func helpEndsAtTimeout() throws {
     let engine = try BadInputTests.engine(.automatic)
     defer { try? engine.close() }
-    let (count, calls) = (1000, 250)
+    // Tenths of a second of work: also a thread that a busy machine keeps waiting for long is back before it is done.
+    let (count, calls) = (1000, 1000)
     let program = Program(.direct, capacity: calls)
     for index in 0..<calls { program.atom(SystemCall.getppid, next: index == calls - 1 ? .end : .following) }
     for _ in 0..<count { try engine.enqueue(program) }
