@@ -19,6 +19,13 @@ extension Core {
     guard found > 0 else { throw .notPending(address: head.word) }
   }
 
+  /// Asks the run in `slot` to stop, if it is still the one that `waiter` awaits.
+  mutating func cancel(_ slot: UInt32, waiter: UInt32) {
+    let run = runs[slot]
+    guard run.pointee.place != .none, run.pointee.waiter == waiter else { return }
+    askToStop(run)
+  }
+
   private mutating func askToStop(_ run: Reference<Run>) {
     guard !run.pointee.isCancelled.load(ordering: .relaxed) else { return }
     run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)

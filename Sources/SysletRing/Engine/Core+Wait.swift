@@ -86,7 +86,7 @@ extension Core {
           return visible()
         }
       }
-      guard try sleep(for: count - now, nanoseconds: left) else {
+      guard try sleep(for: count - now, nanoseconds: left), !isCalled else {
         drain()
         return visible()
       }
@@ -243,7 +243,7 @@ extension Core {
       return pool.sleep(nanoseconds: limit)
     }
     if isBusy { return enterAndLook(0, nil) }
-    guard runsOnWorkers > 0, let pool else {
+    guard runsOnWorkers > 0 || heedsCalls, let pool else {
       let wanted = cancelledOnRing > 0 ? 1 : completionsWorthWaiting(for: count)
       if wanted > 1 { limit = min(limit ?? .max, Self.batchWaitMax) }
       return enterAndLook(wanted, limit)
@@ -253,6 +253,23 @@ extension Core {
     defer { pool.endSleep() }
     return enterAndLook(1, limit)
   }
+
+  // MARK: Calls from other threads
+
+  /// From now on a wait ends, too, when `callOwner` is called on the pool, on whatever thread.
+  mutating func heedCalls() throws(EngineError) -> WorkerPool {
+    try ensurePool()
+    heedsCalls = true
+    return pool!
+  }
+
+  /// Sleeps with nothing pending, until somebody calls.
+  func sleepUntilCalled() {
+    guard let pool, pool.announceSleep(until: .max, inRing: false) else { return }
+    _ = pool.sleep(nanoseconds: nil)
+  }
+
+  private var isCalled: Bool { heedsCalls && pool!.hasCall }
 
   /// How many CQEs must come before `count` runs can have ended, where that is known: one enter for all of them instead of one each.
   ///

@@ -54,6 +54,8 @@ internal import Synchronization
   /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
   var cancelledOnWorkers = 0
   var isDoorbellArmed = false
+  /// Other threads may end a wait: the owner sleeps so that they can.
+  var heedsCalls = false
   /// The pool has work and could not start a thread.
   var isStalled = false
   let doorbellBuffer: UnsafeMutablePointer<UInt64>
@@ -185,15 +187,19 @@ internal import Synchronization
   }
 
   @inline(__always)
-  mutating func enqueue(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) {
-    let run = try accept(head, layout, isSynchronous: false)
+  @discardableResult
+  mutating func enqueue(
+    _ head: AtomAddress, _ layout: AtomLayoutTag, waiter: UInt32 = Run.noWaiter
+  ) throws(EngineError) -> UInt32 {
+    let run = try accept(head, layout, isSynchronous: false, waiter: waiter)
     run.pointee.place = .ready
     ready.append(run, in: runs.memory)
+    return run.pointee.slot
   }
 
   @inline(__always)
   private mutating func accept(
-    _ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool
+    _ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool, waiter: UInt32 = Run.noWaiter
   ) throws(EngineError) -> Reference<Run> {
     switch memory.check(head, layout) {
     case .call: break
@@ -203,7 +209,7 @@ internal import Synchronization
     guard pending + completions.count < options.maxPending, let run = runs.take() else {
       throw .full(limit: options.maxPending)
     }
-    run.pointee.begin(head, layout, isSynchronous: isSynchronous)
+    run.pointee.begin(head, layout, isSynchronous: isSynchronous, waiter: waiter)
     pending += 1
     statistics.accepted &+= 1
     return run
@@ -211,21 +217,24 @@ internal import Synchronization
 
   // MARK: Ending
 
-  /// The end of a run: its completion is made and posted, unless NO_COMPLETE is on the last executed atom. A fault is told in any case.
+  /// The end of a run: its completion is made and posted, unless NO_COMPLETE is on the last executed atom. A fault is told in any case, and
+  /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
     if reason == .faulted { statistics.faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
-    let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted
+    let waiter = run.pointee.waiter
+    let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted && waiter == Run.noWaiter
     let last = run.pointee.last
     let executed = run.pointee.executed
     retire(run)
     guard !isSilent, !isClosed else { return }
     // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
-    unsafe post(
-      Completion(
-        atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason))
+    var completion = unsafe Completion(
+      atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason)
+    completion.waiter = waiter
+    post(completion)
   }
 
   private mutating func retire(_ run: Reference<Run>) {

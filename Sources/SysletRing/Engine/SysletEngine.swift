@@ -144,6 +144,21 @@ internal import Glibc
     try unsafe core.pointee.flush()
   }
 
+  // MARK: For the executor that the engine belongs to
+
+  /// As `enqueue`, and the completion carries `waiter`. The run's slot, for `cancel(_:waiter:)`.
+  func enqueue(_ head: AtomAddress, _ layout: AtomLayoutTag, waiter: UInt32) throws(EngineError) -> UInt32 {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    return try unsafe core.pointee.enqueue(head, layout, waiter: waiter)
+  }
+
+  func cancel(_ slot: UInt32, waiter: UInt32) { unsafe core.pointee.cancel(slot, waiter: waiter) }
+
+  /// Through the pool other threads can end a wait.
+  func heedCalls() throws(EngineError) -> WorkerPool { try unsafe core.pointee.heedCalls() }
+
+  func sleepUntilCalled() { unsafe core.pointee.sleepUntilCalled() }
+
   // MARK: Control
 
   /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked: on a worker at once,

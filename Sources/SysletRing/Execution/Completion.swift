@@ -29,6 +29,8 @@
   public var executed: Int
   /// Why the syslet ended.
   public var reason: Reason
+  /// Who awaits the syslet (`Run.waiter`). In the padding behind `reason`: copying completions costs nothing more.
+  var waiter = Run.noWaiter
 
   public init(
     atom: UnsafeMutableRawPointer, privateData: UnsafeMutableRawPointer? = nil, result: Int = 0, executed: Int = 0,

@@ -48,6 +48,10 @@ enum Place: UInt8 {
   /// The record for which a cancellation is with the kernel, or was answered by something else than "not found".
   var cancelledRecord = CallSlab.end
 
+  /// The task that awaits the syslet, by its number with the executor that the engine belongs to.
+  var waiter = Run.noWaiter
+  static let noWaiter = UInt32.max
+
   /// The next slot in whatever list this run is in.
   var nextSlot = RunSlab.end
   /// Writes: the owner, in cancel. Reads: the place that has the run, between two atoms. Relaxed: it publishes nothing else.
@@ -78,7 +82,7 @@ enum Verdict: Equatable {
 extension Run {
   /// Takes the run into use for the syslet at `head`.
   @inline(__always)
-  mutating func begin(_ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool) {
+  mutating func begin(_ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool, waiter: UInt32) {
     self.head = head
     cursor = head
     last = head
@@ -92,6 +96,7 @@ extension Run {
     isCancelled.store(false, ordering: .relaxed)
     workerCalls = 0
     keepsWorker = false
+    self.waiter = waiter
   }
 
   /// Applies one executed atom: the only place that decides that a syslet stops (law L3).

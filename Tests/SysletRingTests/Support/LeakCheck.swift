@@ -40,7 +40,7 @@ struct Holdings {
       let line = String(decoding: line, as: UTF8.self)
       if line.hasPrefix("fd ") {
         holdings.descriptors.insert(line)
-      } else if line.hasSuffix(" syslet-worker") || line.hasSuffix(" test-helper") {
+      } else if [" syslet-worker", " syslet-executor", " test-helper"].contains(where: line.hasSuffix) {
         // The others are the runtime's: dispatch starts and ends workers as it likes, and the kernel's own (iou-wrk) stay with the thread that
         // had a ring.
         holdings.threads.insert(line)

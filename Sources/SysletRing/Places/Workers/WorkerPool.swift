@@ -60,6 +60,8 @@ private struct Seat: ~Copyable {
   private let wanted = Atomic<Int>(0)
   /// The sleeping owner sleeps in its ring. Written before `wanted`, which publishes it; read after it.
   private let isInRing = Atomic<Bool>(false)
+  /// Somebody on another thread wants the owner's attention. As mail does, it keeps an owner that announces its sleep awake.
+  private let isOwnerCalled = Atomic<Bool>(false)
   /// The futex that an owner without a ring sleeps on: 1 = rung. `Atomic<UInt32>` has the word's layout.
   private let bell: UnsafeMutablePointer<Atomic<UInt32>>
   /// The eventfd that an owner with a ring sleeps on, through a read that waits in the ring; -1 without a ring.
@@ -174,6 +176,21 @@ private struct Seat: ~Copyable {
 
   var hasMail: Bool { mailbox.load(ordering: .sequentiallyConsistent) != RunSlab.end }
 
+  /// Wakes the owner if it sleeps, and keeps it from sleeping until it has `answerCall`ed. On any thread.
+  func callOwner() {
+    // Sequentially consistent, as `deliver` is: either the owner sees the call when it announces its sleep, or this sees the announcement.
+    isOwnerCalled.store(true, ordering: .sequentiallyConsistent)
+    if wanted.exchange(0, ordering: .sequentiallyConsistent) > 0 { wakeOwner() }
+  }
+
+  var hasCall: Bool { isOwnerCalled.load(ordering: .sequentiallyConsistent) }
+
+  /// Whether the owner was called since it asked last.
+  func answerCall() -> Bool {
+    // The exchange only when there is something to answer: it is asked in every turn.
+    isOwnerCalled.load(ordering: .relaxed) && isOwnerCalled.exchange(false, ordering: .sequentiallyConsistent)
+  }
+
   /// Announces that the owner will sleep until `count` more runs have come back, or one that needs it at once. False: there is mail
   /// already, do not sleep.
   ///
@@ -182,7 +199,7 @@ private struct Seat: ~Copyable {
     unsafe bell.pointee.store(0, ordering: .relaxed)
     isInRing.store(inRing, ordering: .relaxed)
     wanted.store(count, ordering: .sequentiallyConsistent)
-    guard hasMail else { return true }
+    guard hasMail || hasCall else { return true }
     wanted.store(0, ordering: .relaxed)
     return false
   }
@@ -384,7 +401,10 @@ private struct Seat: ~Copyable {
       needsOwner
       ? wanted.exchange(0, ordering: .sequentiallyConsistent) > 0
       : wanted.wrappingSubtract(1, ordering: .sequentiallyConsistent).oldValue == 1
-    guard isDue else { return }
+    if isDue { wakeOwner() }
+  }
+
+  private func wakeOwner() {
     if isInRing.load(ordering: .relaxed) {
       syslet_doorbell_ring(doorbell)
     } else {

@@ -1,0 +1,257 @@
+// Syslets for tasks: a thread that owns an engine, runs the tasks that prefer it, and resumes each when its syslet has completed.
+//
+// The tasks' jobs and the engine take turns on the one thread, so that a task that awaits a syslet costs neither a lock nor a switch of
+// threads: its job enqueues, the next wait submits for all tasks together, and its continuation is the next job.
+//
+// Unsafe fence: the memory of `awaiting` and `jobs` is the executor's, and touched by its thread only, which keeps the executor alive until it
+// ends. They are two because resuming a task, which `awaiting` does, puts its job into `jobs`.
+
+internal import CLiburing
+internal import Glibc
+
+/// Runs syslets for tasks.
+///
+/// ```swift
+/// let executor = try SysletExecutor()
+/// let completion = try await executor.run(atoms)
+/// executor.close()
+/// ```
+///
+/// `run` may be awaited anywhere. Tasks that prefer the executor (`Task(executorPreference:)`, `withTaskExecutorPreference`) run on its thread
+/// and await a syslet without a switch of threads; what they do between two syslets keeps the others waiting, so it should be short. An
+/// executor lives until it is closed. Several of them share nothing: one for each processor is a good choice.
+///
+/// Source: docs/SEMANTICS.md, "Awaiting"; the executor's side is SE-0417.
+@safe public final class SysletExecutor: TaskExecutor, @unchecked Sendable {
+  private let inbox = Inbox()
+  // The thread's own.
+  private let awaiting: UnsafeMutablePointer<Awaiting>
+  private let jobs: UnsafeMutablePointer<JobQueue>
+  // Set by the thread before `init` returns, and then never changed.
+  private var owner: UInt64 = 0
+  private var pool: WorkerPool?
+  /// What the executor's engine really runs on.
+  public private(set) var backend = SysletEngine.Backend.automatic
+  /// Why `automatic` runs on threads; nil when it has a ring, and on other backends.
+  public private(set) var ringUnavailability: EngineError?
+
+  /// Starts the thread and makes its engine.
+  ///
+  /// - Throws: As `SysletEngine.init`; `.kernel` where no thread can be started.
+  public init(_ options: SysletEngine.Options = SysletEngine.Options()) throws(EngineError) {
+    unsafe awaiting = .allocate(capacity: 1)
+    unsafe jobs = .allocate(capacity: 1)
+    unsafe jobs.initialize(to: JobQueue())
+    let start = Start(executor: self, options: options)
+    let context = unsafe Unmanaged.passRetained(start)
+    let result = unsafe syslet_thread_start(
+      { context in
+        unsafe Unmanaged<Start>.fromOpaque(context!).takeRetainedValue().begin()
+        return nil
+      }, unsafe context.toOpaque())
+    guard result == 0 else {
+      unsafe context.release()
+      throw .kernel(call: "pthread_create", errno: Int32(-result))
+    }
+    if let error = start.waitUntilBegun() { throw error }
+  }
+
+  deinit {
+    // Without an owner its `init` has thrown.
+    if owner != 0 { unsafe awaiting.deinitialize(count: 1) }
+    unsafe awaiting.deallocate()
+    unsafe jobs.deinitialize(count: 1)
+    unsafe jobs.deallocate()
+  }
+
+  /// What the executor's engine has done so far.
+  public var statistics: Statistics {
+    get async {
+      // A closed executor's tasks run elsewhere; then nobody changes its engine any more.
+      if isOwner || !inbox.isOpen { return unsafe awaiting.pointee.engine.statistics }
+      return await withTaskExecutorPreference(self) { await self.statistics }
+    }
+  }
+
+  /// Runs the syslet at `head` and returns its completion, also under NO_COMPLETE.
+  ///
+  /// The syslet begins when the tasks that are ready have had their turn, together with theirs. Its memory must stay in place until `run`
+  /// returns. When the task is cancelled the syslet is, as by `SysletEngine.cancel`: `run` returns its completion as always, with the reason
+  /// `cancelled` unless it ended first.
+  ///
+  /// - Throws: What keeps the head from being accepted, as `SysletEngine.enqueue` does; `.closed`. When the kernel fails the engine's ring,
+  ///   that error: what the syslet has done is not known then, and its memory must stay for good.
+  nonisolated(nonsending)
+    public func run<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) async throws(EngineError) -> Completion
+  {
+    try await run(unsafe AtomAddress(UnsafeMutableRawPointer(head)), A.tag)
+  }
+
+  // What does not happen in most runs has frames of its own: a run's own is memory that every pending task keeps in the processor's caches.
+  @inline(__always)
+  nonisolated(nonsending)
+    private func run(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion
+  {
+    guard isOwner else { return try await runFromElsewhere(head, layout) }
+    let awaiting = unsafe awaiting
+    let ticket = unsafe try awaiting.pointee.takeTicket(isCancelled: Task.isCancelled)
+    let quick: Completion?
+    do {
+      unsafe quick = try await withUnsafeThrowingContinuation { continuation in
+        unsafe awaiting.pointee.start(head, layout, ticket, continuation)
+      }
+    } catch {
+      throw error as! EngineError
+    }
+    // Not a cancellation handler before: with it, awaiting a cached read took 330 ns longer than waiting for it, without it 230.
+    guard let quick else { return try await goOn(ticket) }
+    return quick
+  }
+
+  @inline(never)
+  nonisolated(nonsending)
+    private func goOn(_ ticket: Awaiting.Ticket) async throws(EngineError) -> Completion
+  {
+    do {
+      let completion: Completion? = try await withTaskCancellationHandler {
+        unsafe try await withUnsafeThrowingContinuation { continuation in unsafe awaiting.pointee.goOn(ticket, continuation) }
+      } onCancel: {
+        send(.cancel(ticket))
+      }
+      return completion!
+    } catch {
+      throw error as! EngineError
+    }
+  }
+
+  /// Ends the executor: cancels the syslets that are pending, whose tasks get their completions, and refuses others with `.closed`. Does not wait.
+  ///
+  /// Tasks that still prefer the executor run where tasks run by default. Closing twice is fine.
+  public func close() { send(.close) }
+
+  /// Runs a job of a task on the executor's thread. Tasks' own business.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if isOwner {
+      unsafe jobs.pointee.append(job)
+    } else {
+      send(.job(job))
+    }
+  }
+
+  // MARK: From other threads
+
+  private var isOwner: Bool { owner == syslet_thread_token_if_any() }
+
+  @inline(never)
+  private func runFromElsewhere(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
+    try await withTaskExecutorPreference(self) { () async -> Result<Completion, EngineError> in
+      // Elsewhere again: the executor has ended.
+      guard isOwner else { return .failure(unsafe awaiting.pointee.failure ?? .closed) }
+      do throws(EngineError) { return .success(try await run(head, layout)) } catch { return .failure(error) }
+    }.get()
+  }
+
+  private func send(_ message: Inbox.Message) {
+    if inbox.put(message) { return pool!.callOwner() }
+    // The thread has ended, and with it whatever there was to cancel or to close.
+    if case .job(let job) = message { globalConcurrentExecutor.enqueue(job) }
+  }
+
+  // MARK: The thread
+
+  /// Before anybody else has the executor.
+  fileprivate func begin(_ options: SysletEngine.Options) throws(EngineError) {
+    let made = try Awaiting(options)
+    unsafe awaiting.initialize(to: made)
+    let engine = unsafe awaiting.pointee.engine
+    (backend, ringUnavailability) = (engine.backend, engine.ringUnavailability)
+    pool = unsafe awaiting.pointee.pool
+    owner = syslet_thread_token()
+  }
+
+  fileprivate func work() {
+    let executor = unsafe asUnownedTaskExecutor()
+    var messages: [Inbox.Message] = []
+    repeat {
+      if unsafe awaiting.pointee.pool.answerCall() {
+        inbox.take(&messages)
+        for message in messages { take(message) }
+        messages.removeAll(keepingCapacity: true)
+      }
+      unsafe jobs.pointee.beginBatch()
+      while let job = unsafe jobs.pointee.next() { unsafe job.runSynchronously(on: executor) }
+      unsafe awaiting.pointee.turn(isIdle: jobs.pointee.isEmpty)
+    } while unsafe !(jobs.pointee.isEmpty && awaiting.pointee.endIfDone() && inbox.closeIfEmpty())
+  }
+
+  private func take(_ message: Inbox.Message) {
+    switch message {
+    case .job(let job): unsafe jobs.pointee.append(job)
+    case .cancel(let ticket): unsafe awaiting.pointee.cancel(ticket)
+    case .close: unsafe awaiting.pointee.close()
+    }
+  }
+}
+
+/// How a thread begins: its engine or the error, told to the thread that started it.
+@safe private final class Start: @unchecked Sendable {
+  private let executor: SysletExecutor
+  private let options: SysletEngine.Options
+  private var error: EngineError?
+  private let isBegun: UnsafeMutablePointer<sem_t>
+
+  init(executor: SysletExecutor, options: SysletEngine.Options) {
+    self.executor = executor
+    self.options = options
+    unsafe isBegun = .allocate(capacity: 1)
+    unsafe isBegun.initialize(to: sem_t())
+    unsafe sem_init(isBegun, 0, 0)
+  }
+
+  deinit {
+    unsafe sem_destroy(isBegun)
+    unsafe isBegun.deallocate()
+  }
+
+  func waitUntilBegun() -> EngineError? {
+    while unsafe sem_wait(isBegun) != 0 {}
+    return error
+  }
+
+  func begin() {
+    _ = unsafe syslet_thread_begin("syslet-executor")
+    do throws(EngineError) {
+      try executor.begin(options)
+    } catch {
+      self.error = error
+    }
+    let isWell = error == nil
+    unsafe sem_post(isBegun)
+    if isWell { executor.work() }
+  }
+}
+
+/// Jobs that are ready, in batches: what a batch's jobs make ready is the next one, and between two of them the engine has a turn.
+private struct JobQueue {
+  private var waiting: [UnownedJob] = []
+  private var batch: [UnownedJob] = []
+  private var position = 0
+
+  var isEmpty: Bool { waiting.isEmpty }
+
+  mutating func append(_ job: UnownedJob) { waiting.append(job) }
+
+  /// When the last one has come to its end.
+  mutating func beginBatch() {
+    batch.removeAll(keepingCapacity: true)
+    position = 0
+    swap(&waiting, &batch)
+  }
+
+  mutating func next() -> UnownedJob? {
+    guard position < batch.count else { return nil }
+    position += 1
+    return batch[position - 1]
+  }
+}
