@@ -34,8 +34,8 @@ struct Peers: ParsableCommand {
 
   static let all: [(name: String, type: any Peer.Type)] = [
     ("syslets, ring", RingPeer.self), ("syslets, threads", ThreadsPeer.self), ("syslets, automatic", EnginePeer.self),
-    ("plain calls", PlainPeer.self), ("IORing", IORingPeer.self), ("SwiftNIO", NIOPeer.self), ("DispatchIO", DispatchPeer.self),
-    ("POSIX AIO", AIOPeer.self),
+    ("syslets, awaited", AwaitPeer.self), ("plain calls", PlainPeer.self), ("IORing", IORingPeer.self),
+    ("IORing, awaited", IORingAwaitPeer.self), ("SwiftNIO", NIOPeer.self), ("DispatchIO", DispatchPeer.self), ("POSIX AIO", AIOPeer.self),
   ]
 
   static func main() { Program.run(Self.self) }

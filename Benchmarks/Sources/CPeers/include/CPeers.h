@@ -1,8 +1,12 @@
-/* POSIX AIO, whose header Swift's Glibc module leaves out. */
+/* POSIX AIO and eventfd, whose headers Swift's Glibc module leaves out. */
 #ifndef CPEERS_H
 #define CPEERS_H
 
 #include <stdint.h>
+#include <sys/eventfd.h>
+
+/* An eventfd that does not block, close-on-exec; -1 with errno. */
+static inline int peer_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 enum { peer_block = 4096 };
 
