@@ -81,17 +81,13 @@ internal import Glibc
   ///
   /// - Throws: What keeps the head from being accepted, as `SysletEngine.enqueue` does; `.closed`. When the kernel fails the engine's ring,
   ///   that error: what the syslet has done is not known then, and its memory must stay for good.
-  nonisolated(nonsending)
-    public func run<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) async throws(EngineError) -> Completion
-  {
+  public nonisolated(nonsending) func run<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) async throws(EngineError) -> Completion {
     try await run(unsafe AtomAddress(UnsafeMutableRawPointer(head)), A.tag)
   }
 
   // What does not happen in most runs has frames of its own: a run's own is memory that every pending task keeps in the processor's caches.
   @inline(__always)
-  nonisolated(nonsending)
-    private func run(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion
-  {
+  private nonisolated(nonsending) func run(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
     guard isOwner else { return try await runFromElsewhere(head, layout) }
     let awaiting = unsafe awaiting
     let ticket = unsafe try awaiting.pointee.takeTicket(isCancelled: Task.isCancelled)
@@ -109,9 +105,7 @@ internal import Glibc
   }
 
   @inline(never)
-  nonisolated(nonsending)
-    private func goOn(_ ticket: Awaiting.Ticket) async throws(EngineError) -> Completion
-  {
+  private nonisolated(nonsending) func goOn(_ ticket: Awaiting.Ticket) async throws(EngineError) -> Completion {
     do {
       let completion: Completion? = try await withTaskCancellationHandler {
         unsafe try await withUnsafeThrowingContinuation { continuation in unsafe awaiting.pointee.goOn(ticket, continuation) }

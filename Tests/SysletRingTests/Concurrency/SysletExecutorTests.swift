@@ -7,15 +7,11 @@ import Testing
 
 extension SysletExecutor {
   /// Runs the program from atom `index`, in whatever task.
-  nonisolated(nonsending)
-    func run(_ program: Program, _ index: Int = 0) async throws(EngineError) -> Taken
-  {
+  nonisolated(nonsending) func run(_ program: Program, _ index: Int = 0) async throws(EngineError) -> Taken {
     try await run(at: program.address(index), program.form)
   }
 
-  nonisolated(nonsending)
-    func run(at address: UInt64, _ form: Form) async throws(EngineError) -> Taken
-  {
+  nonisolated(nonsending) func run(at address: UInt64, _ form: Form) async throws(EngineError) -> Taken {
     switch form {
     case .direct, .pointers: Taken(try await unsafe run(UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!))
     case .indirect: Taken(try await unsafe run(UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!))
