@@ -220,7 +220,8 @@ static void choose_interrupt(void) {
   }
 }
 
-int syslet_thread_start(void *(*body)(void *), void *context) {
+int syslet_thread_start(enum syslet_thread_kind kind, void *(*body)(void *), void *context) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGSYS};
   pthread_attr_t attributes;
   pthread_t thread;
   sigset_t blocked, before;
@@ -231,9 +232,10 @@ int syslet_thread_start(void *(*body)(void *), void *context) {
   if (result) return -result;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   /* System calls need little stack; 256 KiB keeps many workers cheap in address space. */
-  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  if (kind == SYSLET_THREAD_WORKER) pthread_attr_setstacksize(&attributes, 256 * 1024);
   sigfillset(&blocked);
   sigdelset(&blocked, interrupt_signal);
+  for (size_t i = 0; kind == SYSLET_THREAD_TASKS && i < sizeof faults / sizeof *faults; i++) sigdelset(&blocked, faults[i]);
   /* A new thread inherits the mask, so it must be in place before the thread exists. */
   pthread_sigmask(SIG_SETMASK, &blocked, &before);
   result = pthread_create(&thread, &attributes, body, context);

@@ -86,8 +86,10 @@ enum { SYSLET_TOKEN_BITS = 40 };
 extern __thread uint64_t syslet_token;
 static inline uint64_t syslet_thread_token_if_any(void) { return syslet_token; }
 
-/* A detached thread with every signal blocked except the one that interrupts a cancelled call. 0 or -errno. */
-int syslet_thread_start(void *(*body)(void *), void *context);
+/* A detached thread with every signal blocked except the one that interrupts a cancelled call. 0 or -errno.
+ * One that runs code of the program's has a stack as other threads have, and what tells of a fault in that code is not blocked. */
+enum syslet_thread_kind { SYSLET_THREAD_WORKER, SYSLET_THREAD_TASKS };
+int syslet_thread_start(enum syslet_thread_kind kind, void *(*body)(void *), void *context);
 
 /* Runs `body` on a thread of its own with every signal blocked, and waits for its end. 0 or -errno. */
 int syslet_thread_run(void *(*body)(void *), void *context);

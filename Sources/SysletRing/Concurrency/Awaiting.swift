@@ -5,15 +5,21 @@
 
 internal import CLiburing
 
+/// Belongs to the executor's thread (law L8). A continuation is made there too, and resumed on no other thread.
 @safe struct Awaiting: ~Copyable {
-  /// A `run`, by which it can be cancelled from anywhere: the sequence tells it from earlier ones with the same waiter.
+  /// A syslet that a task waits for. The sequence tells it from earlier ones with the same waiter.
   struct Ticket {
     let waiter: UInt32
     let sequence: UInt32
   }
 
-  /// Resumed with the completion; with nil when that is not there after the engine's first turn for the syslet.
-  typealias Continuation = UnsafeContinuation<Completion?, any Error>
+  enum Outcome {
+    case completed(Completion)
+    /// Not after the engine's first turn for the syslet: the task has to go on waiting.
+    case pending(Ticket)
+  }
+
+  typealias Continuation = UnsafeContinuation<Outcome, any Error>
 
   @safe private struct Waiter {
     var continuation: Continuation?
@@ -22,12 +28,13 @@ internal import CLiburing
     /// The next free one, while this one is.
     var next = Awaiting.none
     var isPending = false
-    var isCancelled = false
-    /// What nobody waited for when it came. The last field, because it is seldom touched.
+    /// What came while the task was on its way to wait for it. The last field, because it is seldom touched.
     var completion: Completion?
   }
 
   private static let none = UInt32.max
+  /// For how long a kernel that refuses is left alone.
+  private static let refusalNanoseconds: Int64 = 1_000_000
 
   /// Closed when the executor ends; what it has done can be read all the same.
   let engine: SysletEngine
@@ -36,25 +43,29 @@ internal import CLiburing
   /// Why the engine cannot go on. Read by other threads when the executor has ended.
   private(set) var failure: EngineError?
 
-  /// Memory that no `run` has used yet is not touched.
+  /// Memory that has not been used yet is not touched.
   private let waiters: UnsafeMutablePointer<Waiter>
+  /// As many as the engine holds syslets: a completion that its task has not taken counts there too.
   private let waitersMax: Int
   private var waitersUsed = 0
   private var freeWaiter = Awaiting.none
-  /// Waiters for whose syslets the engine has not had a turn yet.
-  private var fresh: [UInt32] = []
+  /// Waiters that are in use. While there are some their tasks may come back, so the thread has to be there.
+  private var tickets = 0
   /// Waiters whose syslet is pending.
   private var pending = 0
+  /// Waiters for whose syslets the engine has not had a turn yet.
+  private var fresh: [UInt32] = []
   private var isClosing = false
-  private let completions = UnsafeMutableBufferPointer<Completion>.allocate(capacity: 256)
+  private let completions: UnsafeMutableBufferPointer<Completion>
 
   init(_ options: SysletEngine.Options) throws(EngineError) {
     let engine = try SysletEngine(options)
     pool = try engine.heedCalls()
     self.engine = engine
-    // A task may not have taken its completion yet when the engine has room for another syslet.
-    waitersMax = 2 * options.maxPending
+    waitersMax = options.maxPending
+    // After the last error, which ends this without `deinit`.
     unsafe waiters = .allocate(capacity: waitersMax)
+    unsafe completions = .allocate(capacity: 256)
   }
 
   deinit {
@@ -67,40 +78,29 @@ internal import CLiburing
 
   // MARK: The tasks' side
 
-  mutating func takeTicket(isCancelled: Bool) throws(EngineError) -> Ticket {
-    guard !isClosing else { throw failure ?? .closed }
-    let number: UInt32
-    if freeWaiter != Self.none {
-      number = freeWaiter
-      freeWaiter = waiter(number).pointee.next
-    } else {
-      guard waitersUsed < waitersMax else { throw .full(limit: waitersMax) }
-      number = UInt32(waitersUsed)
-      unsafe (waiters + waitersUsed).initialize(to: Waiter())
-      waitersUsed += 1
-    }
-    waiter(number).pointee.isCancelled = isCancelled
-    return Ticket(waiter: number, sequence: waiter(number).pointee.sequence)
-  }
-
-  /// Enqueues the syslet of a ticket.
-  mutating func start(_ head: AtomAddress, _ layout: AtomLayoutTag, _ ticket: Ticket, _ continuation: Continuation) {
-    let waiter = waiter(ticket.waiter)
+  /// Enqueues a syslet, and cancels it at once if its task is cancelled.
+  mutating func start(_ head: AtomAddress, _ layout: AtomLayoutTag, isCancelled: Bool, _ continuation: Continuation) {
     do throws(EngineError) {
-      let run = try engine.enqueue(head, layout, waiter: ticket.waiter)
-      waiter.pointee.run = run
+      guard !isClosing else { throw failure ?? .closed }
+      guard let number = takeWaiter() else { throw .full(limit: waitersMax) }
+      let waiter = waiter(number)
+      do {
+        waiter.pointee.run = try engine.enqueue(head, layout, waiter: number)
+      } catch {
+        release(number)
+        throw error
+      }
       waiter.pointee.isPending = true
       unsafe waiter.pointee.continuation = continuation
       pending += 1
-      fresh.append(ticket.waiter)
-      if waiter.pointee.isCancelled || isClosing { engine.cancel(run, waiter: ticket.waiter) }
+      fresh.append(number)
+      if isCancelled { engine.cancel(waiter.pointee.run, waiter: number) }
     } catch {
-      release(ticket.waiter)
-      unsafe continuation.resume(throwing: failure ?? error)
+      unsafe continuation.resume(throwing: error)
     }
   }
 
-  /// Goes on waiting for a syslet that was started.
+  /// Goes on waiting for a syslet.
   mutating func goOn(_ ticket: Ticket, _ continuation: Continuation) {
     let waiter = waiter(ticket.waiter)
     if waiter.pointee.isPending {
@@ -111,7 +111,7 @@ internal import CLiburing
     waiter.pointee.completion = nil
     release(ticket.waiter)
     if let completion {
-      unsafe continuation.resume(returning: completion)
+      unsafe continuation.resume(returning: .completed(completion))
     } else {
       unsafe continuation.resume(throwing: failure ?? .closed)
     }
@@ -119,16 +119,29 @@ internal import CLiburing
 
   mutating func cancel(_ ticket: Ticket) {
     let waiter = waiter(ticket.waiter)
-    // Its `run` may have returned meanwhile.
-    guard waiter.pointee.sequence == ticket.sequence else { return }
-    waiter.pointee.isCancelled = true
-    if waiter.pointee.isPending { engine.cancel(waiter.pointee.run, waiter: ticket.waiter) }
+    // The syslet may have completed meanwhile.
+    guard waiter.pointee.isPending, waiter.pointee.sequence == ticket.sequence else { return }
+    engine.cancel(waiter.pointee.run, waiter: ticket.waiter)
+  }
+
+  private mutating func takeWaiter() -> UInt32? {
+    let number = freeWaiter == Self.none ? UInt32(waitersUsed) : freeWaiter
+    if freeWaiter != Self.none {
+      freeWaiter = waiter(number).pointee.next
+    } else {
+      guard waitersUsed < waitersMax else { return nil }
+      unsafe (waiters + waitersUsed).initialize(to: Waiter())
+      waitersUsed += 1
+    }
+    tickets += 1
+    return number
   }
 
   private mutating func release(_ number: UInt32) {
     waiter(number).pointee.sequence &+= 1
     waiter(number).pointee.next = freeWaiter
     freeWaiter = number
+    tickets -= 1
   }
 
   // MARK: The thread's side
@@ -136,49 +149,63 @@ internal import CLiburing
   /// Begins what tasks have enqueued, takes what has completed, and sleeps for it if nothing else is to be done.
   mutating func turn(isIdle: Bool) {
     guard pending > 0 else {
-      if isIdle, !isClosing { engine.sleepUntilCalled() }
+      if isIdle, !isClosing || tickets > 0 { engine.sleepUntilCalled() }
       return
     }
+    let isFirst = !fresh.isEmpty
     do throws(EngineError) {
-      guard !fresh.isEmpty else { return try take(atLeast: isIdle ? 1 : 0, timeout: nil) }
-      try take(atLeast: 1, timeout: .zero)
-      // What takes longer has to be cancellable before the thread sleeps for it.
-      for number in fresh where waiter(number).pointee.isPending { resume(number, nil) }
-      fresh.removeAll(keepingCapacity: true)
+      if isFirst { try take(atLeast: 1, timeout: .zero) } else { try take(atLeast: isIdle ? 1 : 0, timeout: nil) }
+      sendOn()
     } catch {
-      fail(error)
+      guard !engine.hasFailed else { return fail(error) }
+      sendOn()
+      if isIdle, !isFirst { engine.sleepUntilCalled(nanoseconds: Self.refusalNanoseconds) }
     }
+  }
+
+  /// Tells the tasks whose syslets take longer than the first turn: they have to be cancellable before the thread sleeps.
+  private mutating func sendOn() {
+    for number in fresh where waiter(number).pointee.isPending {
+      resume(number, .pending(Ticket(waiter: number, sequence: waiter(number).pointee.sequence)))
+    }
+    fresh.removeAll(keepingCapacity: true)
   }
 
   private mutating func take(atLeast count: Int, timeout: Duration?) throws(EngineError) {
     var taken = unsafe try engine.wait(into: completions, atLeast: count, timeout: timeout)
-    while true {
-      for index in 0..<taken {
-        let completion = unsafe completions[index]
-        waiter(completion.waiter).pointee.isPending = false
-        pending -= 1
-        resume(completion.waiter, completion)
-      }
-      guard unsafe taken == completions.count else { return }
+    deliver(taken)
+    while unsafe taken == completions.count {
       taken = unsafe try engine.wait(into: completions, atLeast: 0)
+      deliver(taken)
     }
   }
 
-  private mutating func resume(_ number: UInt32, _ completion: Completion?) {
-    let waiter = waiter(number)
-    guard let continuation = unsafe waiter.pointee.continuation else {
-      waiter.pointee.completion = completion
-      return
+  private mutating func deliver(_ count: Int) {
+    for index in 0..<count {
+      let completion = unsafe completions[index]
+      let waiter = waiter(completion.waiter)
+      waiter.pointee.isPending = false
+      pending -= 1
+      if unsafe waiter.pointee.continuation == nil {
+        waiter.pointee.completion = completion
+      } else {
+        resume(completion.waiter, .completed(completion))
+        release(completion.waiter)
+      }
     }
-    unsafe waiter.pointee.continuation = nil
-    if completion != nil { release(number) }
-    unsafe continuation.resume(returning: completion)
   }
 
-  /// The engine cannot go on: nobody waits for it any longer.
+  private func resume(_ number: UInt32, _ outcome: Outcome) {
+    let continuation = unsafe waiter(number).pointee.continuation!
+    unsafe waiter(number).pointee.continuation = nil
+    unsafe continuation.resume(returning: outcome)
+  }
+
+  /// The engine cannot go on. What it can tell comes first; then nobody waits for it any longer.
   private mutating func fail(_ error: EngineError) {
     failure = error
     isClosing = true
+    while let taken = unsafe try? engine.wait(into: completions, atLeast: 1), taken > 0 { deliver(taken) }
     try? engine.close()
     for number in 0..<UInt32(waitersUsed) where waiter(number).pointee.isPending {
       waiter(number).pointee.isPending = false
@@ -199,9 +226,9 @@ internal import CLiburing
     }
   }
 
-  /// Closes the engine when nothing is pending any more. Tasks may come all the same, and are refused.
-  mutating func endIfDone() -> Bool {
-    guard isClosing, pending == 0 else { return false }
+  /// Closes the engine when it is to be closed and no task waits any more.
+  func endIfDone() -> Bool {
+    guard isClosing, tickets == 0 else { return false }
     try? engine.close()
     return true
   }

@@ -50,6 +50,4 @@ internal import Glibc
       return isClosed
     }
   }
-
-  var isOpen: Bool { locked { !isClosed } }
 }

@@ -27,7 +27,7 @@ internal import Glibc
   // The thread's own.
   private let awaiting: UnsafeMutablePointer<Awaiting>
   private let jobs: UnsafeMutablePointer<JobQueue>
-  // Set by the thread before `init` returns, and then never changed.
+  // Set by the thread, published by the semaphore that `init` waits for, and then never changed.
   private var owner: UInt64 = 0
   private var pool: WorkerPool?
   /// What the executor's engine really runs on.
@@ -45,6 +45,7 @@ internal import Glibc
     let start = Start(executor: self, options: options)
     let context = unsafe Unmanaged.passRetained(start)
     let result = unsafe syslet_thread_start(
+      SYSLET_THREAD_TASKS,
       { context in
         unsafe Unmanaged<Start>.fromOpaque(context!).takeRetainedValue().begin()
         return nil
@@ -67,9 +68,8 @@ internal import Glibc
   /// What the executor's engine has done so far.
   public var statistics: Statistics {
     get async {
-      // A closed executor's tasks run elsewhere; then nobody changes its engine any more.
-      if isOwner || !inbox.isOpen { return unsafe awaiting.pointee.engine.statistics }
-      return await withTaskExecutorPreference(self) { await self.statistics }
+      // Elsewhere, when the thread has ended: then nobody changes the engine any more.
+      await withTaskExecutorPreference(self) { unsafe awaiting.pointee.engine.statistics }
     }
   }
 
@@ -82,40 +82,59 @@ internal import Glibc
   /// - Throws: What keeps the head from being accepted, as `SysletEngine.enqueue` does; `.closed`. When the kernel fails the engine's ring,
   ///   that error: what the syslet has done is not known then, and its memory must stay for good.
   public nonisolated(nonsending) func run<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) async throws(EngineError) -> Completion {
-    try await run(unsafe AtomAddress(UnsafeMutableRawPointer(head)), A.tag)
+    let head = unsafe AtomAddress(UnsafeMutableRawPointer(head))
+    return try await isOwner ? runHere(head, A.tag) : runFromElsewhere(head, A.tag)
   }
 
-  // What does not happen in most runs has frames of its own: a run's own is memory that every pending task keeps in the processor's caches.
   @inline(__always)
-  private nonisolated(nonsending) func run(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
-    guard isOwner else { return try await runFromElsewhere(head, layout) }
-    let awaiting = unsafe awaiting
-    let ticket = unsafe try awaiting.pointee.takeTicket(isCancelled: Task.isCancelled)
-    let quick: Completion?
+  private nonisolated(nonsending) func runHere(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
+    let isCancelled = Task.isCancelled
+    let outcome: Awaiting.Outcome
     do {
-      unsafe quick = try await withUnsafeThrowingContinuation { continuation in
-        unsafe awaiting.pointee.start(head, layout, ticket, continuation)
+      unsafe outcome = try await withUnsafeThrowingContinuation { continuation in
+        unsafe awaiting.pointee.start(head, layout, isCancelled: isCancelled, continuation)
       }
     } catch {
       throw error as! EngineError
     }
-    // Not a cancellation handler before: with it, awaiting a cached read took 330 ns longer than waiting for it, without it 230.
-    guard let quick else { return try await goOn(ticket) }
-    return quick
+    switch outcome {
+    case .completed(let completion): return completion
+    case .pending(let ticket): return try await goOn(ticket)
+    }
+  }
+
+  /// Waits for a syslet that keeps its task waiting, so that it can be cancelled. Not from the start: with a cancellation handler, awaiting a
+  /// cached read took 330 ns longer than waiting for it, without it 230. A function of its own, because `run`'s frame is memory that every
+  /// waiting task has in the processor's caches.
+  @inline(never)
+  private func goOn(_ ticket: Awaiting.Ticket) async throws(EngineError) -> Completion {
+    do {
+      // A task that does not prefer the executor, an actor's for example, may have been on its thread by chance and is elsewhere now. The thread
+      // does not end before it has this.
+      let outcome: Awaiting.Outcome = try await withTaskExecutorPreference(self) {
+        try await withTaskCancellationHandler {
+          unsafe try await withUnsafeThrowingContinuation { continuation in
+            precondition(isOwner, "L8: a task that prefers the executor is on another thread")
+            unsafe awaiting.pointee.goOn(ticket, continuation)
+          }
+        } onCancel: {
+          send(.cancel(ticket))
+        }
+      }
+      guard case .completed(let completion) = outcome else { preconditionFailure("L5: a syslet that was awaited for good is pending") }
+      return completion
+    } catch {
+      throw error as! EngineError
+    }
   }
 
   @inline(never)
-  private nonisolated(nonsending) func goOn(_ ticket: Awaiting.Ticket) async throws(EngineError) -> Completion {
-    do {
-      let completion: Completion? = try await withTaskCancellationHandler {
-        unsafe try await withUnsafeThrowingContinuation { continuation in unsafe awaiting.pointee.goOn(ticket, continuation) }
-      } onCancel: {
-        send(.cancel(ticket))
-      }
-      return completion!
-    } catch {
-      throw error as! EngineError
-    }
+  private func runFromElsewhere(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
+    try await withTaskExecutorPreference(self) { () async -> Result<Completion, EngineError> in
+      // Elsewhere again: the thread has ended.
+      guard isOwner else { return .failure(unsafe awaiting.pointee.failure ?? .closed) }
+      do throws(EngineError) { return .success(try await runHere(head, layout)) } catch { return .failure(error) }
+    }.get()
   }
 
   /// Ends the executor: cancels the syslets that are pending, whose tasks get their completions, and refuses others with `.closed`. Does not wait.
@@ -128,8 +147,8 @@ internal import Glibc
     let job = UnownedJob(job)
     if isOwner {
       unsafe jobs.pointee.append(job)
-    } else {
-      send(.job(job))
+    } else if !send(.job(job)) {
+      globalConcurrentExecutor.enqueue(job)
     }
   }
 
@@ -137,19 +156,12 @@ internal import Glibc
 
   private var isOwner: Bool { owner == syslet_thread_token_if_any() }
 
-  @inline(never)
-  private func runFromElsewhere(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
-    try await withTaskExecutorPreference(self) { () async -> Result<Completion, EngineError> in
-      // Elsewhere again: the executor has ended.
-      guard isOwner else { return .failure(unsafe awaiting.pointee.failure ?? .closed) }
-      do throws(EngineError) { return .success(try await run(head, layout)) } catch { return .failure(error) }
-    }.get()
-  }
-
-  private func send(_ message: Inbox.Message) {
-    if inbox.put(message) { return pool!.callOwner() }
-    // The thread has ended, and with it whatever there was to cancel or to close.
-    if case .job(let job) = message { globalConcurrentExecutor.enqueue(job) }
+  /// False when the thread has ended, and nobody will take the message.
+  @discardableResult
+  private func send(_ message: Inbox.Message) -> Bool {
+    guard inbox.put(message) else { return false }
+    pool!.callOwner()
+    return true
   }
 
   // MARK: The thread
@@ -176,7 +188,15 @@ internal import Glibc
       unsafe jobs.pointee.beginBatch()
       while let job = unsafe jobs.pointee.next() { unsafe job.runSynchronously(on: executor) }
       unsafe awaiting.pointee.turn(isIdle: jobs.pointee.isEmpty)
-    } while unsafe !(jobs.pointee.isEmpty && awaiting.pointee.endIfDone() && inbox.closeIfEmpty())
+    } while !hasEnded()
+  }
+
+  private func hasEnded() -> Bool {
+    guard unsafe awaiting.pointee.endIfDone() else { return false }
+    // Tasks that go on do so elsewhere: one that never ends must not keep the thread.
+    unsafe jobs.pointee.beginBatch()
+    while let job = unsafe jobs.pointee.next() { globalConcurrentExecutor.enqueue(job) }
+    return inbox.closeIfEmpty()
   }
 
   private func take(_ message: Inbox.Message) {

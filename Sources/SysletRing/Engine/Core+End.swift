@@ -65,8 +65,12 @@ extension Core {
   private mutating func windUp(deadline: Int64?) {
     for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place != .none { askToStop(runs[UInt32(slot)]) }
     retract()
+    // A call from another thread would keep the owner from sleeping. It is answered afterwards.
+    var isCalled = false
+    defer { if isCalled { pool?.callOwner() } }
     var end = syslet_now() + Self.patience
     while true {
+      if let pool, pool.answerCall() { isCalled = true }
       drain()
       turn(plainMax: 0)
       reclaim()

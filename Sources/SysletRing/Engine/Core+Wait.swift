@@ -263,10 +263,10 @@ extension Core {
     return pool!
   }
 
-  /// Sleeps with nothing pending, until somebody calls.
-  func sleepUntilCalled() {
-    guard let pool, pool.announceSleep(until: .max, inRing: false) else { return }
-    _ = pool.sleep(nanoseconds: nil)
+  /// Sleeps outside the ring until somebody calls, a worker is done, or the time is up.
+  func sleepUntilCalled(nanoseconds: Int64?) {
+    guard let pool, pool.announceSleep(until: 1, inRing: false) else { return }
+    _ = pool.sleep(nanoseconds: nanoseconds)
   }
 
   private var isCalled: Bool { heedsCalls && pool!.hasCall }

@@ -157,7 +157,10 @@ internal import Glibc
   /// Through the pool other threads can end a wait.
   func heedCalls() throws(EngineError) -> WorkerPool { try unsafe core.pointee.heedCalls() }
 
-  func sleepUntilCalled() { unsafe core.pointee.sleepUntilCalled() }
+  func sleepUntilCalled(nanoseconds: Int64? = nil) { unsafe core.pointee.sleepUntilCalled(nanoseconds: nanoseconds) }
+
+  /// Whether it cannot go on. What else a wait throws is a refusal for now, by which nothing is lost.
+  var hasFailed: Bool { unsafe core.pointee.failure != nil }
 
   // MARK: Control
 

@@ -194,7 +194,8 @@ enum Cut: Equatable {
       idleCallsMax = 0
       return false
     }
-    idleCallsMax -= 1
+    // Without a limit it stays so: a look ahead that far need not come to an end.
+    if idleCallsMax != .max { idleCallsMax -= 1 }
     return true
   }
 

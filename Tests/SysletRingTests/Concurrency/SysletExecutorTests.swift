@@ -1,5 +1,6 @@
 // Syslets that tasks await.
 
+import Foundation
 import Glibc
 import Testing
 
@@ -9,6 +10,17 @@ extension SysletExecutor {
   /// Runs the program from atom `index`, in whatever task.
   nonisolated(nonsending) func run(_ program: Program, _ index: Int = 0) async throws(EngineError) -> Taken {
     try await run(at: program.address(index), program.form)
+  }
+
+  /// On the executor's thread, as long as there is one: what a test changes for all rings nobody else may be reading.
+  func perform(_ body: @escaping @Sendable () -> Void) async { await Task(executorPreference: self) { body() }.value }
+
+  /// Closes it and waits until its engine is closed: then what prefers it runs elsewhere.
+  func closeAndWait() async {
+    close()
+    while await Task(
+      executorPreference: self, operation: { try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8) == "syslet-executor\n" }
+    ).value == true {}
   }
 
   nonisolated(nonsending) func run(at address: UInt64, _ form: Form) async throws(EngineError) -> Taken {
@@ -328,7 +340,7 @@ struct SysletExecutorTests {
         }
       }
       while await executor.statistics.accepted < 20 { await Task.yield() }
-      KernelFault.fail(SYSLET_ENTRY_ENTER, EBADF)
+      await executor.perform { KernelFault.fail(SYSLET_ENTRY_ENTER, EBADF) }
       // It makes the executor's thread look after its ring.
       for task in tasks { task.cancel() }
       for task in tasks {

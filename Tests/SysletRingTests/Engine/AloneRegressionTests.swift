@@ -118,6 +118,24 @@ struct AloneRegressionTests {
     }
   }
 
+  // Helping with lines of no-ops there is no limit to their length. It was counted down all the same after the first one, and then the look ahead went
+  // round a loop of them for ever.
+  @Test("Endless no-ops that the owner helps with let a wait end in time", arguments: [8, 200])
+  func endlessNops(count: Int) async {
+    await #expect(processExitsWith: .success) { [count = count as Int] in
+      ProcessSettings.endIfStuck()
+      try BadInputTests.engine(.automatic).close()
+      // Lines that are shared, whatever this machine's break-even.
+      PlainCosts.noteBreakEven(8)
+      let engine = try BadInputTests.engine(.automatic)
+      let program = Program(.direct, capacity: count)
+      for number in 0..<count { program.atom(noOperation, next: .atom(number)) }
+      for number in 0..<count { try engine.enqueue(program, number) }
+      for _ in 0..<100 { #expect(try engine.take(timeout: .milliseconds(1)) == []) }
+      try engine.close()
+    }
+  }
+
   // A write that a worker made into a pipe, by the hint of a file that had its number, was timed as one into the page cache.
   @Test("A write that waits for a pipe says nothing about writes to files")
   func otherCost() throws {

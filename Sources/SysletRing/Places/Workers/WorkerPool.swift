@@ -314,6 +314,7 @@ private struct Seat: ~Copyable {
   private func startThread() -> Int {
     let context = unsafe Unmanaged.passRetained(self)
     let result = unsafe syslet_thread_start(
+      SYSLET_THREAD_WORKER,
       { context in
         unsafe Unmanaged<WorkerPool>.fromOpaque(context!).takeRetainedValue().work()
         return nil
