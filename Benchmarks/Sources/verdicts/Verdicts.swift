@@ -23,7 +23,7 @@ struct BenchReport: Decodable {
     let variant: String
     let backend: String
     let depth: Int
-    let nanoseconds: [Double]
+    var nanoseconds: [Double]
     let checked: Bool
 
     enum CodingKeys: String, CodingKey {
@@ -35,6 +35,21 @@ struct BenchReport: Decodable {
     var name: String { variant.isEmpty ? workload : "\(workload) \(variant)" }
     /// What is the same in two runs of the same measurement.
     var key: String { "\(name), \(backend), depth \(depth)" }
+
+    /// The rows of several runs, each once, with all its repeats.
+    static func pooled(_ results: [Result]) -> [Result] {
+      var pooled: [Result] = []
+      var positions: [String: Int] = [:]
+      for result in results {
+        if let position = positions[result.key] {
+          pooled[position].nanoseconds += result.nanoseconds
+        } else {
+          positions[result.key] = pooled.count
+          pooled.append(result)
+        }
+      }
+      return pooled
+    }
   }
 
   /// The report at `path`. A run with wrong results is not worth judging.
