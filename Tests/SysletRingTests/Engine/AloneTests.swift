@@ -285,7 +285,9 @@ struct AloneTests {
   // MARK: long runs of quick calls
 
   // What matters to an owner that has nothing else to do is how long one call may hold it, not how long all of them do.
-  @Test("A long run of quick calls stays where it is while it is waited for without a limit, and leaves otherwise", .timeLimit(.minutes(1)))
+  @Test(
+    "A long run of quick calls stays where it is while it is waited for without a limit, and leaves otherwise", .timeLimit(.minutes(1)),
+    .enabled(if: LeakCheck.isSerial, "calls are not quick while other tests run"))
   func patience() throws {
     let engine = try BadInputTests.engine(.automatic) { $0.inlineLimit = .microseconds(100) }
     defer { try? engine.close() }
