@@ -6,25 +6,6 @@ import Testing
 
 @testable import SysletRing
 
-/// What became of the syslet, in words.
-nonisolated(nonsending) private func outcome(_ executor: SysletExecutor, _ address: UInt64) async -> String {
-  do throws(EngineError) { return "\(try await executor.run(at: address, .direct).reason)" } catch { return "\(error)" }
-}
-
-/// An isolation that others keep busy.
-private actor Busy {
-  private(set) var count = 0
-
-  func hold(microseconds: UInt32) {
-    usleep(microseconds)
-    count += 1
-  }
-
-  func run(_ executor: SysletExecutor, _ address: UInt64) async throws(EngineError) -> Taken {
-    try await executor.run(at: address, .direct)
-  }
-}
-
 @Suite("Syslets that tasks await: what went wrong once", .leavesNothingBehind, .timeLimit(.minutes(2)))
 struct SysletExecutorRegressionTests {
   /// Syslets that sleep for `nanoseconds` and then count, on the ring or a worker.

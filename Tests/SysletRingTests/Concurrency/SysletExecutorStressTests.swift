@@ -9,25 +9,6 @@ import Testing
 
 @testable import SysletRing
 
-/// What became of the syslet, in words.
-nonisolated(nonsending) private func outcome(_ executor: SysletExecutor, _ address: UInt64) async -> String {
-  do throws(EngineError) { return "\(try await executor.run(at: address, .direct).reason)" } catch { return "\(error)" }
-}
-
-/// An isolation that others keep busy.
-private actor Busy {
-  private(set) var count = 0
-
-  func hold(microseconds: UInt32) {
-    usleep(microseconds)
-    count += 1
-  }
-
-  func run(_ executor: SysletExecutor, _ address: UInt64) async throws(EngineError) -> Taken {
-    try await executor.run(at: address, .direct)
-  }
-}
-
 @MainActor private func onMain(_ executor: SysletExecutor, _ address: UInt64) async throws(EngineError) -> Taken {
   try await executor.run(at: address, .direct)
 }

@@ -1,35 +1,9 @@
 // Syslets that tasks await.
 
-import Foundation
 import Glibc
 import Testing
 
 @testable import SysletRing
-
-extension SysletExecutor {
-  /// Runs the program from atom `index`, in whatever task.
-  nonisolated(nonsending) func run(_ program: Program, _ index: Int = 0) async throws(EngineError) -> Taken {
-    try await run(at: program.address(index), program.form)
-  }
-
-  /// On the executor's thread, as long as there is one: what a test changes for all rings nobody else may be reading.
-  func perform(_ body: @escaping @Sendable () -> Void) async { await Task(executorPreference: self) { body() }.value }
-
-  /// Closes it and waits until its engine is closed: then what prefers it runs elsewhere.
-  func closeAndWait() async {
-    close()
-    while await Task(
-      executorPreference: self, operation: { try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8) == "syslet-executor\n" }
-    ).value == true {}
-  }
-
-  nonisolated(nonsending) func run(at address: UInt64, _ form: Form) async throws(EngineError) -> Taken {
-    switch form {
-    case .direct, .pointers: Taken(try await unsafe run(UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!))
-    case .indirect: Taken(try await unsafe run(UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!))
-    }
-  }
-}
 
 @Suite("Syslets that tasks await", .leavesNothingBehind, .timeLimit(.minutes(2)))
 struct SysletExecutorTests {
@@ -335,9 +309,7 @@ struct SysletExecutorTests {
       let program = Program(.direct)
       let addresses = (0..<20).map { _ in program.address(Self.addSleep(program)) }
       let tasks = addresses.map { address in
-        Task(executorPreference: executor) { () async -> String in
-          do throws(EngineError) { return "\(try await executor.run(at: address, .direct).reason)" } catch { return "\(error)" }
-        }
+        Task(executorPreference: executor) { await outcome(executor, address) }
       }
       while await executor.statistics.accepted < 20 { await Task.yield() }
       await executor.perform { KernelFault.fail(SYSLET_ENTRY_ENTER, EBADF) }
