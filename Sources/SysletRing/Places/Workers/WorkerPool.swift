@@ -360,8 +360,10 @@ private struct Seat: ~Copyable {
       let isShared = queue.isEmpty
       let run = isShared ? shared.popFirst(in: runs)! : queue.popFirst(in: runs)!
       if isShared { sharers += 1 }
-      // Whoever was moved here to be close to the owner must not be in its way with something else.
-      if run.pointee.slot == aloneSlot { aloneSlot = RunSlab.end } else { place(seat, isAlone: false) }
+      // Whoever was moved to the owner's processor must not be in its way with something else, nor start a thread, which would stay there.
+      let isAlone = run.pointee.slot == aloneSlot
+      if isAlone { aloneSlot = RunSlab.end }
+      if !isAlone || hasWork { place(seat, isAlone: false) }
       let summons = summon(isAlone: false)
       unsafe pthread_mutex_unlock(mutex)
       _ = follow(summons)
