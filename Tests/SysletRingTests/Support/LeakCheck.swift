@@ -65,8 +65,9 @@ struct LeakCheck: TestTrait, SuiteTrait, TestScoping {
   /// Whether no other test of this process runs at the same time.
   static let isSerial = ProcessInfo.processInfo.environment["SYSLETRING_SERIAL"] == "1"
 
-  /// Dispatch opens an epoll, an eventfd and a timerfd for its first timer and keeps them.
-  static let runtimeIsWarm = Task { _ = try? await Task.sleep(for: .milliseconds(1)) }
+  /// Dispatch opens an epoll, an eventfd and a timerfd for its first timer that is not due at once, and keeps them. One of a millisecond may
+  /// be due by the time that it is set.
+  static let runtimeIsWarm = Task { _ = try? await Task.sleep(for: .milliseconds(100)) }
 
   func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
     if Self.isSerial { await Self.runtimeIsWarm.value }
