@@ -27,6 +27,8 @@ struct Holdings {
   var engines = 0
   var rings = 0
   var workers = 0
+  /// Dispatch's: one for each clock, from its first timer on that is not due by the time that it is set. Neither the library nor a test has any.
+  var timers = 0
 
   static func now() -> Holdings {
     var holdings = Holdings()
@@ -38,7 +40,9 @@ struct Holdings {
     }
     for line in text.split(separator: UInt8(ascii: "\n")) {
       let line = String(decoding: line, as: UTF8.self)
-      if line.hasPrefix("fd ") {
+      if line.hasSuffix("[timerfd]") {
+        holdings.timers += 1
+      } else if line.hasPrefix("fd ") {
         holdings.descriptors.insert(line)
       } else if [" syslet-worker", " syslet-executor", " test-helper"].contains(where: line.hasSuffix) {
         // The others are the runtime's: dispatch starts and ends workers as it likes, and the kernel's own (iou-wrk) stay with the thread that
@@ -65,9 +69,13 @@ struct LeakCheck: TestTrait, SuiteTrait, TestScoping {
   /// Whether no other test of this process runs at the same time.
   static let isSerial = ProcessInfo.processInfo.environment["SYSLETRING_SERIAL"] == "1"
 
-  /// Dispatch opens an epoll, an eventfd and a timerfd for its first timer that is not due at once, and keeps them. One of a millisecond may
-  /// be due by the time that it is set.
-  static let runtimeIsWarm = Task { _ = try? await Task.sleep(for: .milliseconds(100)) }
+  /// Dispatch opens an epoll and an eventfd for its first timer too, and keeps them.
+  static let runtimeIsWarm = Task {
+    let sleeper = Task { try? await Task.sleep(for: .seconds(3600)) }
+    let end = ContinuousClock.now + .seconds(5)
+    while Holdings.now().timers == 0, ContinuousClock.now < end { await Task.yield() }
+    sleeper.cancel()
+  }
 
   func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
     if Self.isSerial { await Self.runtimeIsWarm.value }
