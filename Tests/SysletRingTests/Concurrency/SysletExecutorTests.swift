@@ -5,7 +5,7 @@ import Testing
 
 @testable import SysletRing
 
-@Suite("Syslets that tasks await", .leavesNothingBehind, .timeLimit(.minutes(2)))
+@Suite("Syslets that tasks await", .leavesNothingBehind, .timeLimit(.minutes(15)))
 struct SysletExecutorTests {
   static let asynchronous = SysletEngine.Backend.available.filter { $0 != .inline }
 
@@ -33,7 +33,10 @@ struct SysletExecutorTests {
   func completion(backend: SysletEngine.Backend, form: Form) async throws {
     let executor = try Self.executor(backend)
     defer { executor.close() }
-    #expect(executor.backend == backend && executor.ringUnavailability == nil)
+    // Where io_uring cannot be used automatic is threads, and says so.
+    let hasFallenBack = backend == .automatic && ringObstacle != nil
+    #expect(executor.backend == (hasFallenBack ? .threads : backend))
+    #expect((executor.ringUnavailability != nil) == hasFallenBack)
     let program = Program(form)
     let (descriptor, count) = (program.word(compared: false), program.word())
     let buffer = program.buffer(16)
@@ -252,6 +255,7 @@ struct SysletExecutorTests {
   @Test("Closing cancels what is pending; tasks go on elsewhere, and further syslets are refused", arguments: asynchronous)
   func close(backend: SysletEngine.Backend) async throws {
     let executor = try Self.executor(backend)
+    let before = executor.backend
     let program = Program(.direct)
     let addresses = (0..<20).map { _ in program.address(Self.addSleep(program)) }
     let tasks = addresses.map { address in
@@ -275,7 +279,7 @@ struct SysletExecutorTests {
     #expect(await late.value == 17)
     await #expect(throws: EngineError.closed) { try await executor.run(at: addresses[0], .direct) }
     #expect(await executor.statistics.accepted == 20)
-    #expect(executor.backend == backend)
+    #expect(executor.backend == before)
   }
 
   @Test("An executor that is closed at once ends, whatever it has to do", arguments: SysletEngine.Backend.available)
