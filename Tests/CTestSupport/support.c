@@ -195,8 +195,8 @@ static void *wait_once(void *argument) {
   syscall(SYS_futex, address, FUTEX_WAIT, 0, &limit, NULL, 0);
   return NULL;
 }
-/* Whether thread `thread` sleeps, from the state in its stat file, which follows the name in parentheses. */
-static bool sleeps(int thread) {
+/* From the state in its stat file, which follows the name in parentheses. */
+bool test_sleeps(int thread) {
   char path[64], line[256];
   snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
   int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -214,7 +214,7 @@ int test_one_waiter(uint64_t address) {
   if (result) return result;
   while (!(thread = __atomic_load_n(&waiter.thread, __ATOMIC_ACQUIRE))) pause_briefly();
   for (int64_t end = test_milliseconds() + 20000; test_milliseconds() < end; pause_briefly())
-    if (sleeps(thread)) return 0;
+    if (test_sleeps(thread)) return 0;
   return -ETIMEDOUT;
 }
 

@@ -46,6 +46,8 @@ int test_end_child(int child);
 
 /* Starts a thread that wakes waiters of the futex at `address` until one has been woken. 0 or -errno. */
 int test_wake_one_waiter(uint64_t address);
+/* Whether thread `thread` of this process sleeps. */
+bool test_sleeps(int thread);
 /* Starts a thread that waits on the futex at `address` while it is 0, and returns once it sleeps there. 0 or -errno.
  * The thread ends when it is woken. */
 int test_one_waiter(uint64_t address);

@@ -6,7 +6,7 @@ import Testing
 
 @testable import SysletRing
 
-@Suite("Syslets that tasks await: what went wrong once", .leavesNothingBehind, .timeLimit(.minutes(2)))
+@Suite("Syslets that tasks await: what went wrong once", .leavesNothingBehind, .timeLimit(.minutes(15)))
 struct SysletExecutorRegressionTests {
   /// Syslets that sleep for `nanoseconds` and then count, on the ring or a worker.
   private static func sleepers(_ program: Program, _ count: Int, nanoseconds: Int64 = 200_000) -> (addresses: [UInt64], words: [Word]) {
@@ -119,7 +119,7 @@ struct SysletExecutorRegressionTests {
   }
 
   // Closing waited for the tasks that were ready, and there may always be some.
-  @Test("A closed executor ends although a task goes on", .timeLimit(.minutes(1)))
+  @Test("A closed executor ends although a task goes on", .timeLimit(.minutes(15)))
   func closedWithBusyTask() async throws {
     let executor = try SysletExecutorTests.executor(.threads)
     let task = Task(executorPreference: executor) {

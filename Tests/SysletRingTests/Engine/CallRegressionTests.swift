@@ -99,7 +99,7 @@ struct CallRegressionTests {
       defer { try? engine.close() }
       let stage = Stage()
       let own = call.prepare(stage).arguments
-      let result = try RegressionTests.result(of: number, own, on: engine, isBatch: isBatch, timeout: .seconds(5))
+      let result = try RegressionTests.result(of: number, own, on: engine, isBatch: isBatch, timeout: Deadline.usual)
       #expect(result == expected, "\(isBatch ? "enqueued" : "executed")")
       if result != expected { break }
     }
@@ -153,7 +153,11 @@ struct CallRegressionTests {
       // Without a mask it is a call like any other.
       var unmasked = arguments
       unmasked[name == "ppoll" ? 3 : name == "pselect6" ? 5 : 4] = 0
-      let other = try RegressionTests.result(of: number, unmasked, on: engine, isBatch: isBatch)
+      var other = try RegressionTests.result(of: number, unmasked, on: engine, isBatch: isBatch)
+      // On the owner's thread the kernel may interrupt to take down the ring of an engine that was there before.
+      while backend == .inline, other == -Int(EINTR) {
+        other = try RegressionTests.result(of: number, unmasked, on: engine, isBatch: isBatch)
+      }
       #expect(other == 0 || name == "epoll_pwait2" && other == -Int(ENOSYS), "\(name) without a mask")
     }
   }

@@ -83,7 +83,7 @@ struct CrowdEndTests {
           #expect(engine.pending == 0)
         }
       }
-      #expect(test_milliseconds() - start < 10_000)
+      #expect(test_milliseconds() - start < 30_000)
       #expect(ProcessCounts.settled({ ProcessCounts.descriptors }, limit: descriptors) <= descriptors)
       #expect(ProcessCounts.settled({ ProcessCounts.threads }, limit: threads) <= threads)
       // L4: as many bytes as there could be readers, and all of them stay.

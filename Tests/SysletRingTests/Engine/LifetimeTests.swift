@@ -71,14 +71,20 @@ struct LifetimeTests {
   private final class Rival: Sendable {
     private let started = Atomic(0)
     private let finished = Atomic(0)
+    private let isEnding = Atomic(false)
     private let ended = DispatchSemaphore(value: 0)
 
-    init(_ rounds: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    init(_ body: @escaping @Sendable (Int) -> Void) {
       Thread.detachNewThread { [self] in
-        for round in 1...rounds {
-          while started.load(ordering: .acquiring) < round { sched_yield() }
+        var round = 1
+        while !isEnding.load(ordering: .acquiring) {
+          guard started.load(ordering: .acquiring) == round else {
+            sched_yield()
+            continue
+          }
           body(round)
           finished.store(round, ordering: .releasing)
+          round += 1
         }
         ended.signal()
       }
@@ -86,7 +92,10 @@ struct LifetimeTests {
 
     func start(_ round: Int) { started.store(round, ordering: .releasing) }
     func finish(_ round: Int) { while finished.load(ordering: .acquiring) < round { sched_yield() } }
-    func end() { ended.wait() }
+    func end() {
+      isEnding.store(true, ordering: .releasing)
+      ended.wait()
+    }
   }
 
   /// Some hundreds of nanoseconds each.
@@ -94,28 +103,30 @@ struct LifetimeTests {
     for _ in 0..<steps { plainCall(SystemCall.getppid) }
   }
 
-  static let rounds = 1500
+  /// Where others compute, each change of turns is a time slice of theirs. The races go on for so long, and then until each side has won once.
+  private static let raceTime: Duration = .seconds(20)
 
   @Test(
     "Bytes that arrive while their read is being cancelled are reported by its completion, or stay to be read: each one, and once",
     arguments: LifeRegressionTests.asynchronous, Source.allCases)
   func bytesRace(backend: SysletEngine.Backend, source: Source) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String, source = source.rawValue as String] in
-      ProcessSettings.endIfStuck()
+      ProcessSettings.endIfStuck(after: 300)
       let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
       let program = Program(.direct)
       let (buffer, drained) = (program.buffer(16), program.buffer(64))
       let ends = Source(rawValue: source)!.add(to: program, buffer.address, 8)
       let bytes = program.path("abcdefgh")
       let address = bytes.address
-      let rival = Rival(Self.rounds) { round in
+      let rival = Rival { round in
         var random = SeededGenerator(seed: UInt64(round))
         Self.linger(random.next() % 24)
         plainCall(SystemCall.write, .int(ends.in), address, .int(round % 12 + 1 > 8 ? 8 : round % 12 + 1))
       }
       var (written, reported, found, cancelled) = (0, 0, 0, 0)
       var random = SeededGenerator(seed: 1)
-      for round in 1...Self.rounds {
+      let end = ContinuousClock.now + Self.raceTime
+      for round in 1...1500 {
         buffer.bytes = [UInt8](repeating: 0xA5, count: 16)
         #expect(try engine.exec(program) == nil)
         // Every eighth time the bytes are there before, and every eighth time they come after.
@@ -149,7 +160,7 @@ struct LifetimeTests {
           found += plainCall(SystemCall.read, .int(ends.out), drained.address, 64)
         }
         #expect(buffer.bytes == after, "written after the completion")
-        if reported + found != written { break }
+        if reported + found != written || ContinuousClock.now > end && reported > 0 && cancelled > 0 { break }
       }
       rival.end()
       #expect(reported + found == written, "\(reported) reported, \(found) found, \(written) written")
@@ -163,7 +174,7 @@ struct LifetimeTests {
     arguments: LifeRegressionTests.asynchronous, [true, false])
   func acceptRace(backend: SysletEngine.Backend, isWorker: Bool) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String, isWorker = isWorker as Bool] in
-      ProcessSettings.endIfStuck()
+      ProcessSettings.endIfStuck(after: 300)
       let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
       let stage = Stage()
       let program = Program(.direct)
@@ -177,9 +188,8 @@ struct LifetimeTests {
         SystemCall.accept4, .value(listener), 0, 0, .int(SOCK_CLOEXEC.rawValue), flags: isWorker ? [.sync, .async] : .async,
         result: accepted)
       program.atom(SystemCall.read, .int(pipe.read), .to(program.buffer(8)), 8, next: .end)
-      let rounds = 600
       let connected = Atomic(0)
-      let rival = Rival(rounds) { round in
+      let rival = Rival { round in
         var random = SeededGenerator(seed: UInt64(round))
         Self.linger(random.next() % 24)
         let socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -192,7 +202,10 @@ struct LifetimeTests {
       var descriptors = 0
       var (reported, found) = (0, 0)
       var random = SeededGenerator(seed: 2)
-      for round in 1...rounds {
+      let end = ContinuousClock.now + Self.raceTime
+      var rounds = 0
+      for round in 1...600 {
+        rounds = round
         accepted.value = Program.untouched
         #expect(try engine.exec(program) == nil)
         if round % 8 != 1 { rival.start(round) }
@@ -225,6 +238,7 @@ struct LifetimeTests {
           }
         }
         if round == 20 { descriptors = ProcessCounts.descriptors }
+        if round > 20, ContinuousClock.now > end, reported > 0, found > 0 { break }
       }
       rival.end()
       #expect(reported + found == connected.load(ordering: .relaxed))

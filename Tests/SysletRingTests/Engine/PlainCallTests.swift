@@ -109,10 +109,10 @@ struct PlainCallTests {
     program.atom(SystemCall.read, .pointed(descriptor), .to(program.buffer(8)), 4)
     program.atom(SystemCall.read, .int(program.descriptors.pipe().read), .to(program.buffer(8)), 8)
     try engine.enqueue(program)
-    let end = ContinuousClock.now + .seconds(5)
+    let end = ContinuousClock.now + Deadline.usual
     repeat { try engine.flush() } while Int(bitPattern: UInt(test_load(descriptor.address, 8).value)) < 0 && ContinuousClock.now < end
     try engine.cancel(program)
-    #expect(try engine.take(timeout: .seconds(5)).map(\.reason) == [.cancelled])
+    #expect(try engine.take(timeout: Deadline.usual).map(\.reason) == [.cancelled])
     #expect(Self.flags(descriptor.value) == Self.flags(Int(program.descriptors.open(path, O_RDWR))))
     close(Int32(descriptor.value))
   }
@@ -224,7 +224,7 @@ struct PlainCallTests {
     arguments: [SysletEngine.Backend.automatic, .threads])
   func fifo(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
-      ProcessSettings.endIfStuck(after: 20)
+      ProcessSettings.endIfStuck()
       let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
       for isBatch in [false, true] {
         for flags in [O_RDONLY, O_WRONLY, O_RDONLY | O_CREAT, O_WRONLY | O_TRUNC] {
@@ -256,7 +256,7 @@ struct PlainCallTests {
     [8, 32_768])
   func staleNumber(backend: SysletEngine.Backend, length: Int) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String, length = length as Int] in
-      ProcessSettings.endIfStuck(after: 20)
+      ProcessSettings.endIfStuck()
       let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
       let program = Program(.direct)
       let file = program.descriptors.open(program.scratch.file("file", [UInt8](repeating: 1, count: length)), O_RDONLY)
@@ -285,7 +285,7 @@ struct PlainCallTests {
   @Test("Writing into a full pipe under a number that was a file's never blocks the owner", arguments: LifeRegressionTests.asynchronous)
   func staleNumberWritten(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
-      ProcessSettings.endIfStuck(after: 20)
+      ProcessSettings.endIfStuck()
       let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
       let program = Program(.direct)
       let file = program.descriptors.open(program.scratch.file("file"), O_RDWR)
@@ -384,7 +384,7 @@ struct PlainCallTests {
       try engine.flush()
       if ringObstacle == nil { #expect(engine.statistics.auxiliarySQEs == before + 1) }
     }
-    #expect(try engine.take(timeout: .seconds(5)).map(\.reason) == [.cancelled])
+    #expect(try engine.take(timeout: Deadline.usual).map(\.reason) == [.cancelled])
   }
 
   // MARK: many at a time
@@ -487,18 +487,18 @@ struct PlainCallTests {
       let end = ContinuousClock.now + .seconds(10)
       func rest() throws {
         while engine.pending > 0, ContinuousClock.now < end {
-          taken += try engine.take(atLeast: count, capacity: count, timeout: .seconds(5))
+          taken += try engine.take(atLeast: count, capacity: count, timeout: Deadline.usual)
         }
         taken += try engine.take(atLeast: 0, capacity: count)
       }
       switch way {
       case .one:
-        while taken.count < count, ContinuousClock.now < end { taken += try engine.take(capacity: 7, timeout: .seconds(5)) }
+        while taken.count < count, ContinuousClock.now < end { taken += try engine.take(capacity: 7, timeout: Deadline.usual) }
       case .half:
-        taken = try engine.take(atLeast: count / 2, capacity: count, timeout: .seconds(5))
+        taken = try engine.take(atLeast: count / 2, capacity: count, timeout: Deadline.usual)
         #expect(taken.count >= count / 2)
-        taken += try engine.take(atLeast: count - taken.count, capacity: count, timeout: .seconds(5))
-      case .all: taken = try engine.take(atLeast: count, capacity: count, timeout: .seconds(5))
+        taken += try engine.take(atLeast: count - taken.count, capacity: count, timeout: Deadline.usual)
+      case .all: taken = try engine.take(atLeast: count, capacity: count, timeout: Deadline.usual)
       case .looking:
         while taken.count < count, ContinuousClock.now < end { taken += try engine.take(atLeast: 3, capacity: count, timeout: .zero) }
       case .flushing:
@@ -507,7 +507,7 @@ struct PlainCallTests {
       case .ring:
         let ring = CompletionRing(count)
         try engine.register(ring)
-        #expect(try engine.wait(atLeast: count, timeout: .seconds(5)) == count)
+        #expect(try engine.wait(atLeast: count, timeout: Deadline.usual) == count)
         #expect(Set(ring.entries.compactMap { crowd.program.index($0).flatMap { crowd.lasts[$0] } }).count == count)
         try engine.unregister()
         continue
@@ -517,7 +517,7 @@ struct PlainCallTests {
         #expect(engine.pending == 0 && engine.statistics.completed == count)
         return
       case .cancelsAtOnce, .cancelsInBetween, .cancelsWhileFlushing:
-        if way == .cancelsInBetween { taken = try engine.take(capacity: 16, timeout: .seconds(5)) }
+        if way == .cancelsInBetween { taken = try engine.take(capacity: 16, timeout: Deadline.usual) }
         if way == .cancelsWhileFlushing { try engine.flush() }
         for head in crowd.heads { try? engine.cancel(crowd.program, head) }
         try rest()

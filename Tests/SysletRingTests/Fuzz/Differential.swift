@@ -209,7 +209,9 @@ enum Differential {
   }
 
   /// The smallest trials that were found, in that time, to go wrong as well, and how.
-  static func shrink(_ trials: [Trial], _ subject: Subject, time: Duration = .seconds(30)) -> (trials: [Trial], divergence: String) {
+  static func shrink(
+    _ trials: [Trial], _ subject: Subject, time: Duration = .seconds(30), until isSmall: ([Trial]) -> Bool = { _ in false }
+  ) -> (trials: [Trial], divergence: String) {
     let end = ContinuousClock.now + time
     var smallest = trials
     guard var story = divergence(trials, subject) else { return (trials, "does not happen again on a new engine") }
@@ -219,7 +221,7 @@ enum Differential {
       return true
     }
     var position = 0
-    while smallest.count > 1, position < smallest.count, ContinuousClock.now < end {
+    while smallest.count > 1, position < smallest.count, !isSmall(smallest), ContinuousClock.now < end {
       var fewer = smallest
       fewer.remove(at: position)
       if !replaces(fewer) { position += 1 }
@@ -230,7 +232,8 @@ enum Differential {
       hasChanged = false
       for position in smallest.indices {
         var candidate = 0
-        while case let recipes = smallest[position].recipe.smaller, candidate < recipes.count, ContinuousClock.now < end {
+        while case let recipes = smallest[position].recipe.smaller, candidate < recipes.count, !isSmall(smallest), ContinuousClock.now < end
+        {
           var smaller = smallest
           smaller[position].recipe = recipes[candidate]
           if replaces(smaller) { hasChanged = true } else { candidate += 1 }

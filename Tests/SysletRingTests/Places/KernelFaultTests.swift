@@ -219,7 +219,7 @@ struct KernelFaultTests {
           let start = test_milliseconds()
           #expect(throws: KernelFault.failure(errno)) { try engine.flush() }
           #expect(throws: KernelFault.failure(errno)) { while engine.pending > 0 { _ = try engine.wait(atLeast: 15) } }
-          #expect(test_milliseconds() - start < 10_000)
+          #expect(test_milliseconds() - start < 30_000)
           KernelFault.clear()
           mixture.release()
           #expect(try mixture.problems(engine.takeEverything()) == [], "\(backend)")
@@ -262,7 +262,7 @@ struct KernelFaultTests {
       KernelFault.fail(SYSLET_ENTRY_ENTER, EAGAIN)
       let start = test_milliseconds()
       try engine.close()
-      #expect(test_milliseconds() - start < 5000)
+      #expect(test_milliseconds() - start < 30_000)
       #expect(engine.pending == 6)
     }
   }
@@ -407,7 +407,7 @@ private struct Breakage {
     let pending = engine.pending
     let start = test_milliseconds()
     try engine.close()
-    #expect(test_milliseconds() - start < 5000, what)
+    #expect(test_milliseconds() - start < 30_000, what)
     #expect(engine.pending == pending, what)
     KernelFault.clear()
     #expect(ProcessCounts.settled({ ProcessCounts.descriptors }, limit: descriptors) <= descriptors, what)

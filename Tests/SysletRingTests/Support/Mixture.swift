@@ -131,7 +131,7 @@ extension SysletEngine {
   /// Takes completions until nothing is pending: waits that a signal cut short are repeated.
   func takeEverything() throws -> [Taken] {
     var all: [Taken] = []
-    let end = ContinuousClock.now + .seconds(10)
+    let end = ContinuousClock.now + Deadline.usual
     repeat { all += try take(capacity: 512, timeout: .seconds(5)) } while pending > 0 && ContinuousClock.now < end
     while case let some = try take(capacity: 512, timeout: .zero), !some.isEmpty { all += some }
     return all

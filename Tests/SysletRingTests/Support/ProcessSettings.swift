@@ -21,7 +21,7 @@ enum ProcessCounts {
   /// Waits for a count to come down to `limit`: threads end a moment after their engine is closed. Twice in a row, because the kernel's list
   /// of threads leaves some out while others end.
   static func settled(_ count: () -> Int, limit: Int) -> Int {
-    let end = test_milliseconds() + (limit == 0 ? 200 : 5000)
+    let end = test_milliseconds() + (limit == 0 ? 200 : 30_000)
     var (last, now) = (count(), count())
     while max(last, now) > limit, test_milliseconds() < end {
       sched_yield()

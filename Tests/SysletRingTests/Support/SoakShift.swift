@@ -180,7 +180,8 @@ final class SoakCounts: Sendable {
 
   func work(until end: ContinuousClock.Instant) {
     do {
-      while ContinuousClock.now < end, counts.problems.withLock({ $0.isEmpty }) { try life() }
+      // Once at least, also where making all this took the time.
+      repeat { try life() } while ContinuousClock.now < end && counts.problems.withLock { $0.isEmpty }
     } catch {
       counts.report("\(backend): \(error)")
     }

@@ -167,7 +167,7 @@ import SysletRing
   /// Waits for events on a descriptor, or for its other end to be closed everywhere.
   func awaitEvents(_ descriptor: UInt64, _ events: Int16) {
     var entry = pollfd(fd: Int32(descriptor), events: events, revents: 0)
-    _ = unsafe poll(&entry, 1, 2000)
+    _ = unsafe poll(&entry, 1, 30_000)
   }
 
   /// What a descriptor is, without its number.
