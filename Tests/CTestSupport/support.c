@@ -102,6 +102,16 @@ int test_deny(long nr, int error) {
 
 long test_setup_number(void) { return SYS_io_uring_setup; }
 
+/* SYSLETRING_NO_RING=deny: before anything runs, and in every process that a test starts, as containers do. */
+__attribute__((constructor)) static void deny_ring(void) {
+  const char *value = getenv("SYSLETRING_NO_RING");
+  if (!value || strcmp(value, "deny") != 0) return;
+  int result = test_deny(SYS_io_uring_setup, EPERM);
+  if (result == 0) return;
+  fprintf(stderr, "SYSLETRING_NO_RING=deny: io_uring cannot be denied: %s\n", strerror(-result));
+  _exit(1);
+}
+
 struct body {
   void (*call)(void *);
   void *context;

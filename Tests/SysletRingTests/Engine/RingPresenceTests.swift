@@ -1,6 +1,7 @@
 // Whether io_uring can be used here, and that its absence never goes unnoticed.
 
 import Foundation
+import Glibc
 import SysletRing
 import Testing
 
@@ -14,6 +15,12 @@ struct RingPresenceTests {
     let environment = ProcessInfo.processInfo.environment
     guard environment["CI"] != nil, environment["SYSLETRING_NO_RING"] == nil else { return }
     #expect(ringObstacle == nil, "every test of the ring would be skipped in silence")
+  }
+
+  @Test(
+    "SYSLETRING_NO_RING=deny takes io_uring away", .enabled(if: ProcessInfo.processInfo.environment["SYSLETRING_NO_RING"] == "deny"))
+  func ringIsDenied() {
+    #expect(ringObstacle == .ringUnavailable(call: "io_uring_setup", errno: EPERM))
   }
 
   @Test(
