@@ -15,8 +15,8 @@ struct AutomaticCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How much of the best backend's speed automatic must reach.", valueName: "ratio"))
   var least = 0.95
 
-  @Flag(help: "Print only the workload and the depth of each row of which the repeats do not say enough, and judge nothing.")
-  var unsure = false
+  @Flag(help: "Print only the workload and the depth of each row whose median is below that, and judge nothing.")
+  var below = false
 
   private static let others = ["ring", "threads", "inline"]
 
@@ -37,8 +37,8 @@ struct AutomaticCommand: ParsableCommand {
       estimate = Estimate.bootstrap(zip(best.nanoseconds, automatic.nanoseconds).map { $0 / $1 })
     }
 
+    func isBelow(_ least: Double) -> Bool { estimate.median < least }
     func isSlow(_ least: Double) -> Bool { estimate.high < least }
-    func isUnsure(_ least: Double) -> Bool { !isSlow(least) && estimate.median < least }
   }
 
   func run() throws {
@@ -47,8 +47,8 @@ struct AutomaticCommand: ParsableCommand {
     guard !rows.isEmpty else {
       throw Failure("\(reports.joined(separator: ", ")): no row of automatic beside another backend", exitCode: 2)
     }
-    if unsure {
-      for row in rows where row.isUnsure(least) { Program.show("\(row.automatic.workload) \(row.automatic.depth)") }
+    if below {
+      for row in rows where row.isBelow(least) { Program.show("\(row.automatic.workload) \(row.automatic.depth)") }
       return
     }
     Program.show(
@@ -70,7 +70,7 @@ struct AutomaticCommand: ParsableCommand {
       let time = Text.nanoseconds(rival.median)
       return name == row.best.backend ? "**\(time)**" : time
     }
-    let verdict = row.isSlow(least) ? "too slow: \(row.best.backend) is better" : row.isUnsure(least) ? "unsure" : ""
+    let verdict = row.isSlow(least) ? "too slow: \(row.best.backend) is better" : row.isBelow(least) ? "unsure" : ""
     let automatic = row.automatic
     Program.show(
       "| \(automatic.workload) | \(automatic.variant) | \(automatic.depth) | \(times.joined(separator: " | ")) | "
