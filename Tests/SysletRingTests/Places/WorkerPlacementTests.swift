@@ -46,7 +46,7 @@ struct WorkerPlacementTests {
 
   /// Whether all workers come to be free. One is given back when it is called the next time, and among 16 each is called soon.
   private static func giveBack(_ engine: SysletEngine, _ program: Program, own: String) throws -> Bool {
-    let end = test_milliseconds() + 10_000
+    let end = test_milliseconds() + 30_000
     repeat {
       for head in 0..<16 { try engine.enqueue(program, head) }
       #expect(try engine.takeAll(16).count == 16)
@@ -66,7 +66,7 @@ struct WorkerPlacementTests {
       let program = Self.yields()
       // The first one starts the thread; a later one finds it asleep, which takes a while after it has let the owner go on.
       var alone: [String] = []
-      let end = test_milliseconds() + 10_000
+      let end = test_milliseconds() + 30_000
       repeat {
         usleep(1000)
         try engine.enqueue(program)
