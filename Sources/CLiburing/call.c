@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,6 +77,12 @@ long syslet_open_now(int directory, const char *path, int flags, unsigned mode) 
 
 void syslet_open_settle(int descriptor, int flags) {
   if (!(flags & O_NONBLOCK)) syslet_call(SYS_fcntl, (uint64_t)descriptor, F_SETFL, (uint64_t)(uint32_t)flags, 0, 0, 0);
+}
+
+uint64_t syslet_file_system(int descriptor) {
+  struct statfs status;
+  long result = syslet_call(SYS_fstatfs, (uint64_t)descriptor, (uintptr_t)&status, 0, 0, 0, 0);
+  return result == 0 ? (uint64_t)status.f_type : 0;
 }
 
 static long read_now(int descriptor, void *buffer, size_t length) {
@@ -181,6 +188,13 @@ void syslet_doorbell_ring(int descriptor) {
   /* It cannot fail but for a full counter, and then the doorbell has been rung. */
   ssize_t written = write(descriptor, &one, sizeof one);
   (void)written;
+}
+
+void syslet_doorbell_clear(int descriptor) {
+  uint64_t rings;
+  /* Only its owner reads it, who has been told that it was rung: it does not wait. */
+  ssize_t taken = read(descriptor, &rings, sizeof rings);
+  (void)taken;
 }
 
 __thread uint64_t syslet_token;

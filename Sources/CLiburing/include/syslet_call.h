@@ -29,6 +29,9 @@ void syslet_open_settle(int descriptor, int flags);
  * file opened with O_DIRECT waits for its device all the same. Costs 100 ns more than read(2). */
 long syslet_read_cached(int descriptor, void *buffer, size_t length);
 
+/* The number of the file system that `descriptor` is on (f_type of fstatfs(2)); 0 where it cannot be told. */
+uint64_t syslet_file_system(int descriptor);
+
 /* A counter that only grows, read in a third of the time that a clock takes, and how far it gets in a microsecond. */
 static inline uint64_t syslet_ticks(void) {
 #if defined(__x86_64__)
@@ -75,6 +78,8 @@ void syslet_futex_wake(uint32_t *word, int count);
 /* An eventfd, close-on-exec: the descriptor or -errno. Ring it with syslet_doorbell_ring. */
 int syslet_doorbell_open(void);
 void syslet_doorbell_ring(int descriptor);
+/* Takes its rings back, once it is known to have been rung. */
+void syslet_doorbell_clear(int descriptor);
 
 /* A number that no other thread of this process has or has had, below the count of the forks that made the process: an engine compares it to
  * know its thread, and that it was not inherited. pthread_self() is handed on to the next thread when one has ended. */

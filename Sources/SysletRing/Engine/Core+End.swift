@@ -31,7 +31,9 @@ extension Core {
     run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
     switch run.pointee.place {
     case .none, .ready: break
+    case .queued: hasCancelledQueued = true
     case .ring: cancelledOnRing += 1
+    case .poller: complete(run, stopParked(run))
     case .worker:
       cancelledOnWorkers += 1
       pool?.interrupt(run)

@@ -51,6 +51,21 @@ struct PlainTurn {
   /// The descriptor that the run has opened just now; -1 for none. Its flags are not settled yet.
   fileprivate var opened: Int32 = -1
   fileprivate var openedFlags: Int32 = 0
+  /// Nobody has looked yet whether it is a FIFO, whose open should have waited.
+  fileprivate var mayBeFIFO = false
+  /// It is one.
+  fileprivate(set) var isFIFO = false
+  /// Where it is read next: the file's own position is set when somebody else can see it, or never.
+  fileprivate var openedPosition = 0
+  /// The run as it was before that open, which is taken back if it should have waited.
+  fileprivate var before = RunState()
+
+  fileprivate struct RunState {
+    var opening = AtomAddress.nowhere
+    var last = AtomAddress.nowhere
+    var lastFlags = AtomFlags()
+    var lastResult = 0
+  }
 
   /// The runs collected, and what they will take.
   fileprivate var collected = RunQueue()
@@ -197,7 +212,6 @@ extension Core {
   @inline(__always)
   mutating func endPlainTurn() {
     if plain.isCollecting { share() }
-    if waits.calls > 0 { waits.endTurn() }
   }
 
   /// Begins a run's turn, which may use the owner's thread or not.
@@ -210,7 +224,9 @@ extension Core {
   }
 
   /// Makes a plain call on this thread; nil where it would have to wait.
-  mutating func makePlainly(_ call: Reference<Call>, _ reason: Placement.PlainReason, timedAs row: UInt16) -> Int? {
+  mutating func makePlainly(
+    _ run: Reference<Run>, _ call: Reference<Call>, _ reason: Placement.PlainReason, timedAs row: UInt16
+  ) -> Int? {
     let descriptor = call.pointee.arguments.descriptor(0)
     if plain.begin == 0 {
       plain.time(row, callsBefore: statistics.inlineCalls)
@@ -222,6 +238,19 @@ extension Core {
       let flags = call.pointee.form.openArguments(call.pointee.arguments).flags
       plain.opened = Int32(truncatingIfNeeded: opened)
       plain.openedFlags = flags
+      plain.openedPosition = 0
+      plain.isFIFO = false
+      plain.mayBeFIFO = reason == .lookUp && OpenFlags.mayHaveToWait(UInt32(bitPattern: flags))
+      translator.descriptors.forget(plain.opened)
+      if plain.mayBeFIFO {
+        // What comes next mostly reads, and finds out by that. Otherwise it has to be looked at now.
+        plain.before = PlainTurn.RunState(
+          opening: call.pointee.atom, last: run.pointee.last, lastFlags: run.pointee.lastFlags, lastResult: run.pointee.lastResult)
+        if call.pointee.next == nil || call.pointee.flags.stops(on: opened), lookForFIFO() {
+          holdOpened(run)
+          return nil
+        }
+      }
       // What is read of it belongs to the same short way. Without O_DIRECT it is a file like most, or the read will say that it waits.
       translator.prefersPlain = true
       let isDirect = flags & Int32(SYSLET_O_DIRECT) != 0
@@ -242,10 +271,70 @@ extension Core {
   mutating func readPlainly(_ call: Reference<Call>) -> Int? {
     let isTimed = plain.wantsReadTimed()
     let ticks = isTimed ? syslet_ticks() : 0
-    let result = Interpreter.readWithoutWaiting(call, isNonblocking: call.pointee.arguments.descriptor(0) == plain.opened)
+    let result: Int?
+    if plain.hasOpened, call.pointee.form.encoding == .read, call.pointee.arguments.descriptor(0) == plain.opened {
+      guard let isRead = readOpened(call) else {
+        if plain.isFIFO { return nil }
+        return readPlainly(call)
+      }
+      result = isRead == -Int(EAGAIN) ? nil : isRead
+    } else {
+      result = Interpreter.readWithoutWaiting(call, isNonblocking: false)
+    }
     let isSlow = result == nil || isTimed && syslet_ticks() &- ticks > plain.cachedTicksMax
     if isSlow || plain.hasSlowReads { noteRead(call, isSlow: isSlow) }
     return result
+  }
+
+  /// Reads the file that the run has opened just now at the place where its position is to be: of a FIFO that fails, so that nobody has to be asked
+  /// what was opened. nil: it takes no offsets, and is settled now, or a FIFO.
+  private mutating func readOpened(_ call: Reference<Call>) -> Int? {
+    let words = call.pointee.arguments.words
+    let result = syslet_call(SystemCall.pread64, words.0, words.1, words.2, UInt64(plain.openedPosition), 0, 0)
+    if result == -Int(ESPIPE) {
+      if !lookForFIFO() { settleFlags() }
+      return nil
+    }
+    if result >= 0 {
+      plain.mayBeFIFO = false
+      plain.openedPosition += result
+    }
+    return result
+  }
+
+  /// Whether what was opened just now is a FIFO, whose open should have waited. A question of 0.25 µs.
+  private mutating func lookForFIFO() -> Bool {
+    guard plain.mayBeFIFO else { return false }
+    plain.mayBeFIFO = false
+    plain.isFIFO = Interpreter.isFIFO(plain.opened)
+    return plain.isFIFO
+  }
+
+  /// The same, before `call` is made, which will not find out by itself.
+  @inline(__always)
+  mutating func isUnsettledFIFO(before call: Reference<Call>) -> Bool {
+    guard plain.mayBeFIFO else { return false }
+    if call.pointee.form.encoding == .read, call.pointee.arguments.descriptor(0) == plain.opened, plain.isAllowed { return false }
+    return lookForFIFO()
+  }
+
+  /// Keeps the descriptor for whoever makes the open as it is to be made: meanwhile the FIFO has a reader, as it has while an open waits.
+  private mutating func holdOpened(_ run: Reference<Run>) {
+    run.pointee.heldDescriptor = plain.opened
+    run.pointee.isRefused = true
+    plain.opened = -1
+    plain.isFIFO = false
+  }
+
+  /// Takes the open of a FIFO back: a worker makes it, and waits in it.
+  mutating func reopen(_ run: Reference<Run>) -> Turn {
+    holdOpened(run)
+    run.pointee.cursor = plain.before.opening
+    run.pointee.last = plain.before.last
+    run.pointee.lastFlags = plain.before.lastFlags
+    run.pointee.lastResult = plain.before.lastResult
+    run.pointee.executed -= 1
+    return handOver(run)
   }
 
   private mutating func noteRead(_ call: Reference<Call>, isSlow: Bool) {
@@ -263,7 +352,11 @@ extension Core {
 
   private mutating func settleFlags() {
     syslet_open_settle(plain.opened, plain.openedFlags)
+    if plain.openedPosition > 0 {
+      _ = syslet_call(SystemCall.lseek, UInt64(argument: plain.opened), UInt64(plain.openedPosition), UInt64(argument: SEEK_SET), 0, 0, 0)
+    }
     plain.opened = -1
+    plain.mayBeFIFO = false
   }
 
   /// The run has left, or has ended: what it took is what the next one of its kind is expected to take.

@@ -76,6 +76,7 @@ extension Core {
     record.pointee.value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
     callsOut &-= 1
     statistics.cqes &+= 1
+    if !record.pointee.call.aftermath.isEmpty { noteAftermath(record) }
     let run = runs[record.pointee.runSlot]
     run.pointee.callsOut &-= 1
     guard run.pointee.callsOut == 0 else { return }
@@ -83,7 +84,9 @@ extension Core {
     if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnRing -= 1 }
     if !run.pointee.isFinalSegment { openSegments &-= 1 }
     // The way of most: one call, which has succeeded.
-    guard run.pointee.callCount == 1, record.pointee.value >= 0, record.pointee.call.form.encoding != .poll else { return conclude(run) }
+    guard run.pointee.callCount == 1, record.pointee.value >= 0, record.pointee.call.form.encoding != .poll,
+      !record.pointee.call.aftermath.contains(.open)
+    else { return conclude(run) }
     let tested = memory.store(Int(record.pointee.value), record.pointee.call.result)
     let verdict = run.pointee.advance(
       record.pointee.call.atom, record.pointee.call.flags, run.pointee.afterSegment, result: tested)
@@ -91,9 +94,19 @@ extension Core {
     follow(run, verdict)
   }
 
+  /// What a call leaves behind that others depend on.
+  private mutating func noteAftermath(_ record: Reference<CallRecord>) {
+    let call = record.pointee.call
+    if call.aftermath.contains(.waits) { waitsOut &-= 1 }
+    guard call.aftermath.contains(.descriptors) else { return }
+    // Between its issue and its end others may have asked what the number names.
+    if call.form.encoding == .close { translator.descriptors.forget(Int32(truncatingIfNeeded: call.firstArgument)) }
+    if record.pointee.value >= 0 { translator.descriptors.forget(record.pointee.value) }
+  }
+
   private mutating func takeAuxiliary(_ cqe: syslet_cqe) {
     if UserData.kind(cqe.user_data) == UserData.doorbell {
-      isDoorbellArmed = false
+      if cqe.user_data == UserData.poller { isPollerArmed = false } else { isDoorbellArmed = false }
       return
     }
     cancellationsOut -= 1
@@ -170,6 +183,12 @@ extension Core {
   private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32) -> Outcome {
     let value = Int(record.pointee.value)
     if value < 0 { return failedOutcome(run, record.pointee.call, value, next == CallSlab.end ? nil : Int(calls[next].pointee.value)) }
+    // The ring opens a FIFO without waiting for its other end. The open is made again by a worker, who waits, and until then the FIFO has a reader, as
+    // it has while an open waits.
+    if record.pointee.call.aftermath.contains(.open), Interpreter.isFIFO(record.pointee.value), !Self.isNonblocking(record.pointee.value) {
+      run.pointee.heldDescriptor = record.pointee.value
+      return .refused
+    }
     // Of the calls that succeed only poll's results are not the system call's own.
     guard record.pointee.call.form.encoding == .poll else { return .finished(value) }
     return record.pointee.call.form.systemCallResult(value, record.pointee.call.firstArgument).map { .finished($0) } ?? .refused
@@ -190,12 +209,20 @@ extension Core {
     case Self.restartFirst...Self.restartLast:
       // The kernel's own word for "interrupted, begin again", which io_uring lets through for splice and tee.
       return isCancelled && isLastToRun ? .notStarted : .finished(-Int(EINTR))
-    case EINVAL, EACCES, EOPNOTSUPP:
-      // A failed call has had no effect, so it may be made again.
+    case EINVAL, EOPNOTSUPP:
+      // Only where nothing can have happened the call is made again (`RingKnowledge.isRepeatable`).
+      return isLastToRun && call.form.isRepeatable ? .refused : .finished(value)
+    case ENXIO where call.form.isOpen:
+      // A FIFO that nobody reads: open(2) waits for a reader. Nothing has been opened.
       return isLastToRun ? .refused : .finished(value)
     default:
       return call.form.systemCallResult(value, call.firstArgument).map { .finished($0) } ?? .refused
     }
+  }
+
+  private static func isNonblocking(_ descriptor: Int32) -> Bool {
+    let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
+    return flags < 0 || flags & Int(O_NONBLOCK) != 0 || flags & Int(O_ACCMODE) != Int(O_RDONLY)
   }
 
   /// ERESTARTSYS to ERESTART_RESTARTBLOCK, which no header for programs has.
@@ -256,7 +283,7 @@ extension Core {
     isDoorbellArmed = issueAuxiliary(&sqe)
   }
 
-  private mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
+  mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
     guard let ring else { return false }
     if ring.room == 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     guard unsafe ring.issue(&sqe, 1) else { return false }

@@ -7,10 +7,8 @@ internal import Synchronization
 extension Core {
   /// What became of a run's turn.
   enum Turn {
-    /// Its next atoms are with a place, or it waits in `ready`.
+    /// Its next atoms are with a place, or it waits in `ready`, or for room in the ring.
     case left
-    /// The ring has no room: the run must be routed again, before any other.
-    case blocked
     case finished(Completion.Reason)
   }
 
@@ -29,17 +27,23 @@ extension Core {
     var turns = Self.inlineTurnMax
     if router.isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
     while true {
-      if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(.cancelled) }
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
+      if run.pointee.parked != RunSlab.end {
+        reload(run, into: call)
+        guard let result = makeOrPark(run, call) else { return leaveForPoller(run) }
+        if let turn = advance(run, call, by: result) { return turn }
+        continue
+      }
+      if run.pointee.isRefused { return handOver(run) }
       if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
       if let verdict = memory.fetch(run, into: call) {
         guard case .finish(let reason) = verdict else { continue }
         return .finished(reason)
       }
       if call.pointee.flags.contains(.async), run.pointee.isSynchronous { leaveContext(run, mayRunInline: mayRunInline) }
-      if plain.hasOpened, !call.pointee.form.ignoresNonblocking { settleOpened() }
-      if router.isAutomatic, shouldWaitOnWorker(call) {
-        run.pointee.keepsWorker = true
-        return handOver(run)
+      if plain.hasOpened {
+        if isUnsettledFIFO(before: call) { return reopen(run) }
+        if !call.pointee.form.ignoresNonblocking { settleOpened() }
       }
       if plain.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }
       if translator.takeIdleCall(call) {
@@ -79,15 +83,26 @@ extension Core {
           if plain.isCollecting, collect(run, call, costing: row, isTimed: isTimed) { return .left }
         }
         if isHinted, !translator.isFile(call) { continue }
-        guard let made = reason == .cached ? readPlainly(call) : makePlainly(call, reason, timedAs: row) else {
+        guard let made = reason == .cached ? readPlainly(call) : makePlainly(run, call, reason, timedAs: row) else {
           if reason != .cached { return handOver(run, timedAs: row) }
+          if plain.isFIFO { return reopen(run) }
           continue
         }
         result = made
       case .worker:
         return handOver(run)
+      case .poller:
+        guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run) }
+        result = made
       case .ring:
-        if run.pointee.isRefused { return handOver(run) }
+        if calls.freeCount == 0 {
+          // What the ring has finishes by itself, or waits: then nothing may wait for it (law L11).
+          guard waitsOut == callsOut else { return queueForRing(run) }
+          guard case .poller = translator.placeBeside(call) else { return handOver(run) }
+          guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run) }
+          result = made
+          break
+        }
         guard let turn = translate(run, call, room: room) else { continue }
         return turn
       }
@@ -116,18 +131,40 @@ extension Core {
     return .finished(reason)
   }
 
-  /// Whether the call waits and is a worker's. Never more of them than half of the workers, so that others find one. Asked before the ring's
-  /// obstacles, which cost a system call for each descriptor.
-  @inline(__always)
-  private mutating func shouldWaitOnWorker(_ call: Reference<Call>) -> Bool {
-    let traits = call.pointee.traits
-    guard traits.contains(.waits), !traits.contains(.punted), call.pointee.form.hasOpcode, !call.pointee.flags.contains(.sync) else {
-      return false
+  /// Tries a call that may wait, and parks its run if it would; nil when it is parked, has become a worker's, or has to wait for its turn.
+  private mutating func makeHere(_ run: Reference<Run>, _ call: Reference<Call>, mayRunInline: Bool, _ turns: inout Int) -> Int? {
+    if !run.pointee.isSynchronous {
+      guard mayRunInline, turns > 0 else {
+        _ = queue(run)
+        return nil
+      }
+      turns -= 1
     }
-    waits.calls += 1
-    // A few that come while many are with the workers join them: on the ring they would have the owner wait in both places.
-    let areMany = max(plain.runs, runsOnWorkers) >= WaitTrial.callsMin
-    return waits.usesWorkers && areMany && runsOnWorkers + handover.count < options.maxWorkers / 2
+    statistics.tries &+= 1
+    return makeOrPark(run, call)
+  }
+
+  /// The run has left for the poller, or, because its call cannot be polled, for a worker.
+  private mutating func leaveForPoller(_ run: Reference<Run>) -> Turn { run.pointee.isRefused ? handOver(run) : .left }
+
+  /// The run waits for room in the ring. Whoever else is ready goes on (law L11), and those that wait come first when there is room.
+  private mutating func queueForRing(_ run: Reference<Run>) -> Turn {
+    run.pointee.isSynchronous = false
+    run.pointee.place = .queued
+    waitingForRing.append(run, in: runs.memory)
+    return .left
+  }
+
+  /// Lets as many runs that wait for room in the ring try again as there is room for.
+  mutating func admitToRing() {
+    var admitted = RunQueue()
+    let count = min(waitingForRing.count, max(calls.freeCount, hasCancelledQueued ? waitingForRing.count : 0))
+    hasCancelledQueued = false
+    while admitted.count < count, let run = waitingForRing.popFirst(in: runs.memory) {
+      run.pointee.place = .ready
+      admitted.append(run, in: runs.memory)
+    }
+    ready.prepend(&admitted, in: runs.memory)
   }
 
   /// ASYNC has been met: from here on the run is not in its caller's context.
@@ -157,8 +194,8 @@ extension Core {
   private mutating func translate(_ run: Reference<Run>, _ call: Reference<Call>, room: Int) -> Turn? {
     // Checked before the atoms behind the first one are read: they are read again when there is room.
     var callsMax = min(translator.segment.capacity, calls.freeCount)
-    guard callsMax > 0, let ring else { return .blocked }
-    guard room > 0 else { return makeRoom(on: ring, than: 0) }
+    guard callsMax > 0, let ring else { return queueForRing(run) }
+    guard room > 0 else { return makeRoom(run, on: ring, than: 0) }
     if call.pointee.next == nil {
       issueAlone(run, call, on: ring)
       return .left
@@ -172,15 +209,15 @@ extension Core {
     }
     run.pointee.isSynchronous = false
     // Nothing of it has been issued.
-    if room < callsMax, translator.segment.cut == .limit { return makeRoom(on: ring, than: room) }
+    if room < callsMax, translator.segment.cut == .limit { return makeRoom(run, on: ring, than: room) }
     issue(run, on: ring)
     return .left
   }
 
   /// Submits what is in the queue, to have more room than `room`: nil when there is, and a run that waits when the kernel takes nothing.
-  private mutating func makeRoom(on ring: Ring, than room: Int) -> Turn? {
+  private mutating func makeRoom(_ run: Reference<Run>, on ring: Ring, than room: Int) -> Turn? {
     _ = enter(waitFor: 0, nanoseconds: nil)
-    return ring.room > room ? nil : .blocked
+    return ring.room > room ? nil : queueForRing(run)
   }
 
   /// Gives the ring one call behind which nothing can follow: most syslets are one call, or end with one, and need no segment.
@@ -189,6 +226,7 @@ extension Core {
     let index = calls.take()
     let record = calls[index]
     record.pointee.call = StagedCall(call)
+    if record.pointee.call.aftermath.contains(.waits) { waitsOut &+= 1 }
     record.pointee.runSlot = run.pointee.slot
     translator.segment.sqes[0].pointee.user_data = UserData.call(index, record.pointee.generation)
     run.pointee.firstRecord = index
@@ -205,6 +243,7 @@ extension Core {
       let index = calls.take()
       let record = calls[index]
       record.pointee.call = translator.segment.call(position).pointee
+      if record.pointee.call.aftermath.contains(.waits) { waitsOut &+= 1 }
       record.pointee.runSlot = run.pointee.slot
       translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }

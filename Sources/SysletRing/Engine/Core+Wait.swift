@@ -123,8 +123,10 @@ extension Core {
   /// Takes what the ring and the workers have given back.
   @inline(__always)
   mutating func drain() {
-    if callsOut + cancellationsOut > 0 || isDoorbellArmed { reap() }
+    if callsOut + cancellationsOut > 0 || isDoorbellArmed || isPollerArmed { reap() }
     if runsOnWorkers > 0, let pool { takeMail(pool) }
+    if poller.count > 0 { reapPoller(nanoseconds: 0) }
+    if !waitingForRing.isEmpty, calls.freeCount > 0 || hasCancelledQueued { admitToRing() }
   }
 
   private mutating func takeMail(_ pool: WorkerPool) {
@@ -142,7 +144,6 @@ extension Core {
         costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, calls: run.pointee.workerCalls, limit: plain.limit)
       }
       run.pointee.workerCalls = 0
-      run.pointee.keepsWorker = false
       follow(run, run.pointee.verdict)
     }
   }
@@ -154,26 +155,16 @@ extension Core {
     if router.isAutomatic { beginPlainTurn(runs: left, nanosecondsMax: plainMax) }
     while left > 0, let run = ready.popFirst(in: runs.memory) {
       left -= 1
-      let hasLeft = advanceHere(run)
+      advanceHere(run)
       notePlainCost()
-      guard hasLeft else { break }
     }
     if router.isAutomatic { endPlainTurn() }
   }
 
-  /// Routes a run; false if the ring has no room, so that it has to be the next one again.
-  @discardableResult @inline(__always)
-  mutating func advanceHere(_ run: Reference<Run>) -> Bool {
-    switch route(run, mayRunInline: true) {
-    case .left: return true
-    case .blocked:
-      run.pointee.place = .ready
-      ready.prepend(run, in: runs.memory)
-      return false
-    case .finished(let reason):
-      complete(run, reason)
-      return true
-    }
+  /// Routes a run, and completes it if that was its end.
+  @inline(__always)
+  mutating func advanceHere(_ run: Reference<Run>) {
+    if case .finished(let reason) = route(run, mayRunInline: true) { complete(run, reason) }
   }
 
   private mutating func handOverAll(isAlone: Bool = false) throws(EngineError) {
@@ -190,7 +181,7 @@ extension Core {
     do {
       pool = try WorkerPool(
         runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
-        hasRing: ring != nil)
+        hasRing: true)
     } catch {
       throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
     }
@@ -228,8 +219,8 @@ extension Core {
 
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
   private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
-    // A run that could not be routed for want of room, or that has used up its turn, is routed again at once.
-    let isBusy = !ready.isEmpty && (callsOut == 0 || calls.freeCount > 0)
+    // A run that has used up its turn is routed again at once.
+    let isBusy = !ready.isEmpty
     var limit = nanoseconds
     if cancelledOnRing > 0 { cancelDue() }
     if cancelledOnWorkers > 0 {
@@ -238,13 +229,19 @@ extension Core {
     }
     // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell.
     guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 else {
-      guard !isBusy, runsOnWorkers > 0, let pool else { return true }
+      if isBusy { return true }
+      if poller.count > 0 { return sleepInPoller(nanoseconds: limit) }
+      guard runsOnWorkers > 0, let pool else { return true }
       guard pool.announceSleep(until: min(count, runsOnWorkers), inRing: false) else { return true }
       return pool.sleep(nanoseconds: limit)
     }
     if isBusy { return enterAndLook(0, nil) }
+    if poller.count > 0 {
+      armPoller()
+      if let moment = poller.nextMoment { limit = min(limit ?? .max, max(0, moment - syslet_now())) }
+    }
     guard runsOnWorkers > 0 || heedsCalls, let pool else {
-      let wanted = cancelledOnRing > 0 ? 1 : completionsWorthWaiting(for: count)
+      let wanted = cancelledOnRing > 0 || poller.count > 0 || !waitingForRing.isEmpty ? 1 : completionsWorthWaiting(for: count)
       if wanted > 1 { limit = min(limit ?? .max, Self.batchWaitMax) }
       return enterAndLook(wanted, limit)
     }

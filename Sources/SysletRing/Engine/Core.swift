@@ -28,11 +28,17 @@ internal import Synchronization
 
   /// Runs that the owner will route at its next turn.
   var ready = RunQueue()
+  /// Runs for which the ring has no room.
+  var waitingForRing = RunQueue()
+  /// Some of them were asked to stop.
+  var hasCancelledQueued = false
   /// Runs on their way to the workers, handed over together.
   var handover = RunQueue()
   /// What `automatic` does about plain calls.
   var plain: PlainTurn
-  var waits = WaitTrial()
+  var poller = Poller()
+  /// The ring waits for the poller's epoll too.
+  var isPollerArmed = false
   let costs: PlainCosts
 
   var statistics = Statistics()
@@ -41,6 +47,8 @@ internal import Synchronization
   var lost = 0
   /// Calls that are with the kernel: issued and not yet reaped.
   var callsOut = 0
+  /// Those of them that may be waiting for another party.
+  var waitsOut = 0
   var runsOnRing = 0
   var runsOnWorkers = 0
   /// Segments on the ring after which their run may need the owner again.
@@ -167,10 +175,6 @@ internal import Synchronization
     switch turn {
     case .left:
       break
-    case .blocked:
-      run.pointee.isSynchronous = false
-      run.pointee.place = .ready
-      ready.prepend(run, in: runs.memory)
     case .finished(let reason):
       guard run.pointee.isSynchronous, reason == .ended || reason == .stopped else {
         complete(run, reason)
@@ -221,6 +225,7 @@ internal import Synchronization
   /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
+    if run.pointee.heldDescriptor >= 0 { releaseHeld(run) }
     if reason == .faulted { statistics.faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
@@ -237,6 +242,9 @@ internal import Synchronization
     post(completion)
   }
 
+  /// The run was cancelled before the open that waits was made.
+  private func releaseHeld(_ run: Reference<Run>) { _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil) }
+
   private mutating func retire(_ run: Reference<Run>) {
     runs.release(run)
     pending -= 1
@@ -247,6 +255,6 @@ extension Core {
   /// With a translator of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
   func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
     var lister = Translator(memory: memory, router: router, costs: costs, callsMax: translator.segment.capacity)
-    return lister.explain(head, layout, inlineLimit: plain.limit, waitsOnWorkers: waits.usesWorkers)
+    return lister.explain(head, layout, inlineLimit: plain.limit)
   }
 }

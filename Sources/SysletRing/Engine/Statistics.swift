@@ -24,6 +24,10 @@ public struct Statistics: Sendable, Equatable {
   public var resumed = 0
   /// Calls made on the owner's thread.
   public var inlineCalls = 0
+  /// Tries of calls that may wait, made on the owner's thread without waiting.
+  public var tries = 0
+  /// Times that a syslet was parked: for a descriptor or a moment, without the ring and without a thread.
+  public var parked = 0
   /// Runs that a worker thread has had and given back.
   public var workerHops = 0
   /// Calls made on worker threads.

@@ -13,13 +13,15 @@ internal import CLiburing
   var firstArgument: UInt64
   var form: OperationForm
   var flags: AtomFlags
+  var aftermath: OperationForm.Aftermath
   /// How it is linked to the next call, and for listings on what grounds.
   var link: Link
   var stops: ResultClasses
   var severs: ResultClasses
 
   static let none = StagedCall(
-    atom: .nowhere, result: 0, firstArgument: 0, form: Operation.unlistedRow.form, flags: [], link: .cut, stops: [], severs: [])
+    atom: .nowhere, result: 0, firstArgument: 0, form: Operation.unlistedRow.form, flags: [], aftermath: [], link: .cut, stops: [],
+    severs: [])
 }
 
 extension StagedCall {
@@ -28,7 +30,8 @@ extension StagedCall {
   init(_ call: Reference<Call>) {
     self.init(
       atom: call.pointee.atom, result: call.pointee.result, firstArgument: call.pointee.arguments.words.0, form: call.pointee.form,
-      flags: call.pointee.flags, link: .cut, stops: [], severs: [])
+      flags: call.pointee.flags, aftermath: call.pointee.form.aftermath, link: .cut, stops: [], severs: [])
+    if aftermath.contains(.open), !call.pointee.form.mayOpenAndHaveToWait(call.pointee.arguments) { aftermath.remove(.open) }
   }
 }
 
@@ -89,6 +92,8 @@ extension StagedCall {
 /// The user_data of an SQE: what it is for, and whose.
 enum UserData {
   static let doorbell: UInt64 = 1 << 62
+  /// The poller's epoll has become ready.
+  static let poller: UInt64 = doorbell | 1
   static let cancellation: UInt64 = 2 << 62
   /// Set on a call whose SQE was turned into a nop before the kernel took it: both kind bits, and the rest is the call's.
   static let withdrawn: UInt64 = 3 << 62

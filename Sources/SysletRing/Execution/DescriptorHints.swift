@@ -22,18 +22,19 @@ internal import Glibc
   static let usesMax: UInt8 = 63
   /// For each descriptor the hint (2 bits) and how many more times it may be used. calloc: pages that no descriptor needs are never touched.
   private let entries: UnsafeMutablePointer<UInt8>
+  private var fileSystems = FileSystems()
 
   init() { unsafe entries = unsafe calloc(Self.capacity, 1).assumingMemoryBound(to: UInt8.self) }
 
   deinit { unsafe free(entries) }
 
   @inline(__always)
-  func hint(_ descriptor: Int32) -> Hint {
+  mutating func hint(_ descriptor: Int32) -> Hint {
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return .other }
     let entry = unsafe entries[index]
     guard entry >> 2 > 0 else {
-      let hint = Self.ask(descriptor)
+      let hint = ask(descriptor)
       note(descriptor, hint)
       return hint
     }
@@ -47,8 +48,9 @@ internal import Glibc
     unsafe entries[index] = hint == .unknown ? 0 : uses << 2 | hint.rawValue
   }
 
-  private static func ask(_ descriptor: Int32) -> Hint {
-    guard DescriptorKinds.isRegular(descriptor) else { return .other }
+  private mutating func ask(_ descriptor: Int32) -> Hint {
+    // On a file system that is not known somebody else may have to be waited for.
+    guard fileSystems.isFile(descriptor) else { return .other }
     return syslet_descriptor_is_direct(descriptor) == 0 ? .buffered : .direct
   }
 }

@@ -13,7 +13,7 @@ public struct Explanation: Sendable, CustomStringConvertible {
     public var call: String
     /// What the atom asks for: stop conditions, other flags, the atoms that may follow.
     public var edges: String
-    /// Where it runs: "inline", "ring" or "worker".
+    /// Where it runs: "inline", "ring", "poller" or "worker".
     public var place: String
     /// The number of its linked submission, from 1; nil off the ring.
     public var segment: Int?
@@ -51,15 +51,13 @@ extension Translator {
   /// Lists the syslet at `head` as it would run asynchronously, with the memory as it is now.
   ///
   /// - Parameter inlineLimit: `Options.inlineLimit` in nanoseconds.
-  /// - Parameter waitsOnWorkers: Waiting calls that come in numbers are the workers' at present.
   mutating func explain(
-    _ head: AtomAddress, _ layout: AtomLayoutTag, inlineLimit: Int64 = 1_000_000, waitsOnWorkers: Bool = false
+    _ head: AtomAddress, _ layout: AtomLayoutTag, inlineLimit: Int64 = 1_000_000
   ) -> Explanation {
     let numbers = number(head, layout)
     let order = numbers.sorted { $0.value < $1.value }.map(\.key)
     var lines: [AtomAddress: Explanation.Line] = [:]
     var segments = 0
-    var hasWaits = false
     var hasLine = false
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
@@ -106,6 +104,11 @@ extension Translator {
               ? "\(why); such a run takes some \(cost / 1000) µs\(cost <= inlineLimit ? ", and is made here only while nothing else is waited for" : "")"
               : why.description)
           cursor = call.pointee.next
+        case .poller(let why):
+          // A worker gives it back: it holds no thread.
+          isOnWorker = false
+          lines[atom] = line(call, numbers, place: "poller", reason: why.description)
+          cursor = call.pointee.next
         case .worker(let why):
           lines[atom] = line(call, numbers, place: "worker", reason: isOnWorker ? "in the same hop; \(why)" : why.description)
           isOnWorker = true
@@ -126,7 +129,6 @@ extension Translator {
             }
           } else {
             segments += 1
-            if segment.hasWaits { hasWaits = true }
             for position in 0..<segment.count { explainStaged(position, segments, layout, numbers, &lines) }
           }
           cursor = segment.after
@@ -140,12 +142,6 @@ extension Translator {
       }
       if hasLine {
         explanation.notes.append("a line of \(PlainCosts.sharedLineMin) no-ops or more is made plainly, and shared with workers")
-      }
-      if hasWaits {
-        explanation.notes.append(
-          waitsOnWorkers
-            ? "calls that wait are workers', which the last trial found faster than the ring"
-            : "calls that wait stay on the ring until a trial finds workers faster")
       }
     }
     return explanation
@@ -276,6 +272,7 @@ extension Placement.WorkerReason: CustomStringConvertible {
     case .punted: "io_uring would hand it to a kernel worker, at several times the cost"
     case .synchronous: "the atom asks to be run synchronously, and the owner's thread must not block"
     case .noRing: "there is no ring"
+    case .fullRing: "all that the ring has waits, and nothing may wait for that"
     case .surroundings: "a call beside it needs a worker, and one hop for all of them is cheaper"
     }
   }
@@ -300,8 +297,11 @@ extension Cut: CustomStringConvertible {
     case .hazard(.result(let index)): "cut: argument \(index) of the next atom may name memory where a result of this segment is stored"
     case .hazard(.unknown): "cut: a call of this segment fills memory that only its iovecs or the kernel know"
     case .hazard(.descriptor): "cut: a call of this segment closes the next atom's descriptor, or may open it"
+    case .open: "cut: it may open a FIFO, which is waited for by a worker"
+    case .rights: "cut: the next atom looks names up, which is not to be done with the rights of a later moment"
     case .unreadable: "cut: the next atom or an argument of it cannot be read, or is malformed"
     case .placement(.inline(let why)): "cut: the next atom runs inline (\(why))"
+    case .placement(.poller(let why)): "cut: the next atom is tried here without waiting (\(why))"
     case .placement(.worker(let why)): "cut: the next atom runs on a worker (\(why))"
     case .placement(.plain(let why)): "cut: the next atom is a plain call (\(why))"
     case .placement(.ring): "cut"

@@ -40,6 +40,37 @@ enum Interpreter {
     return result == -Int(EAGAIN) ? nil : result
   }
 
+  /// Whether `descriptor` names a pipe: of one that was opened by name, a FIFO.
+  static func isFIFO(_ descriptor: Int32) -> Bool {
+    // What has a position is none, and to ask for that costs less.
+    guard syslet_call(SystemCall.lseek, UInt64(argument: descriptor), 0, UInt64(argument: SEEK_CUR), 0, 0, 0) == -Int(ESPIPE) else {
+      return false
+    }
+    var status = stat()
+    let result = unsafe withUnsafeMutablePointer(to: &status) {
+      unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
+    }
+    return result == 0 && status.st_mode & S_IFMT == S_IFIFO
+  }
+
+  /// Ends an open of a FIFO that was made again by somebody who waited: `held` is what the first one, which did not wait, has opened. The number stays
+  /// the lowest that was free, as it would have been.
+  static func exchange(_ held: Int32, for result: Int?) -> Int? {
+    guard let result, result >= 0 else {
+      close(held)
+      return result
+    }
+    let flags = syslet_call(SystemCall.fcntl, UInt64(result), UInt64(argument: F_GETFD), 0, 0, 0, 0)
+    let moved = syslet_call(
+      SystemCall.dup3, UInt64(result), UInt64(argument: held), flags & Int(FD_CLOEXEC) != 0 ? UInt64(argument: O_CLOEXEC) : 0, 0, 0, 0)
+    guard moved >= 0 else {
+      close(held)
+      return result
+    }
+    close(Int32(truncatingIfNeeded: result))
+    return moved
+  }
+
   /// Reads on the owner's thread; nil where that would have to wait, and then nothing has happened.
   ///
   /// A read with an offset, which fails on what is no file, is made as it is: so it waits for a device now and then, and the caller takes the

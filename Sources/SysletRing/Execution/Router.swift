@@ -21,6 +21,8 @@ enum Placement: Equatable {
   /// A plain call, on the thread that is nearest: the owner's while such calls cost little, a worker's when they do not or are many.
   case plain(PlainReason)
   case ring
+  /// Tried here without waiting, and parked while it would have to wait: without the ring, for this reason, and without a thread.
+  case poller(WorkerReason)
   case worker(WorkerReason)
 
   enum InlineReason: UInt8 { case neverBlocks, refused, synchronous, backend }
@@ -49,6 +51,7 @@ enum Placement: Equatable {
     case synchronous
     case noRing
     case surroundings
+    case fullRing
   }
 }
 
@@ -109,19 +112,13 @@ struct Router: Sendable {
     case .close: return .plain(.close)
     case .open: flags = call.pointee.arguments.low(1)
     case .openAt: flags = call.pointee.arguments.low(2)
-    // These may wait for another party.
-    case .splice, .tee: return .worker(.punted)
     case .create: return .plain(.creation)
     default: return call.pointee.traits.contains(.punted) ? .plain(.punted) : nil
     }
-    let isCreation = flags & UInt32(O_CREAT | O_TRUNC | Self.temporaryFile) != 0
-    guard isCreation else { return flags & Self.pathOnly == 0 ? .plain(.lookUp) : nil }
-    // Of a FIFO opened for reading alone nobody could tell that it would have waited.
-    return flags & Self.pathOnly == 0 && flags & UInt32(O_ACCMODE) != UInt32(O_RDONLY) ? .plain(.creation) : .worker(.punted)
+    guard flags & OpenFlags.creating != 0 else { return flags & OpenFlags.pathOnly == 0 ? .plain(.lookUp) : nil }
+    // A FIFO opened for reading alone has to wait in the open.
+    return flags & OpenFlags.pathOnly == 0 && flags & UInt32(O_ACCMODE) != UInt32(O_RDONLY) ? .plain(.creation) : .worker(.punted)
   }
-
-  /// O_PATH.
-  private static let pathOnly: UInt32 = 0o10000000
 
   @inline(__always)
   private func encode(_ call: Reference<Call>, into sqe: Reference<syslet_sqe>) -> Placement {
@@ -133,13 +130,17 @@ struct Router: Sendable {
     return .ring
   }
 
-  /// O_TMPFILE's own bit; the rest of the constant is O_DIRECTORY.
-  private static let temporaryFile: Int32 = 0o20000000
-
   /// Whether a worker that has the run should make this call too, rather than give the run back to the owner.
   func staysOnWorker(_ call: Reference<Call>) -> Bool {
-    guard hasRing else { return true }
     if call.pointee.flags.contains(.sync) { return true }
+    // What waits for another party waits without a thread.
+    if Waiting.isTried(call.pointee.form) { return false }
+    if call.pointee.form.isTransfer, !call.pointee.form.takesOffset(call.pointee.arguments),
+      DescriptorKind.mayWait(call.pointee.arguments.descriptor(0))
+    {
+      return false
+    }
+    guard hasRing else { return true }
     let traits = call.pointee.traits
     let hasOpcode = call.pointee.form.hasOpcode
     if traits.contains(.neverBlocks) || !hasOpcode { return true }

@@ -16,6 +16,10 @@ enum Place: UInt8 {
   case ring
   /// With the worker pool.
   case worker
+  /// Waits for room in the ring.
+  case queued
+  /// Parked: it waits for a descriptor or a moment.
+  case poller
 }
 
 /// One activation of a syslet: cursor, last executed atom, last result, counts, where it is now.
@@ -48,6 +52,11 @@ enum Place: UInt8 {
   /// The record for which a cancellation is with the kernel, or was answered by something else than "not found".
   var cancelledRecord = CallSlab.end
 
+  /// The record of the call that the poller has for it, which is tried and not made yet; `RunSlab.end` for none.
+  var parked = RunSlab.end
+  /// A FIFO that an open for reading has opened without waiting, and that is to be closed when the open that waits has been made; -1 for none.
+  var heldDescriptor: Int32 = -1
+
   /// The task that awaits the syslet, by its number with the executor that the engine belongs to.
   var waiter = Run.noWaiter
   static let noWaiter = UInt32.max
@@ -60,8 +69,6 @@ enum Place: UInt8 {
   let workerThread = Atomic<Int32>(0)
   /// Calls made by a worker since the run was handed over. Written by the worker before the run comes back.
   var workerCalls = 0
-  /// The worker goes on with it though the ring could: what follows a wait is what workers are for then.
-  var keepsWorker = false
   /// How long the worker had the run, and the row of the call that it began with; `untimed` if nobody wants to know.
   var workerNanoseconds: Int64 = 0
   var workerRow = Run.untimed
@@ -90,12 +97,13 @@ extension Run {
     self.isSynchronous = isSynchronous
     isSingleStep = false
     isRefused = false
+    parked = RunSlab.end
+    heldDescriptor = -1
     lastFlags = []
     lastResult = 0
     executed = 0
     isCancelled.store(false, ordering: .relaxed)
     workerCalls = 0
-    keepsWorker = false
     self.waiter = waiter
   }
 
@@ -210,6 +218,27 @@ struct RunQueue {
     first = run.pointee.slot
     if last == RunSlab.end { last = first }
     count += 1
+  }
+
+  /// Puts all of `other` in front, in its order, and empties it.
+  mutating func prepend(_ other: inout RunQueue, in memory: RunMemory) {
+    guard other.count > 0 else { return }
+    memory[other.last].pointee.nextSlot = first
+    if last == RunSlab.end { last = other.last }
+    first = other.first
+    count += other.count
+    other = RunQueue()
+  }
+
+  /// Takes out those that `isWanted`, in their order.
+  mutating func remove(in memory: RunMemory, where isWanted: (Reference<Run>) -> Bool) -> RunQueue {
+    var removed = RunQueue()
+    var kept = RunQueue()
+    while let run = popFirst(in: memory) {
+      if isWanted(run) { removed.append(run, in: memory) } else { kept.append(run, in: memory) }
+    }
+    self = kept
+    return removed
   }
 
   mutating func popFirst(in memory: RunMemory) -> Reference<Run>? {

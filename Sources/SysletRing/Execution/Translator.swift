@@ -20,6 +20,10 @@ enum Cut: Equatable {
   /// The next atom is in the segment already.
   case loop
   case hazard(Hazard)
+  /// It opens a name, which may be a FIFO's.
+  case open
+  /// The next call looks names up, and the segment waits: by then the owner's thread may have other rights.
+  case rights
   /// The next atom or an argument cannot be read, or is malformed; it will be told when it is reached.
   case unreadable
   /// The next call runs elsewhere.
@@ -140,7 +144,7 @@ enum Cut: Equatable {
   let costs: PlainCosts
   var segment: Segment
   private var hazards: Hazards
-  var descriptors = DescriptorKinds()
+  var descriptors = DescriptorFacts()
   var hints = DescriptorHints()
   /// Too few calls are at hand for an enter of the ring to be shared by them: `automatic` makes cached reads plainly.
   var prefersPlain = false
@@ -182,9 +186,22 @@ enum Cut: Equatable {
   @inline(__always)
   mutating func placeElsewhere(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
-    guard placement == .ring else { return placement }
-    return obstacle(call).map { .worker(.obstacle($0)) } ?? .ring
+    guard placement == .ring else { return withoutRing(call, placement) }
+    guard call.pointee.form.isConditional, let obstacle = obstacle(call) else { return .ring }
+    return withoutRing(call, .worker(.obstacle(obstacle)))
   }
+
+  /// What waits for another party on something that can be polled is the poller's, not a worker's.
+  private mutating func withoutRing(_ call: Reference<Call>, _ placement: Placement) -> Placement {
+    guard case .worker(let reason) = placement, reason != .synchronous, reason != .punted else { return placement }
+    let form = call.pointee.form
+    if Waiting.isTried(form) { return .poller(reason) }
+    guard form.isTransfer, !form.takesOffset(call.pointee.arguments) else { return placement }
+    return Waiting.isTried(on: descriptors.kind(call.pointee.arguments.descriptor(0))) ? .poller(reason) : placement
+  }
+
+  /// Where a call goes for which the ring has no room, because all that it has waits.
+  mutating func placeBeside(_ call: Reference<Call>) -> Placement { withoutRing(call, .worker(.fullRing)) }
 
   /// Whether the call is a no-op that `automatic` makes plainly. A longer line of them is worth an enter of the ring, whole.
   @inline(__always)
@@ -213,14 +230,16 @@ enum Cut: Equatable {
     // Longer than one transfer can be, it is the router's to say that it is for no ring.
     guard call.pointee.arguments.words.2 <= OperationForm.transferMax else { return nil }
     let isCopying = !form.hasVectors && call.pointee.arguments.words.2 > Self.copyingBytesMin
-    guard form.isWrite || isCopying || prefersPlain else { return nil }
+    // At the file's own position it is no call for the ring in any case.
+    let isAtPosition = !form.takesOffset(call.pointee.arguments)
+    guard form.isWrite || isCopying || prefersPlain || isAtPosition else { return nil }
     let descriptor = call.pointee.arguments.descriptor(0)
     switch hints.hint(descriptor) {
     case .buffered: break
-    case .direct: return prefersPlain && mayTransferAlone() ? .plain(.device) : nil
+    case .direct: return (prefersPlain || isAtPosition) && mayTransferAlone() ? .plain(.device) : nil
     case .unknown, .other: return nil
     }
-    if form.isWrite { return .plain(.buffered) }
+    if form.isWrite || isAtPosition && form.hasVectors { return .plain(.buffered) }
     return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments.words.3) < 0 ? nil : .plain(.cached)
   }
 
@@ -241,56 +260,75 @@ enum Cut: Equatable {
   /// From here on a read is so much copying that sharing an enter saves nothing.
   private static let copyingBytesMin: UInt64 = 16 << 10
 
-  /// Why the ring would not do with *this descriptor* what the system call does; nil if it would. Adjusts the staged SQE where that helps.
-  @inline(__always)
+  /// Why the ring is not known to do what the system call does with this descriptor, in this state, with these flags (law L10); nil if it is. Adjusts
+  /// the staged SQE where that helps.
   private mutating func obstacle(_ call: Reference<Call>) -> RingObstacle? {
-    let form = call.pointee.form
-    return form.encoding == .close || form.dependsOnDescriptor ? descriptorObstacle(call, form) : nil
+    let known = call.pointee.operation.pointee.knowledge
+    if known.flagsArgument >= 0, call.pointee.arguments.low(Int(known.flagsArgument)) & ~known.flags != 0 { return .flags }
+    guard known.dependsOnDescriptor else { return nil }
+    let descriptor = call.pointee.arguments.descriptor(0)
+    let fact = descriptors.fact(descriptor, known.states)
+    guard known.kinds.contains(fact.kind) else {
+      if call.pointee.form.isTransfer, !call.pointee.form.takesOffset(call.pointee.arguments),
+        fact.kind == .closed || DescriptorKinds.files.contains(fact.kind)
+      {
+        return .position
+      }
+      // The answer is -EBADF, wherever it is asked for.
+      return fact.kind == .closed ? nil : .kind(fact.kind)
+    }
+    guard fact.states.isDisjoint(with: known.states) else { return .states(fact.states.intersection(known.states)) }
+    return argumentsObstacle(call, fact.kind)
   }
 
-  private mutating func descriptorObstacle(_ call: Reference<Call>, _ form: OperationForm) -> RingObstacle? {
-    let descriptor = call.pointee.arguments.descriptor(0)
-    switch form.encoding {
-    case .close:
-      descriptors.forget(descriptor)
+  /// The same of arguments that matter together.
+  private mutating func argumentsObstacle(_ call: Reference<Call>, _ kind: DescriptorKind) -> RingObstacle? {
+    let arguments = call.pointee.arguments
+    switch call.pointee.form.encoding {
+    case .readVectorFlags:
+      return Int64(bitPattern: arguments[3]) < 0 ? .position : nil
+    case .writeVectorFlags where Int64(bitPattern: arguments[3]) < 0:
+      return .position
+    case .writeAt:
+      return descriptors.mayReach(arguments[3] &+ arguments[2]) ? nil : .sizeLimit
+    case .writeVectorAt, .writeVectorFlags, .fallocate, .ftruncate:
+      return descriptors.mayReach(.max) ? nil : .sizeLimit
+    case .receiveFrom: return messageObstacle(arguments.low(3), kind, hasControl: false)
+    case .receiveMessage:
+      return messageObstacle(
+        arguments.low(2), kind, hasControl: unsafe syslet_message_has_control(UnsafeRawPointer(bitPattern: UInt(arguments[1]))))
+    case .sendTo, .sendMessage:
+      // A blocking send goes on until all is sent; io_uring's does so only when it is told, and before Linux 5.19, which also brought the operation
+      // of sockets, not even then.
+      guard router.severing.isSupported(Int16(SYSLET_OP_SOCKET)) else { return .flags }
+      segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_WAITALL)
       return nil
-    case _ where form.isTransfer:
-      let kind = descriptors.kind(descriptor)
-      if kind == .file || kind == .closed { return form.isWrite && !form.takesOffset(call.pointee.arguments) ? .position : nil }
-      if kind == .nonblocking { return .nonblocking }
-      if form.takesOffset(call.pointee.arguments), !DescriptorKinds.takesOffsets(descriptor) { return .notSeekable }
-      guard form.isWrite else { return nil }
-      // A pipe takes up to PIPE_BUF bytes whole or not at all.
-      return form.encoding == .write && kind == .pipe && call.pointee.arguments[2] <= 4096 ? nil : .partial
-    case .receiveFrom, .receiveMessage, .sendTo, .sendMessage:
-      let isSend = form.encoding == .sendTo || form.encoding == .sendMessage
-      if descriptors.kind(descriptor, isSocket: true) == .nonblocking {
-        segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_DONTWAIT)
-      } else if isSend {
-        // A blocking send goes on until all is sent; io_uring's does so only when it is told.
-        segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_WAITALL)
-      }
-      return nil
-    case .accept, .accept4, .connect:
-      return descriptors.kind(descriptor, isSocket: true) == .nonblocking ? .nonblocking : nil
-    default:
-      return nil
+    default: return nil
     }
+  }
+
+  /// MSG_WAITALL: the ring goes on for streams alone as the call does, and only without what else ends a receive.
+  private func messageObstacle(_ flags: UInt32, _ kind: DescriptorKind, hasControl: @autoclosure () -> Bool) -> RingObstacle? {
+    let (peek, waitAll): (UInt32, UInt32) = (0x02, 0x100)
+    guard flags & waitAll != 0 else { return nil }
+    return kind != .stream || flags & peek != 0 || hasControl() ? .flags : nil
   }
 
   /// Whether a cancellation may find the call waiting, in which case what is linked behind it must not run.
   private mutating func mayWait(_ call: Reference<Call>) -> Bool {
     if call.pointee.traits.contains(.waits) { return true }
+    // An open may be of a FIFO, a close of a socket that lingers.
+    if call.pointee.form.isOpen { return true }
     guard call.pointee.form.isTransfer else { return false }
     let kind = descriptors.kind(call.pointee.arguments.descriptor(0))
-    return kind != .file && kind != .closed
+    return !DescriptorKinds.files.contains(kind) && kind != .closed
   }
 
   /// Whether an earlier call of the segment closes the call's descriptor, or may open it: what it names can be asked only afterwards.
   private mutating func isReopened(_ call: Reference<Call>) -> Bool {
     guard call.pointee.form.dependsOnDescriptor else { return false }
     let descriptor = call.pointee.arguments.descriptor(0)
-    return segment.hasOpens && descriptors.kind(descriptor, isSocket: !call.pointee.form.isTransfer) == .closed
+    return segment.hasOpens && descriptors.kind(descriptor) == .closed
       || segment.hasCloses && segment.closes(descriptor)
   }
 
@@ -318,6 +356,11 @@ enum Cut: Equatable {
       var stops: ResultClasses = []
       var severs: ResultClasses = []
       let stopsAt = call.pointee.flags.stopClasses
+      if call.pointee.form.isOpen {
+        // Of a FIFO it has to be made again, by somebody who waits (`Core.settleOpen`).
+        segment.cut = .open
+        return
+      }
       if call.pointee.form.encoding == .poll || (memory.isChecked && call.pointee.result != 0 && stopsAt.contains(.negative)) {
         segment.cut = .uncheckedResult
         return
@@ -364,6 +407,11 @@ enum Cut: Equatable {
       }
       if !hazards.isEmpty, let hazard = hazards.hazard(call) {
         segment.cut = .hazard(hazard)
+        return
+      }
+      if segment.hasWaits, call.pointee.form.usesNames {
+        // The kernel would make it with the rights that the owner has when the waiting is over.
+        segment.cut = .rights
         return
       }
       if segment.hasOpens || segment.hasCloses, isReopened(call) {

@@ -15,20 +15,40 @@ enum Encoding: UInt8, Sendable {
   case unlink, unlinkAt, rmdir, rename, renameAt, renameAt2, mkdir, mkdirAt, symlink, symlinkAt, link, linkAt
   case setxattr, fsetxattr, getxattr, fgetxattr
   case madvise, fadvise
-  case splice, tee
   case sendTo, receiveFrom, sendMessage, receiveMessage
   case accept, accept4, connect, socket, bind, listen, shutdown
-  case epollControl, epollWait, poll
+  case epollControl, epollWait, epollPwait, poll
   case nanosleep, clockNanosleep
   case futex, waitid, pipe2
 }
 
+extension Encoding {
+  var aftermath: OperationForm.Aftermath {
+    switch self {
+    case .open, .openAt, .openAt2: [.open, .descriptors]
+    case .close, .create, .socket, .accept, .accept4, .pipe2, .receiveMessage: .descriptors
+    // On the ring without an offset: of what has no position.
+    case .read, .readVector: .waits
+    default: []
+    }
+  }
+}
+
 /// Why a call that io_uring could do in general is not given to the ring with these arguments.
-enum RingObstacle: UInt8, Sendable, Equatable {
+enum RingObstacle: Sendable, Equatable {
   case noOperation
-  case length, offset, offsetPointer, notSeekable, nonblocking, partial, position, address, resourceUsage, timeout, clock, futexOperation,
-    pollSet,
-    unreadable, spliceFlags
+  case length, offset, position, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable
+  /// A flag that is not known to mean the same.
+  case flags
+  /// An open that creates or truncates: a failed one may have had its effect.
+  case creation
+  /// What the descriptor names, and the states in which it is, of those that are not known to be the same.
+  case kind(DescriptorKind)
+  case states(DescriptorStates)
+  /// It could reach the limit of a file's size, which the kernel tells with a signal.
+  case sizeLimit
+  /// The process's threads may see other names than the ring's (`renewWorkers`).
+  case staleNames
 }
 
 extension RingObstacle: CustomStringConvertible {
@@ -37,19 +57,20 @@ extension RingObstacle: CustomStringConvertible {
     case .noOperation: "io_uring has no such operation"
     case .length: "the ring does not take this length as the system call does"
     case .offset: "a negative offset means the file's position to the ring"
-    case .notSeekable: "the descriptor takes no offsets, and the ring would ignore the one that is given"
-    case .nonblocking: "the descriptor is non-blocking, and the ring would wait"
-    case .partial: "the ring would write what fits, and the system call goes on until all is written"
-    case .position: "a write that comes back short would leave the file's position where it was"
-    case .offsetPointer: "the ring does not update offsets behind pointers"
+    case .position: "it is at the file's own position, which the ring does not move as the system call does"
     case .address: "the ring's send and recv take no address"
     case .resourceUsage: "the ring's waitid reports no resource usage"
     case .timeout: "the ring's operation takes no timeout"
-    case .clock: "the ring has no such clock, or the time is not one that the system call takes"
+    case .clock: "the ring has no such clock, or reads its times otherwise"
     case .futexOperation: "the ring has only wait and wake, without a timeout"
     case .pollSet: "the ring polls one descriptor at a time"
     case .unreadable: "a structure behind a pointer cannot be read"
-    case .spliceFlags: "the flag means a registered file to the ring"
+    case .flags: "it has a flag that the ring is not known to take as the system call does"
+    case .creation: "it creates or truncates, and a try on the ring that fails may have done so"
+    case .kind(let kind): "the descriptor names \(kind), for which the ring is not known to do the same"
+    case .states(let states): "the ring is not known to do the same with \(states)"
+    case .sizeLimit: "the file could reach the limit of its size, which the ring tells with a signal"
+    case .staleNames: "the workers were renewed, and the ring's own threads may still see the names of before"
     }
   }
 }
@@ -62,6 +83,8 @@ extension OperationForm {
     sqe.opcode = UInt8(truncatingIfNeeded: opcode)
     switch encoding {
     case .none:
+      return .noOperation
+    case .epollPwait:
       return .noOperation
     case .nop:
       sqe.fd = -1
@@ -88,13 +111,17 @@ extension OperationForm {
       sqe.op_flags = a.low(5)
 
     case .open:
+      guard a.low(1) & OpenFlags.creating == 0 else { return .creation }
       sqe.path(directory: AT_FDCWD, a[0], mode: a.low(2), flags: a.low(1))
     case .openAt:
+      guard a.low(2) & OpenFlags.creating == 0 else { return .creation }
       sqe.path(directory: a.descriptor(0), a[1], mode: a.low(3), flags: a.low(2))
     case .create:
-      sqe.path(directory: AT_FDCWD, a[0], mode: a.low(1), flags: UInt32(O_CREAT | O_WRONLY | O_TRUNC))
+      return .creation
     case .openAt2:
       guard let size = UInt32(exactly: a[3]) else { return .length }
+      guard let flags = UserMemory.load(a[2], as: UInt64.self) else { return .unreadable }
+      guard UInt32(truncatingIfNeeded: flags) & OpenFlags.creating == 0 else { return .creation }
       sqe.path(directory: a.descriptor(0), a[1], mode: size, flags: 0)
       sqe.off = a[2]
     case .close:
@@ -175,19 +202,6 @@ extension OperationForm {
       sqe.len = length
       sqe.op_flags = a.low(3)
 
-    case .splice:
-      guard a[1] == 0, a[3] == 0 else { return .offsetPointer }
-      // Of nothing at all the system call looks at no descriptor.
-      guard a[4] > 0, a[4] <= Self.transferMax else { return .length }
-      guard a.low(5) & Self.spliceFixed == 0 else { return .spliceFlags }
-      sqe.splice(from: a.low(0), to: a.descriptor(2), length: a.low(4), flags: a.low(5))
-    case .tee:
-      guard a[2] > 0, a[2] <= Self.transferMax else { return .length }
-      guard a.low(3) & Self.spliceFixed == 0 else { return .spliceFlags }
-      sqe.splice(from: a.low(0), to: a.descriptor(1), length: a.low(2), flags: a.low(3))
-      sqe.off = 0
-      sqe.addr = 0
-
     case .sendTo, .receiveFrom:
       guard a[4] == 0 else { return .address }
       guard a[2] <= Self.transferMax else { return .length }
@@ -252,6 +266,7 @@ extension OperationForm {
       return sqe.futex(a)
     case .waitid:
       guard a[4] == 0 else { return .resourceUsage }
+      guard a.low(0) <= P_PGID.rawValue else { return .flags }
       sqe.fd = a.descriptor(1)
       sqe.len = a.low(0)
       sqe.off = a[2]
@@ -285,11 +300,18 @@ extension OperationForm {
 
   /// The most that one transfer moves (MAX_RW_COUNT): above it the system calls move less than asked for, which would be "short".
   static let transferMax: UInt64 = 0x7fff_f000
-  /// SPLICE_F_FD_IN_FIXED, which only io_uring knows.
-  private static let spliceFixed: UInt32 = 1 << 31
 }
 
 extension OperationForm {
+  /// Whether an open of a FIFO that has not waited should have; of openat2 only its structure knows.
+  func mayOpenAndHaveToWait(_ a: Arguments) -> Bool {
+    switch encoding {
+    case .open: OpenFlags.mayHaveToWait(a.low(1))
+    case .openAt: OpenFlags.mayHaveToWait(a.low(2))
+    default: encoding == .openAt2
+    }
+  }
+
   /// What an open, openat or creat opens, as openat takes it.
   func openArguments(_ a: Arguments) -> (directory: Int32, path: UInt64, flags: Int32, mode: UInt32) {
     switch encoding {
@@ -339,19 +361,12 @@ extension syslet_sqe {
     op_flags = flags
   }
 
-  fileprivate mutating func splice(from: UInt32, to: Int32, length: UInt32, flags: UInt32) {
-    fd = to
-    file_index = from
-    off = .max
-    addr = .max
-    len = length
-    op_flags = flags
-  }
-
   fileprivate mutating func sleep(until pointer: UInt64, clock: Int32, isAbsolute: Bool) -> RingObstacle? {
     guard let time = UserMemory.load(pointer, as: timespec.self) else { return .unreadable }
     // The ring takes any number of nanoseconds; the system call refuses these.
     guard time.tv_sec >= 0, time.tv_nsec >= 0, time.tv_nsec < 1_000_000_000 else { return .clock }
+    // Of a time of these clocks a time namespace has an offset that the ring does not know.
+    if isAbsolute, clock != CLOCK_REALTIME { return .clock }
     switch clock {
     case CLOCK_MONOTONIC: break
     // A relative sleep on CLOCK_REALTIME is not moved by setting the clock: it is one on CLOCK_MONOTONIC (clock_nanosleep(2)).
@@ -387,6 +402,20 @@ extension syslet_sqe {
       return .futexOperation
     }
     return nil
+  }
+}
+
+/// Flags of open(2) that a choice of place depends on.
+enum OpenFlags {
+  /// O_CREAT, O_TRUNC, and O_TMPFILE's own bit (the rest of that constant is O_DIRECTORY).
+  static let creating = UInt32(O_CREAT | O_TRUNC) | temporaryFile
+  private static let temporaryFile: UInt32 = 0o20000000
+  /// O_PATH.
+  static let pathOnly: UInt32 = 0o10000000
+
+  /// Whether an open with these flags that has not waited may be of a FIFO that open(2) would have waited for.
+  static func mayHaveToWait(_ flags: UInt32) -> Bool {
+    flags & (pathOnly | UInt32(O_DIRECTORY | O_NONBLOCK)) == 0 && flags & UInt32(O_ACCMODE) == UInt32(O_RDONLY)
   }
 }
 

@@ -75,6 +75,22 @@ struct OperationForm: Sendable {
   let links: LinkBehaviour
   /// The classes of results that the call can produce.
   let results: ResultClasses
+  /// What the descriptor names, or flags, decide whether the ring does what the system call does.
+  let isConditional: Bool
+  /// `RingKnowledge.isRepeatable`, where records of calls find it.
+  let isRepeatable: Bool
+  /// What the engine has to look at when the call is made; most need nothing.
+  let aftermath: Aftermath
+
+  struct Aftermath: OptionSet, Sendable {
+    let rawValue: UInt8
+    /// It may have waited for another party.
+    static let waits = Aftermath(rawValue: 1)
+    /// A descriptor names something else than before.
+    static let descriptors = Aftermath(rawValue: 2)
+    /// It has opened a name, which may be a FIFO's.
+    static let open = Aftermath(rawValue: 4)
+  }
 
   var hasOpcode: Bool { opcode >= 0 }
 }
@@ -107,6 +123,8 @@ struct Operation: Sendable {
   let form: OperationForm
   let traits: Traits
   let roles: (ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole, ArgumentRole)
+  /// When the ring is known to do what the system call does.
+  let knowledge: RingKnowledge
   /// When the ring is not used although there is an operation, and what else a user should know; empty for nothing.
   let note: StaticString
 
@@ -121,11 +139,16 @@ struct Operation: Sendable {
 
   init(
     _ number: Int, _ name: StaticString, opcode: Int = -1, _ encoding: Encoding = .none, links: LinkBehaviour = .failure,
-    _ traits: Traits = [], results: ResultClasses = [.negative, .zero], _ roles: [ArgumentRole] = [], note: StaticString = ""
+    _ traits: Traits = [], results: ResultClasses = [.negative, .zero], known: RingKnowledge = .always, _ roles: [ArgumentRole] = [],
+    note: StaticString = ""
   ) {
     self.number = number
     self.name = name
-    form = OperationForm(opcode: Int16(opcode), encoding: encoding, links: links, results: results)
+    knowledge = known
+    form = OperationForm(
+      opcode: Int16(opcode), encoding: encoding, links: links, results: results,
+      isConditional: known.dependsOnDescriptor || known.flagsArgument >= 0, isRepeatable: known.isRepeatable,
+      aftermath: encoding.aftermath.union(traits.contains(.waits) ? .waits : []))
     self.traits = traits
     func role(_ index: Int) -> ArgumentRole { index < roles.count ? roles[index] : .value }
     self.roles = (role(0), role(1), role(2), role(3), role(4), role(5))
@@ -181,11 +204,29 @@ extension OperationForm {
     }
   }
 
-  /// Whether what the call's descriptor names decides if the ring does what the system call does.
+  /// Whether what the call does depends on what its first argument names as a descriptor.
   var dependsOnDescriptor: Bool {
     switch encoding {
     case .receiveFrom, .receiveMessage, .sendTo, .sendMessage, .accept, .accept4, .connect: true
     default: isTransfer
+    }
+  }
+
+  /// Whether the call opens a name.
+  var isOpen: Bool {
+    switch encoding {
+    case .open, .openAt, .openAt2: true
+    default: false
+    }
+  }
+
+  /// Whether the call looks names up, or does what depends on the rights of the thread that makes it.
+  var usesNames: Bool {
+    switch encoding {
+    case .open, .openAt, .openAt2, .create, .statx, .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2, .mkdir, .mkdirAt, .symlink,
+      .symlinkAt, .link, .linkAt, .setxattr, .getxattr, .connect, .bind, .socket:
+      true
+    default: false
     }
   }
 
@@ -210,8 +251,6 @@ extension OperationForm {
   var lengthArgument: Int? {
     switch encoding {
     case .read, .readAt, .write, .writeAt, .sendTo, .receiveFrom: 2
-    case .splice: 4
-    case .tee: 2
     default: nil
     }
   }

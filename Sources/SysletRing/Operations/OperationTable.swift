@@ -8,65 +8,75 @@ extension Operation {
   static let ringRows: [Operation] = [
     // Reading and writing.
     Operation(
-      SystemCall.read, "read", opcode: SYSLET_OP_READ, .read, links: .transfer, results: .any,
-      [.value, .filled(countIn: 2)], note: "Moves the file's position, as the system call does."),
+      SystemCall.read, "read", opcode: SYSLET_OP_READ, .read, links: .transfer, results: .any, known: .receivingStream,
+      [.value, .filled(countIn: 2)], note: "On the ring for pipes and sockets: at a file's own position the call is plain."),
     Operation(
-      SystemCall.pread64, "pread64", opcode: SYSLET_OP_READ, .readAt, links: .transfer, results: .any,
+      SystemCall.pread64, "pread64", opcode: SYSLET_OP_READ, .readAt, links: .transfer, results: .any, known: .readingFile,
       [.value, .filled(countIn: 2)]),
     Operation(
-      SystemCall.readv, "readv", opcode: SYSLET_OP_READV, .readVector, links: .vectorTransfer, results: .any,
-      [.value, .vectorFilled(countIn: 2)]),
+      SystemCall.readv, "readv", opcode: SYSLET_OP_READV, .readVector, links: .vectorTransfer, results: .any, known: .receivingStream,
+      [.value, .vectorFilled(countIn: 2)], note: "On the ring for pipes and sockets: at a file's own position the call is plain."),
     Operation(
-      SystemCall.preadv, "preadv", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any,
+      SystemCall.preadv, "preadv", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any, known: .readingFile,
       [.value, .vectorFilled(countIn: 2)]),
     Operation(
       SystemCall.preadv2, "preadv2", opcode: SYSLET_OP_READV, .readVectorFlags, links: .vectorTransfer, results: .any,
-      [.value, .vectorFilled(countIn: 2)]),
+      known: .readingFileWithFlags,
+      [.value, .vectorFilled(countIn: 2)], note: "With an offset, and without flags."),
     Operation(
-      SystemCall.write, "write", opcode: SYSLET_OP_WRITE, .write, links: .transfer, results: .any,
-      [.value, .read(countIn: 2)], note: "On a worker for a file: a short write would leave the file's position where it was."),
+      SystemCall.write, "write", opcode: SYSLET_OP_WRITE, .write, links: .transfer, results: .any, known: .never,
+      [.value, .read(countIn: 2)],
+      note: "Never on the ring: at a file's own position, to a pipe or to a socket it is not known to be the same."),
     Operation(
-      SystemCall.pwrite64, "pwrite64", opcode: SYSLET_OP_WRITE, .writeAt, links: .transfer, results: .any,
-      [.value, .read(countIn: 2)]),
+      SystemCall.pwrite64, "pwrite64", opcode: SYSLET_OP_WRITE, .writeAt, links: .transfer, results: .any, known: .writingFile,
+      [.value, .read(countIn: 2)], note: "On the ring below the limit of a file's size (RLIMIT_FSIZE)."),
     Operation(
-      SystemCall.writev, "writev", opcode: SYSLET_OP_WRITEV, .writeVector, links: .vectorTransfer, results: .any,
-      [.value, .vectorRead(countIn: 2)], note: "On a worker for a file, as write."),
+      SystemCall.writev, "writev", opcode: SYSLET_OP_WRITEV, .writeVector, links: .vectorTransfer, results: .any, known: .never,
+      [.value, .vectorRead(countIn: 2)],
+      note: "Never on the ring: at a file's own position, to a pipe or to a socket it is not known to be the same."),
     Operation(
-      SystemCall.pwritev, "pwritev", opcode: SYSLET_OP_WRITEV, .writeVectorAt, links: .vectorTransfer, results: .any,
-      [.value, .vectorRead(countIn: 2)]),
+      SystemCall.pwritev, "pwritev", opcode: SYSLET_OP_WRITEV, .writeVectorAt, links: .vectorTransfer, results: .any, known: .writingFile,
+      [.value, .vectorRead(countIn: 2)], note: "On the ring below the limit of a file's size (RLIMIT_FSIZE)."),
     Operation(
       SystemCall.pwritev2, "pwritev2", opcode: SYSLET_OP_WRITEV, .writeVectorFlags, links: .vectorTransfer, results: .any,
-      [.value, .vectorRead(countIn: 2)]),
+      known: .writingFileWithFlags,
+      [.value, .vectorRead(countIn: 2)], note: "With an offset, and without flags, below the limit of a file's size (RLIMIT_FSIZE)."),
 
     // Opening and closing. A descriptor is a positive result; 0 is one too.
     Operation(
-      SystemCall.open, "open", opcode: SYSLET_OP_OPENAT, .open, .mayPunt, results: .descriptor, [.path],
-      note: "Punted with O_CREAT, O_TRUNC or O_TMPFILE. The ring opens a FIFO without waiting for the other end."),
+      SystemCall.open, "open", opcode: SYSLET_OP_OPENAT, .open, .mayPunt, results: .descriptor, known: .always, [.path],
+      note: "Plain with O_CREAT, O_TRUNC or O_TMPFILE. A FIFO is waited for by a worker."),
     Operation(
-      SystemCall.openat, "openat", opcode: SYSLET_OP_OPENAT, .openAt, .mayPunt, results: .descriptor, [.value, .path],
-      note: "Punted with O_CREAT, O_TRUNC or O_TMPFILE. The ring opens a FIFO without waiting for the other end."),
+      SystemCall.openat, "openat", opcode: SYSLET_OP_OPENAT, .openAt, .mayPunt, results: .descriptor, known: .always, [.value, .path],
+      note: "Plain with O_CREAT, O_TRUNC or O_TMPFILE. A FIFO is waited for by a worker."),
     Operation(
-      SystemCall.openat2, "openat2", opcode: SYSLET_OP_OPENAT2, .openAt2, results: .descriptor,
-      [.value, .path, .captured(countIn: 3)]),
+      SystemCall.openat2, "openat2", opcode: SYSLET_OP_OPENAT2, .openAt2, results: .descriptor, known: .always,
+      [.value, .path, .captured(countIn: 3)], note: "A FIFO is waited for by a worker."),
     Operation(
-      SystemCall.creat, "creat", opcode: SYSLET_OP_OPENAT, .create, .punted, results: .descriptor, [.path]),
-    Operation(SystemCall.close, "close", opcode: SYSLET_OP_CLOSE, .close, .mayPunt),
+      SystemCall.creat, "creat", opcode: SYSLET_OP_OPENAT, .create, .punted, results: .descriptor, known: .never, [.path],
+      note: "Never on the ring, as every creation: a failed one may have had its effect."),
+    Operation(SystemCall.close, "close", opcode: SYSLET_OP_CLOSE, .close, .mayPunt, known: .closing),
 
     // Files as a whole.
-    Operation(SystemCall.fsync, "fsync", opcode: SYSLET_OP_FSYNC, .fsync, .punted),
-    Operation(SystemCall.fdatasync, "fdatasync", opcode: SYSLET_OP_FSYNC, .fdatasync, .punted),
+    Operation(SystemCall.fsync, "fsync", opcode: SYSLET_OP_FSYNC, .fsync, .punted, known: .wholeFile),
+    Operation(SystemCall.fdatasync, "fdatasync", opcode: SYSLET_OP_FSYNC, .fdatasync, .punted, known: .wholeFile),
     Operation(
-      SystemCall.sync_file_range, "sync_file_range", opcode: SYSLET_OP_SYNC_FILE_RANGE, .syncFileRange, .punted,
+      SystemCall.sync_file_range, "sync_file_range", opcode: SYSLET_OP_SYNC_FILE_RANGE, .syncFileRange, .punted, known: .wholeFile,
       note: "On the ring for up to 4 GiB - 1 bytes."),
-    Operation(SystemCall.fallocate, "fallocate", opcode: SYSLET_OP_FALLOCATE, .fallocate, .punted),
-    Operation(SystemCall.ftruncate, "ftruncate", opcode: SYSLET_OP_FTRUNCATE, .ftruncate, .punted),
     Operation(
-      SystemCall.statx, "statx", opcode: SYSLET_OP_STATX, .statx, .punted,
+      SystemCall.fallocate, "fallocate", opcode: SYSLET_OP_FALLOCATE, .fallocate, .punted, known: .wholeFile,
+      note: "On the ring where a file's size has no limit (RLIMIT_FSIZE)."),
+    Operation(
+      SystemCall.ftruncate, "ftruncate", opcode: SYSLET_OP_FTRUNCATE, .ftruncate, .punted, known: .wholeFile,
+      note: "On the ring where a file's size has no limit (RLIMIT_FSIZE)."),
+    Operation(
+      SystemCall.statx, "statx", opcode: SYSLET_OP_STATX, .statx, .punted, known: .alwaysRepeatable,
       [.value, .path, .value, .value, .filled(256)]),
     Operation(
-      SystemCall.fadvise64, "fadvise64", opcode: SYSLET_OP_FADVISE, .fadvise, note: "On the ring for up to 4 GiB - 1 bytes."),
+      SystemCall.fadvise64, "fadvise64", opcode: SYSLET_OP_FADVISE, .fadvise, known: .wholeFile,
+      note: "On the ring for up to 4 GiB - 1 bytes."),
     Operation(
-      SystemCall.madvise, "madvise", opcode: SYSLET_OP_MADVISE, .madvise, .punted, [.filled(countIn: 1)],
+      SystemCall.madvise, "madvise", opcode: SYSLET_OP_MADVISE, .madvise, .punted, known: .alwaysRepeatable, [.filled(countIn: 1)],
       note: "On the ring for up to 4 GiB - 1 bytes."),
 
     // Names.
@@ -92,74 +102,78 @@ extension Operation {
       SystemCall.setxattr, "setxattr", opcode: SYSLET_OP_SETXATTR, .setxattr, .punted,
       [.path, .captured(256), .captured(countIn: 3)]),
     Operation(
-      SystemCall.fsetxattr, "fsetxattr", opcode: SYSLET_OP_FSETXATTR, .fsetxattr, .punted,
+      SystemCall.fsetxattr, "fsetxattr", opcode: SYSLET_OP_FSETXATTR, .fsetxattr, .punted, known: .wholeFile,
       [.value, .captured(256), .captured(countIn: 3)]),
     Operation(
       SystemCall.getxattr, "getxattr", opcode: SYSLET_OP_GETXATTR, .getxattr, .punted, results: .any,
       [.path, .captured(256), .filled(countIn: 3)]),
     Operation(
-      SystemCall.fgetxattr, "fgetxattr", opcode: SYSLET_OP_FGETXATTR, .fgetxattr, .punted, results: .any,
+      SystemCall.fgetxattr, "fgetxattr", opcode: SYSLET_OP_FGETXATTR, .fgetxattr, .punted, results: .any, known: .wholeFile,
       [.value, .captured(256), .filled(countIn: 3)]),
 
     // Pipes.
     Operation(
-      SystemCall.splice, "splice", opcode: SYSLET_OP_SPLICE, .splice, links: .transfer, [.punted, .waits], results: .any,
-      [.value, .exchanged(8), .value, .exchanged(8)], note: "On the ring without offsets behind pointers."),
-    Operation(
-      SystemCall.tee, "tee", opcode: SYSLET_OP_TEE, .tee, links: .transfer, [.punted, .waits], results: .any),
-    Operation(
-      SystemCall.pipe2, "pipe2", opcode: SYSLET_OP_PIPE, .pipe2, .neverBlocks, [.filled(8)]),
+      SystemCall.pipe2, "pipe2", opcode: SYSLET_OP_PIPE, .pipe2, .neverBlocks, known: .always, [.filled(8)]),
 
     // Sockets.
     Operation(
-      SystemCall.sendto, "sendto", opcode: SYSLET_OP_SEND, .sendTo, .waits, results: .any,
+      SystemCall.sendto, "sendto", opcode: SYSLET_OP_SEND, .sendTo, .waits, results: .any, known: .sending(flagsIn: 3),
       [.value, .read(countIn: 2), .value, .value, .captured(countIn: 5)],
-      note: "On the ring without an address. The ring never raises SIGPIPE."),
+      note: "On the ring without an address, on sockets without SO_SNDTIMEO."),
     Operation(
       SystemCall.recvfrom, "recvfrom", opcode: SYSLET_OP_RECV, .receiveFrom, links: .message, .waits, results: .any,
-      [.value, .filled(countIn: 2), .value, .value, .filled(128), .exchanged(4)], note: "On the ring without an address."),
+      known: .receiving(flagsIn: 3),
+      [.value, .filled(countIn: 2), .value, .value, .filled(128), .exchanged(4)],
+      note:
+        "On the ring without an address, MSG_ERRQUEUE and MSG_OOB, on sockets without SO_RCVLOWAT and SO_RCVTIMEO; with MSG_WAITALL on streams, without MSG_PEEK."
+    ),
     Operation(
-      SystemCall.sendmsg, "sendmsg", opcode: SYSLET_OP_SENDMSG, .sendMessage, .waits, results: .any,
-      [.value, .messageRead]),
+      SystemCall.sendmsg, "sendmsg", opcode: SYSLET_OP_SENDMSG, .sendMessage, .waits, results: .any, known: .sending(flagsIn: 2),
+      [.value, .messageRead], note: "On the ring on sockets without SO_SNDTIMEO."),
     Operation(
-      SystemCall.recvmsg, "recvmsg", opcode: SYSLET_OP_RECVMSG, .receiveMessage, .waits, results: .any,
-      [.value, .messageFilled]),
+      SystemCall.recvmsg, "recvmsg", opcode: SYSLET_OP_RECVMSG, .receiveMessage, .waits, results: .any, known: .receiving(flagsIn: 2),
+      [.value, .messageFilled], note: "On the ring as recvfrom; with MSG_WAITALL without a control buffer."),
     Operation(
-      SystemCall.accept, "accept", opcode: SYSLET_OP_ACCEPT, .accept, .waits, results: .descriptor,
+      SystemCall.accept, "accept", opcode: SYSLET_OP_ACCEPT, .accept, .waits, results: .descriptor, known: .accepting,
       [.value, .filled(128), .exchanged(4)]),
     Operation(
-      SystemCall.accept4, "accept4", opcode: SYSLET_OP_ACCEPT, .accept4, .waits, results: .descriptor,
+      SystemCall.accept4, "accept4", opcode: SYSLET_OP_ACCEPT, .accept4, .waits, results: .descriptor, known: .accepting,
       [.value, .filled(128), .exchanged(4)]),
     Operation(
-      SystemCall.connect, "connect", opcode: SYSLET_OP_CONNECT, .connect, .waits, [.value, .captured(countIn: 2)]),
-    Operation(SystemCall.socket, "socket", opcode: SYSLET_OP_SOCKET, .socket, .neverBlocks, results: .descriptor),
-    Operation(SystemCall.bind, "bind", opcode: SYSLET_OP_BIND, .bind, .neverBlocks, [.value, .captured(countIn: 2)]),
-    Operation(SystemCall.listen, "listen", opcode: SYSLET_OP_LISTEN, .listen, .neverBlocks),
-    Operation(SystemCall.shutdown, "shutdown", opcode: SYSLET_OP_SHUTDOWN, .shutdown, .neverBlocks),
+      SystemCall.connect, "connect", opcode: SYSLET_OP_CONNECT, .connect, .waits, known: .connecting, [.value, .captured(countIn: 2)]),
+    Operation(SystemCall.socket, "socket", opcode: SYSLET_OP_SOCKET, .socket, .neverBlocks, results: .descriptor, known: .always),
+    Operation(SystemCall.bind, "bind", opcode: SYSLET_OP_BIND, .bind, .neverBlocks, known: .always, [.value, .captured(countIn: 2)]),
+    Operation(SystemCall.listen, "listen", opcode: SYSLET_OP_LISTEN, .listen, .neverBlocks, known: .always),
+    Operation(SystemCall.shutdown, "shutdown", opcode: SYSLET_OP_SHUTDOWN, .shutdown, .neverBlocks, known: .always),
 
     // Waiting.
     Operation(
-      SystemCall.epoll_ctl, "epoll_ctl", opcode: SYSLET_OP_EPOLL_CTL, .epollControl, .neverBlocks,
+      SystemCall.epoll_ctl, "epoll_ctl", opcode: SYSLET_OP_EPOLL_CTL, .epollControl, .neverBlocks, known: .alwaysRepeatable,
       [.value, .value, .value, .captured(16)]),
     Operation(
-      SystemCall.epoll_wait, "epoll_wait", opcode: SYSLET_OP_EPOLL_WAIT, .epollWait, .waits, results: .any,
+      SystemCall.epoll_wait, "epoll_wait", opcode: SYSLET_OP_EPOLL_WAIT, .epollWait, .waits, results: .any, known: .alwaysRepeatable,
       [.value, .filledUnbounded], note: "On the ring without a timeout."),
     Operation(
-      SystemCall.poll, "poll", opcode: SYSLET_OP_POLL_ADD, .poll, .waits, results: .any, [.deferred(8)],
+      SystemCall.poll, "poll", opcode: SYSLET_OP_POLL_ADD, .poll, .waits, results: .any, known: .alwaysRepeatable, [.deferred(8)],
       note: "On the ring for one descriptor, without a timeout."),
     Operation(
-      SystemCall.nanosleep, "nanosleep", opcode: SYSLET_OP_TIMEOUT, .nanosleep, .waits, [.captured(16), .filled(16)],
+      SystemCall.nanosleep, "nanosleep", opcode: SYSLET_OP_TIMEOUT, .nanosleep, .waits, known: .alwaysRepeatable,
+      [.captured(16), .filled(16)],
       note: "The remaining time is not written: signals do not interrupt the ring's sleep."),
     Operation(
-      SystemCall.clock_nanosleep, "clock_nanosleep", opcode: SYSLET_OP_TIMEOUT, .clockNanosleep, .waits,
+      SystemCall.clock_nanosleep, "clock_nanosleep", opcode: SYSLET_OP_TIMEOUT, .clockNanosleep, .waits, known: .alwaysRepeatable,
       [.value, .value, .captured(16), .filled(16)],
-      note: "On the ring for CLOCK_MONOTONIC, CLOCK_REALTIME and CLOCK_BOOTTIME."),
+      note:
+        "On the ring for CLOCK_MONOTONIC, CLOCK_REALTIME and CLOCK_BOOTTIME; until a time, for CLOCK_REALTIME alone: the ring knows no time namespace."
+    ),
     Operation(
       SystemCall.futex, "futex", opcode: SYSLET_OP_FUTEX_WAIT, .futex, .waits, results: [.negative, .zero, .complete],
+      known: .alwaysRepeatable,
       [.read(4)], note: "On the ring for FUTEX_WAIT and FUTEX_WAIT_BITSET without a timeout, and FUTEX_WAKE."),
     Operation(
       SystemCall.waitid, "waitid", opcode: SYSLET_OP_WAITID, .waitid, .waits,
-      [.value, .value, .filled(128), .value, .filled(144)], note: "On the ring without resource usage."),
+      known: RingKnowledge(.all, flags: (3, KnownFlags.waiting), repeatable: true),
+      [.value, .value, .filled(128), .value, .filled(144)], note: "On the ring without resource usage, and not for a pidfd."),
 
     // The pseudo call that does nothing.
     Operation(
@@ -274,7 +288,8 @@ extension Operation {
   static let signalMaskRows: [Operation] = [
     Operation(SystemCall.ppoll, "ppoll", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
     Operation(SystemCall.pselect6, "pselect6", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
-    Operation(SystemCall.epoll_pwait, "epoll_pwait", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
+    Operation(
+      SystemCall.epoll_pwait, "epoll_pwait", .epollPwait, [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
     Operation(SystemCall.epoll_pwait2, "epoll_pwait2", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
   ]
 

@@ -159,7 +159,9 @@ struct CapacityTests {
     #expect(engine.pending == 0)
   }
 
-  @Test("No more than maxWorkers threads run, however many syslets sleep", arguments: [SysletEngine.Backend.threads])
+  @Test(
+    "No more than maxWorkers threads wait in calls that cannot be polled, however many syslets do",
+    arguments: [SysletEngine.Backend.threads])
   func boundedWorkers(backend: SysletEngine.Backend) throws {
     var options = SysletEngine.Options()
     options.backend = backend
@@ -169,11 +171,12 @@ struct CapacityTests {
     let program = Program(.direct)
     let time = program.buffer(16)
     time.store(Int64(20_000_000), at: 8)
-    for _ in 0..<6 { program.atom(SystemCall.nanosleep, .to(time), 0, next: .end) }
+    let word = program.buffer(8)
+    for _ in 0..<6 { program.atom(SystemCall.futex, .to(word), 0, 0, .to(time), next: .end) }
     let start = test_milliseconds()
     for head in 0..<6 { try engine.enqueue(program, head) }
-    #expect(try engine.takeAll(6).map(\.result) == [0, 0, 0, 0, 0, 0])
-    // Six sleeps of 20 ms on two threads take three turns.
+    #expect(try engine.takeAll(6).map(\.result) == Array(repeating: -Int(ETIMEDOUT), count: 6))
+    // Six waits of 20 ms on two threads take three turns.
     #expect(test_milliseconds() - start >= 59)
   }
 }

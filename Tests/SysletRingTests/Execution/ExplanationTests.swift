@@ -9,7 +9,7 @@ import Testing
 @Suite("Listings", .leavesNothingBehind)
 struct ExplanationTests {
   /// The listing on an engine of the reference kernel.
-  static func listing(_ backend: EngineBackend, _ program: Program, waitsOnWorkers: Bool = false) -> String {
+  static func listing(_ backend: EngineBackend, _ program: Program) -> String {
     let hasRing = backend == .ring || backend == .automatic
     let router = Router(backend: backend, hasRing: hasRing, severing: hasRing ? .reference : .none)
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
@@ -19,7 +19,7 @@ struct ExplanationTests {
     let isIndirect = program.form == .indirect
     let head = unsafe isIndirect ? UnsafeMutableRawPointer(program.indirectAtom(0)) : UnsafeMutableRawPointer(program.directAtom(0))
     let address = unsafe AtomAddress(head)
-    return translator.explain(address, isIndirect ? .indirect : .direct, waitsOnWorkers: waitsOnWorkers).description
+    return translator.explain(address, isIndirect ? .indirect : .direct).description
   }
 
   static func openReadClose(_ form: Form) -> Program {
@@ -69,15 +69,15 @@ struct ExplanationTests {
     "IOSQE_IO_LINK: the syslet stops on \(stops), a link severs on negative, zero and short; severed early, it is resumed"
   }
 
-  @Test("open-read-close: the descriptor is known only after the open, read and close are one chain", arguments: Form.allCases)
+  @Test("open-read-close: the read is at the file's position, and one hop to a worker has the rest", arguments: Form.allCases)
   func openReadClose(form: Form) {
     #expect(
       Self.listing(.ring, Self.openReadClose(form)) == """
         3 atoms on ring
         atom 0: openat, stops on negative, next atom 1
-            ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
+            ring, segment 1: \(Cut.open)
         atom 1: read, stops on negative, next atom 2
-            ring, segment 2, \(Self.early("negative"))
+            worker: \(RingObstacle.position)
         atom 2: close
             ring, segment 2: the syslet ends here
 
@@ -98,26 +98,6 @@ struct ExplanationTests {
         many at a time: calls made inline are shared with workers from 40 µs of work on
 
         """)
-  }
-
-  private static let onWorkers = "are workers', which the last trial found faster than the ring"
-  private static let onRing = "stay on the ring until a trial finds workers faster"
-
-  @Test("A call that waits: where many of them are, by the last trial", arguments: Form.allCases)
-  func waits(form: Form) {
-    let program = Program(form)
-    program.atom(SystemCall.recvfrom, 1000, .to(program.buffer(8)), 8, 0, 0, 0)
-    for waitsOnWorkers in [false, true] {
-      #expect(
-        Self.listing(.automatic, program, waitsOnWorkers: waitsOnWorkers) == """
-          1 atom on automatic
-          atom 0: recvfrom
-              ring, segment 1: the syslet ends here
-          many at a time: calls that wait \(waitsOnWorkers ? Self.onWorkers : Self.onRing)
-
-          """)
-    }
-    #expect(!Self.listing(.ring, program).contains("many"))
   }
 
   @Test("L1: write, fsync, rename: the ring is cut behind the fsync, whose failure severs nothing", arguments: Form.allCases)
@@ -152,13 +132,13 @@ struct ExplanationTests {
       Self.listing(.ring, Self.readLoop(form)) == """
         4 atoms on ring
         atom 0: openat, next atom 1
-            ring, segment 1: cut: a call of this segment writes argument 0 of the next atom
+            ring, segment 1: \(Cut.open)
         atom 1: read, stops on non-positive, then atom 3, next atom 2
-            ring, segment 2: cut: the atom that follows depends on the result
+            worker: \(RingObstacle.position)
         atom 2: umem_add, next atom 1
-            inline: it never blocks, and handing it anywhere costs more than making it
+            worker: the worker that has the syslet makes it too
         atom 3: close
-            ring, segment 3: the syslet ends here
+            ring, segment 2: the syslet ends here
 
         """)
   }

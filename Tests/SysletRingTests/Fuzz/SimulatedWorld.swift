@@ -104,11 +104,19 @@ final class SimulatedWorld: World {
     if Self.transfers.contains(number), Int64(bitPattern: a[2]) < 0 { return -Int(EINVAL) }
     switch number {
     case SystemCall.fstat: return status(handle, a[1])
+    case SystemCall.fstatfs: return fileSystem(handle, a[1])
+    case SystemCall.getsockopt: return option(handle, Int32(truncatingIfNeeded: a[2]), a[3])
     case SystemCall.fcntl: return objects[handle] == nil ? -Int(EBADF) : 0
     case SystemCall.read: return make(.read(a[1], Int(a[2]), nil), handle)
     case SystemCall.pread64: return make(.read(a[1], Int(a[2]), Int(truncatingIfNeeded: a[3])), handle)
     case SystemCall.write: return make(.write(a[1], Int(a[2]), nil), handle)
     case SystemCall.pwrite64: return make(.write(a[1], Int(a[2]), Int(truncatingIfNeeded: a[3])), handle)
+    // The engine's tries without waiting, of one buffer.
+    case SystemCall.preadv2, SystemCall.pwritev2:
+      let vector = unsafe UnsafePointer<iovec>(bitPattern: UInt(a[1]))!.pointee
+      let buffer = unsafe UInt64(UInt(bitPattern: vector.iov_base))
+      let length = unsafe vector.iov_len
+      return make(number == SystemCall.preadv2 ? .read(buffer, length, nil) : .write(buffer, length, nil), handle)
     case SystemCall.recvfrom: return make(.receive(a[1], Int(a[2]), isAll: a[3] & 0x100 != 0), handle)
     case SystemCall.sendto: return make(.send(a[1], Int(a[2])), handle)
     // The engine's own question, whether there are offsets at all.
@@ -141,6 +149,10 @@ final class SimulatedWorld: World {
     guard let object = objects[handle] else { return -Int(EBADF) }
     let status = unsafe UnsafeMutablePointer<stat>(bitPattern: UInt(address))!
     unsafe status.pointee = stat()
+    // Each kind is on a file system of its own, whose number no real one has.
+    unsafe status.pointee.st_dev = 1 << 60
+    if case .source = object { unsafe status.pointee.st_dev += 1 }
+    if case .sink = object { unsafe status.pointee.st_dev += 1 }
     unsafe status.pointee.st_mode =
       switch object {
       case .file: S_IFREG
@@ -148,6 +160,28 @@ final class SimulatedWorld: World {
       case .socket: S_IFSOCK
       case .folder: S_IFDIR
       }
+    return 0
+  }
+
+  /// ext4's number, or the pipes'.
+  private func fileSystem(_ handle: Int, _ address: UInt64) -> Int {
+    guard let object = objects[handle] else { return -Int(EBADF) }
+    switch object {
+    case .source, .sink: unsafe UnsafeMutablePointer<Int>(bitPattern: UInt(address))!.pointee = 0x5049_5045
+    default: unsafe UnsafeMutablePointer<Int>(bitPattern: UInt(address))!.pointee = 0xEF53
+    }
+    return 0
+  }
+
+  /// A stream of AF_UNIX that has nothing set.
+  private func option(_ handle: Int, _ name: Int32, _ address: UInt64) -> Int {
+    guard let object = objects[handle] else { return -Int(EBADF) }
+    guard case .socket = object else { return -Int(ENOTSOCK) }
+    if name == SO_RCVTIMEO || name == SO_SNDTIMEO {
+      unsafe UnsafeMutablePointer<timeval>(bitPattern: UInt(address))!.pointee = timeval()
+    } else {
+      unsafe UnsafeMutablePointer<Int32>(bitPattern: UInt(address))!.pointee = 1
+    }
     return 0
   }
 

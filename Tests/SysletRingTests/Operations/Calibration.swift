@@ -193,10 +193,6 @@ struct WaitingCall: Sendable, CustomStringConvertible {
     WaitingCall("read", "on a socket") { s in Scene(s.socketPair().0, s.buffer("b", 4).address, 4) },
     WaitingCall("read", "on a pipe") { s in Scene(s.pipe().read, s.buffer("b", 4).address, 4) },
     WaitingCall("readv", "on a socket") { s in Scene(s.socketPair().0, s.vector(s.buffer("b", 4)), 1) },
-    WaitingCall("preadv2", "on a pipe, at its position") { s in Scene(s.pipe().read, s.vector(s.buffer("b", 4)), 1, .int(-1), 0, 0) },
-    WaitingCall("write", "to a full pipe") { s in Scene(s.fullPipe(), s.text("abcd").address, 4) },
-    WaitingCall("splice", "from an empty pipe") { s in Scene(s.pipe().read, 0, s.file("f", ""), 0, 4, 0) },
-    WaitingCall("tee", "from an empty pipe") { s in Scene(s.pipe().read, s.pipe().write, 4, 0) },
     WaitingCall("sendto", "to a full socket") { s in Scene(s.fullSocket(), s.text("abcd").address, 4, .int(MSG_NOSIGNAL), 0, 0) },
     WaitingCall("sendto", "more than fits") { s in
       Scene(s.socketPair().0, s.arena.buffer(1 << 20).address, 1 << 20, .int(MSG_NOSIGNAL), 0, 0)
@@ -235,13 +231,6 @@ struct WaitingCall: Sendable, CustomStringConvertible {
 }
 
 extension Stage {
-  /// The writing end of a pipe that takes nothing more.
-  fileprivate func fullPipe() -> UInt64 {
-    let pipe = pipe()
-    filled(Int32(pipe.write))
-    return pipe.write
-  }
-
   /// A socket that takes nothing more.
   fileprivate func fullSocket() -> UInt64 {
     let socket = socketPair().0

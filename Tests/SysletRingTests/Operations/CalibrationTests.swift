@@ -39,7 +39,7 @@ struct CalibrationTests {
       ],
       "epoll_wait": [(.zero, "only with a timeout")],
     ]
-    for row in ["open", "openat", "openat2", "creat", "accept", "accept4", "socket"] { reasons[row] = [zeroDescriptor] }
+    for row in ["open", "openat", "openat2", "accept", "accept4", "socket"] { reasons[row] = [zeroDescriptor] }
     return reasons
   }()
 
@@ -101,7 +101,7 @@ struct CalibrationTests {
   func descriptorZero() async {
     await #expect(processExitsWith: .success) {
       ProcessSettings.endIfStuck()
-      let rows = ["open", "openat", "openat2", "creat", "accept", "accept4", "socket"]
+      let rows = ["open", "openat", "openat2", "accept", "accept4", "socket"]
       // Descriptor 0 is free for the call under test alone.
       let seen = try onRingThread { try Calibration.observe($0, rows: rows, freeing: 0) }
       for row in rows where Operation.ringRows.contains(where: { "\($0.name)" == row }) {

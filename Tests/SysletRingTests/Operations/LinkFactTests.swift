@@ -46,8 +46,8 @@ struct LinkFactTests {
   @Test(
     "After a call of this operation that fails, what is softly linked behind it does not run",
     arguments: [
-      "open", "openat", "openat2", "creat", "close", "read", "pread64", "readv", "preadv", "preadv2", "write", "pwrite64", "writev",
-      "pwritev", "pwritev2", "splice", "tee", "sendto", "sendmsg", "recvfrom", "recvmsg", "connect", "accept", "accept4", "socket", "bind",
+      "open", "openat", "openat2", "close", "read", "pread64", "readv", "preadv", "preadv2", "write", "pwrite64", "writev",
+      "pwritev", "pwritev2", "sendto", "sendmsg", "recvfrom", "recvmsg", "connect", "accept", "accept4", "socket", "bind",
       "listen", "epoll_ctl", "epoll_wait", "fadvise64", "futex", "waitid", "pipe2",
     ].filter(OperationTests.rows.contains))
   func failureSevers(row: String) {
@@ -82,32 +82,32 @@ struct LinkFactTests {
   private static let reads = ["read", "pread64", "readv", "preadv", "preadv2"]
   private static let writes = ["write", "pwrite64", "writev", "pwritev", "pwritev2"]
 
-  @Test("Behind a read, a write or a splice of more than 0 bytes a soft link severs on negative")
+  @Test("Behind a read or a write of more than 0 bytes a soft link severs on negative")
   func transferNegative() {
-    for row in Self.reads + Self.writes + ["splice"] {
+    for row in Self.reads + Self.writes {
       Self.check(Self.transfers([row]).filter { $0.kind == .negative }, severs: true, "a failing \(row)")
     }
   }
 
   // A write of more than 0 bytes never gives 0 here.
-  @Test("Behind a read or a splice of more than 0 bytes a soft link severs on zero")
+  @Test("Behind a read of more than 0 bytes a soft link severs on zero")
   func transferZero() {
-    for row in Self.reads + ["splice"] {
+    for row in Self.reads {
       Self.check(Self.transfers([row]).filter { $0.kind == .zero }, severs: true, "a \(row) that gives 0")
     }
     for seen in Self.transfers(Self.writes) { #expect(seen.kind != .zero, "\(seen)") }
   }
 
-  @Test("Behind a read, a write or a splice of more than 0 bytes a soft link severs on short")
+  @Test("Behind a read or a write of more than 0 bytes a soft link severs on short")
   func transferShort() {
-    for row in Self.reads + Self.writes + ["splice"] {
+    for row in Self.reads + Self.writes {
       Self.check(Self.transfers([row]).filter { $0.kind == .short }, severs: true, "a short \(row)")
     }
   }
 
-  @Test("Behind a read, a write or a splice that is complete a soft link runs on")
+  @Test("Behind a read or a write that is complete a soft link runs on")
   func transferComplete() {
-    for row in Self.reads + Self.writes + ["splice"] {
+    for row in Self.reads + Self.writes {
       Self.check(Self.transfers([row]).filter { $0.kind == .complete }, severs: false, "a complete \(row)")
     }
   }

@@ -567,38 +567,6 @@ enum OperationFixtures {
   ]
 
   private static let pipes: [String: [Scenario]] = [
-    "splice": [
-      works("from a file to a pipe") { s in
-        let pipe = s.pipe()
-        return Scene(s.file("f", content), 0, pipe.write, 0, 4, 0) { _ in [s.drained(pipe.read)] }
-      },
-      works("from a pipe to a file") { s in Scene(s.pipe("abcdef").read, 0, s.file("f", content), 0, 4, 0) },
-      works("less than was asked for") { s in Scene(s.pipe("abc").read, 0, s.file("f", content), 0, 100, 0) },
-      works("the end of a pipe") { s in Scene(s.endedPipe(), 0, s.file("f", content), 0, 100, 0) },
-      works("from an offset") { s in
-        let (pipe, offset) = (s.pipe(), s.buffer("offset", 8))
-        offset.store(Int64(3), at: 0)
-        return Scene(s.file("f", content), offset.address, pipe.write, 0, 4, 0) { _ in [s.drained(pipe.read)] }
-      },
-      fails(EINVAL, "from a file to a file") { s in Scene(s.file("f", content), 0, s.file("g", content), 0, 4, 0) },
-      fails(EBADF, "no descriptor") { s in Scene(noDescriptor, 0, s.pipe().write, 0, 4, 0) },
-      fails(ESPIPE, "an offset in a pipe") { s in
-        Scene(s.pipe("abc").read, s.buffer("offset", 8).address, s.file("f", content), 0, 4, 0)
-      },
-    ],
-    "tee": [
-      works("from a pipe to a pipe") { s in
-        let (from, to) = (s.pipe("abcdef"), s.pipe())
-        return Scene(from.read, to.write, 4, 0) { _ in [s.drained(to.read), s.drained(from.read)] }
-      },
-      works("less than was asked for") { s in
-        let (from, to) = (s.pipe("abc"), s.pipe())
-        return Scene(from.read, to.write, 400, 0) { _ in [s.drained(to.read), s.drained(from.read)] }
-      },
-      works("the end of a pipe") { s in Scene(s.endedPipe(), s.pipe().write, 400, 0) },
-      fails(EINVAL, "from a file") { s in Scene(s.file("f", content), s.pipe().write, 4, 0) },
-      fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.pipe().write, 4, 0) },
-    ],
     "pipe2": [
       works("a pipe") { s in
         let ends = s.arena.buffer(8)
@@ -606,7 +574,7 @@ enum OperationFixtures {
       },
       fails(EINVAL, "unknown flags") { s in Scene(s.buffer("b", 8).address, 1) },
       fails(EFAULT, "a bad buffer") { _ in Scene(Wild.inaccessible, 0) },
-    ],
+    ]
   ]
 
   private static let noSignal = UInt64.int(MSG_NOSIGNAL)

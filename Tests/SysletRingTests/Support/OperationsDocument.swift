@@ -30,11 +30,14 @@ enum OperationsDocument {
       - *severs*: the results on which a soft link behind the call severs, by the reference behaviour; the self-test at start-up may take
         classes away, for a failing fsync takes nothing with it on current kernels. A stop on any other result cuts the chain.
       - *results*: the kinds of result that the call can give: "complete" is a positive result that is not short.
+      - *on the ring for*: what the call's descriptor names, and what it must not have set, for the ring to be known to answer as the system call
+        does. "any" means that the descriptor does not matter, "–" that the call never goes to the ring. Everything else is made plainly: tried
+        without waiting and parked in an epoll where it waits for another party, else in place or by a worker; `explain` says why.
       - *place*: "ring"; "punted" when io_uring always hands the call to a kernel worker, which costs more than a plain call; "inline" when
         the call never blocks.
 
-      | system call | io_uring operation | place | results | severs | notes |
-      | --- | --- | --- | --- | --- | --- |
+      | system call | io_uring operation | on the ring for | place | results | severs | notes |
+      | --- | --- | --- | --- | --- | --- | --- |
       \(rows.map(ringLine).joined(separator: "\n"))
 
       ## Calls that run inline (\(Operation.inlineRows.count))
@@ -69,7 +72,14 @@ enum OperationsDocument {
   private static func ringLine(_ row: Operation) -> String {
     let operation = row.encoding == .futex ? "FUTEX_WAIT, FUTEX_WAKE" : names[Int(row.opcode)] ?? "operation \(row.opcode)"
     let place = row.traits.contains(.neverBlocks) ? "inline" : row.traits.contains(.punted) ? "punted" : "ring"
-    return "| `\(row.name)` | \(operation) | \(place) | \(row.results) | \(severs(row)) | \(row.note) |"
+    return "| `\(row.name)` | \(operation) | \(known(row.knowledge)) | \(place) | \(row.results) | \(severs(row)) | \(row.note) |"
+  }
+
+  private static func known(_ knowledge: RingKnowledge) -> String {
+    guard knowledge.dependsOnDescriptor else { return "any" }
+    guard !knowledge.kinds.isEmpty else { return "–" }
+    let kinds = knowledge.kinds.list.map(\.word).joined(separator: ", ")
+    return knowledge.states.isEmpty ? kinds : "\(kinds); not with \(knowledge.states)"
   }
 
   private static func severs(_ row: Operation) -> String {

@@ -209,8 +209,6 @@ enum SelfTest {
   @safe private final class Fixture {
     let file: Int32  // 4,096 bytes, sealed against growing: a write across its end is short
     let pipe: (read: Int32, write: Int32)  // 10 bytes, for splice
-    let teed: (read: Int32, write: Int32)  // 10 bytes, for tee: behind the splice it would wait for more for ever
-    let target: (read: Int32, write: Int32)  // where splice and tee move to
     let event: Int32
     let epoll: Int32
     let silent: (Int32, Int32)  // a connection on which nothing arrives
@@ -236,8 +234,6 @@ enum SelfTest {
       _ = ftruncate(file, 4096)
       _ = fcntl(file, 1033, 4)
       pipe = unsafe Self.pair { unsafe Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
-      teed = unsafe Self.pair { unsafe Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
-      target = unsafe Self.pair { unsafe Self.call(SystemCall.pipe2, UInt64(argument: $0), UInt64(argument: O_CLOEXEC)) }
       event = Self.call(SystemCall.eventfd2, 0, UInt64(argument: O_CLOEXEC))
       epoll = Self.call(SystemCall.epoll_create1, UInt64(argument: O_CLOEXEC), 0)
       let stream = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
@@ -274,7 +270,6 @@ enum SelfTest {
       unsafe interest = .allocate(capacity: 2)
       unsafe interest.initialize(repeating: 0, count: 2)
       _ = unsafe write(pipe.write, memory, 10)
-      _ = unsafe write(teed.write, memory, 10)
       _ = unsafe write(closing.1, memory, 10)
       _ = shutdown(closing.1, Int32(SHUT_WR))
       _ = shutdown(ended.1, Int32(SHUT_WR))
@@ -284,7 +279,7 @@ enum SelfTest {
 
     private var descriptors: [Int32] {
       [
-        file, pipe.read, pipe.write, teed.read, teed.write, target.read, target.write, event, epoll, silent.0, silent.1, closing.0,
+        file, pipe.read, pipe.write, event, epoll, silent.0, silent.1, closing.0,
         closing.1, ended.0, ended.1, unbound,
       ]
     }
@@ -392,10 +387,6 @@ enum SelfTest {
       unsafe add(SYSLET_OP_FSETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
       unsafe add(SYSLET_OP_GETXATTR, off: memory, addr: UInt64(argument: attribute), len: 4, addr3: absent)
       unsafe add(SYSLET_OP_FGETXATTR, fd: pipe.write, off: memory, addr: UInt64(argument: attribute), len: 4)
-      add(SYSLET_OP_SPLICE, fd: file, off: .max, addr: .max, len: 16, index: file)
-      add(SYSLET_OP_TEE, fd: file, len: 16, index: file)
-      add(SYSLET_OP_TEE, .short, fd: target.write, len: 100, index: teed.read)
-      add(SYSLET_OP_SPLICE, .short, fd: target.write, off: .max, addr: .max, len: 100, index: pipe.read)
       add(SYSLET_OP_SEND, fd: closing.1, addr: memory, len: 4, flags: UInt32(MSG_NOSIGNAL))
       unsafe add(SYSLET_OP_SENDMSG, fd: closing.1, addr: UInt64(argument: message), len: 1, flags: UInt32(MSG_NOSIGNAL))
       add(SYSLET_OP_RECV, fd: silent.0, addr: memory, len: 4, flags: UInt32(MSG_DONTWAIT))

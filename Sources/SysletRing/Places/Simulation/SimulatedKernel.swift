@@ -27,7 +27,7 @@ final class SimulatedKernel {
     var partialSubmissions = 0
     /// A wait comes back with fewer CQEs than it was to wait for.
     var earlyReturns = 0
-    /// A request is refused when it is prepared, with EACCES or EINVAL: its whole chain is cancelled.
+    /// A request is refused when it is prepared, with EINVAL: its whole chain is cancelled.
     var refusals = 0
     /// A request is refused when it is issued, with EOPNOTSUPP.
     var unsupported = 0
@@ -52,6 +52,12 @@ final class SimulatedKernel {
     /// A read that the engine makes for itself, of a descriptor that is not simulated.
     fileprivate var isDoorbell: Bool { UserData.kind(sqe.user_data) == UserData.doorbell }
     fileprivate var isCall: Bool { UserData.kind(sqe.user_data) == 0 }
+    /// A call that the engine makes again when the ring refuses it.
+    fileprivate var isRepeatable: Bool {
+      guard isCall, Int(sqe.opcode) != SYSLET_OP_NOP else { return false }
+      if Int(sqe.opcode) == SYSLET_OP_READ { return sqe.off != .max }
+      return Operation.ringRows.first { Int($0.opcode) == Int(sqe.opcode) }?.form.isRepeatable ?? false
+    }
   }
 
   let settings: Settings
@@ -143,9 +149,9 @@ final class SimulatedKernel {
   }
 
   private func begin(_ chain: [Int]) {
-    let refused = chain.first { requests[$0].isCall && requests[$0].sqe.opcode != UInt8(SYSLET_OP_NOP) && random.chance(settings.refusals) }
+    let refused = chain.first { requests[$0].isRepeatable && random.chance(settings.refusals) }
     if let refused {
-      let errno = random.chance(50) ? EACCES : EINVAL
+      let errno = EINVAL
       for index in chain { post(requests[index].sqe, index == refused ? -Int(errno) : -Int(ECANCELED)) }
       return
     }
@@ -182,7 +188,7 @@ final class SimulatedKernel {
     if request.isDoorbell { return Self.readDoorbell(request.sqe, milliseconds: 0) }
     if request.isInterrupted { return -Int(EINTR) }
     // Not where the next call runs in any case: then it is too late to make this one elsewhere, and the engine takes it as the result.
-    if request.isCall, !request.isHard, Int(request.sqe.opcode) != SYSLET_OP_NOP, random.chance(settings.unsupported) {
+    if request.isRepeatable, !request.isHard, random.chance(settings.unsupported) {
       return -Int(EOPNOTSUPP)
     }
     switch Int(request.sqe.opcode) {

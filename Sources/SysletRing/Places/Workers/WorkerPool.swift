@@ -435,13 +435,18 @@ private struct Seat: ~Copyable {
         return
       }
       // The first call is the worker's whatever it is: the owner has decided that.
-      if !isFirst, !run.pointee.keepsWorker, !router.staysOnWorker(call) {
+      if !isFirst, !router.staysOnWorker(call) {
         run.pointee.verdict = .route
         return
       }
       isFirst = false
       run.pointee.isRefused = false
-      guard let result = make(call, run, tid) else {
+      var made = make(call, run, tid)
+      if run.pointee.heldDescriptor >= 0 {
+        made = Interpreter.exchange(run.pointee.heldDescriptor, for: made)
+        run.pointee.heldDescriptor = -1
+      }
+      guard let result = made else {
         run.pointee.verdict = .finish(.cancelled)
         return
       }

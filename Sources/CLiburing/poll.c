@@ -1,0 +1,145 @@
+/* Waiting without io_uring: epoll, and tries that do not wait. */
+#include "syslet_poll.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "syslet_call.h"
+
+_Static_assert(SYSLET_POLL_IN == EPOLLIN && SYSLET_POLL_PRI == EPOLLPRI && SYSLET_POLL_OUT == EPOLLOUT && SYSLET_POLL_ERR == EPOLLERR &&
+                   SYSLET_POLL_HUP == EPOLLHUP,
+               "poll's and epoll's bits");
+
+int syslet_poll_open(void) {
+  int descriptor = epoll_create1(EPOLL_CLOEXEC);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+static int control(int epoll, int operation, int descriptor, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.fd = descriptor};
+  return (int)syslet_call(SYS_epoll_ctl, (uint64_t)epoll, (uint64_t)operation, (uint64_t)descriptor, (uintptr_t)&event, 0, 0);
+}
+
+int syslet_poll_rearm(int epoll, int descriptor, uint32_t events) {
+  return control(epoll, EPOLL_CTL_MOD, descriptor, events | EPOLLONESHOT);
+}
+
+int syslet_poll_arm(int epoll, int descriptor, uint32_t events) {
+  /* Mostly it has been armed before. The kernel knows a registration by number and file, so one of a file that had the number before is not
+   * mistaken for it. */
+  int result = syslet_poll_rearm(epoll, descriptor, events);
+  return result == -ENOENT ? control(epoll, EPOLL_CTL_ADD, descriptor, events | EPOLLONESHOT) : result;
+}
+
+int syslet_poll_watch(int epoll, int descriptor) { return control(epoll, EPOLL_CTL_ADD, descriptor, EPOLLIN); }
+
+int syslet_poll_take(int epoll, struct syslet_ready *ready, int capacity, int64_t timeout_ns) {
+  struct epoll_event events[256];
+  struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+  long count;
+  if (capacity > 256) capacity = 256;
+  if (timeout_ns != 0) {
+    /* The epoll is polled: epoll_wait(2) gives -EINTR also when no handler has run, as for what a ring that is being closed leaves its thread to do,
+     * while ppoll(2) goes on then. */
+    struct pollfd entry = {.fd = epoll, .events = POLLIN};
+    int polled = ppoll(&entry, 1, timeout_ns < 0 ? NULL : &limit, NULL);
+    if (polled <= 0) return polled < 0 ? -errno : 0;
+  }
+  count = syslet_call(SYS_epoll_pwait, (uint64_t)epoll, (uintptr_t)events, (uint64_t)capacity, 0, 0, 0);
+  for (long i = 0; i < count; i++) ready[i] = (struct syslet_ready){events[i].data.fd, events[i].events};
+  return (int)count;
+}
+
+uint32_t syslet_poll_look(int descriptor, uint32_t events) {
+  struct pollfd entry = {.fd = descriptor, .events = (short)events};
+  struct timespec none = {0, 0};
+  long result = syslet_call(SYS_ppoll, (uintptr_t)&entry, 1, (uintptr_t)&none, 0, 0, 0);
+  return result > 0 ? (uint32_t)(unsigned short)entry.revents : 0;
+}
+
+/* The iovecs behind the first `skipped` bytes, of which the first is a copy. Without anything skipped they are the program's own: what the kernel
+ * says of them is its answer. */
+struct rest {
+  struct iovec vector[IOV_MAX];
+};
+static const struct iovec *skip(const struct iovec *vector, int *count, uint64_t skipped, struct rest *rest) {
+  int first = 0;
+  if (skipped == 0) return vector;
+  while (first < *count && skipped >= vector[first].iov_len) skipped -= vector[first++].iov_len;
+  *count -= first;
+  memcpy(rest->vector, vector + first, (size_t)*count * sizeof *vector);
+  if (*count > 0) {
+    rest->vector[0].iov_base = (char *)rest->vector[0].iov_base + skipped;
+    rest->vector[0].iov_len -= skipped;
+  }
+  return rest->vector;
+}
+
+static long move_now(long nr, int descriptor, const void *vector, int count, uint64_t skipped) {
+  struct rest rest;
+  const struct iovec *left = skip(vector, &count, skipped, &rest);
+  return syslet_call(nr, (uint64_t)descriptor, (uintptr_t)left, (uint64_t)count, (uint64_t)-1, (uint64_t)-1, RWF_NOWAIT);
+}
+long syslet_read_now(int descriptor, const void *vector, int count, uint64_t skipped) {
+  return move_now(SYS_preadv2, descriptor, vector, count, skipped);
+}
+long syslet_write_now(int descriptor, const void *vector, int count, uint64_t skipped) {
+  return move_now(SYS_pwritev2, descriptor, vector, count, skipped);
+}
+
+long syslet_receive_now(int descriptor, void *message, int flags, uint64_t skipped) {
+  struct rest rest;
+  struct msghdr rest_message;
+  if (skipped > 0) {
+    int count;
+    rest_message = *(struct msghdr *)message;
+    count = (int)rest_message.msg_iovlen;
+    rest_message.msg_iov = (struct iovec *)skip(rest_message.msg_iov, &count, skipped, &rest);
+    rest_message.msg_iovlen = (size_t)count;
+    rest_message.msg_control = NULL;
+    rest_message.msg_controllen = 0;
+    message = &rest_message;
+  }
+  return syslet_call(SYS_recvmsg, (uint64_t)descriptor, (uintptr_t)message, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT), 0, 0, 0);
+}
+
+long syslet_send_now(int descriptor, const void *message, int flags, uint64_t skipped) {
+  struct rest rest;
+  struct msghdr rest_message;
+  if (skipped > 0) {
+    int count;
+    rest_message = *(const struct msghdr *)message;
+    count = (int)rest_message.msg_iovlen;
+    rest_message.msg_iov = (struct iovec *)skip(rest_message.msg_iov, &count, skipped, &rest);
+    rest_message.msg_iovlen = (size_t)count;
+    rest_message.msg_control = NULL;
+    rest_message.msg_controllen = 0;
+    message = &rest_message;
+  }
+  return syslet_call(SYS_sendmsg, (uint64_t)descriptor, (uintptr_t)message, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT | MSG_NOSIGNAL), 0, 0, 0);
+}
+
+uint64_t syslet_vector_length(const void *vector, int count) {
+  const struct iovec *entry = vector;
+  uint64_t length = 0;
+  for (int i = 0; i < count; i++) length += entry[i].iov_len;
+  return length;
+}
+
+uint64_t syslet_message_length(const void *message) {
+  const struct msghdr *header = message;
+  return syslet_vector_length(header->msg_iov, (int)header->msg_iovlen);
+}
+
+bool syslet_message_has_control(const void *message) {
+  struct msghdr header;
+  return syslet_memory_read(message, &header, sizeof header) == 0 && header.msg_control != NULL && header.msg_controllen > 0;
+}

@@ -1,0 +1,141 @@
+// Calls that wait for another party without the ring and without a thread: tried, parked, tried again.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+extension Core {
+  /// Makes the call if it need not wait, and gives its result; nil: the run is parked, or a worker's.
+  mutating func makeOrPark(_ run: Reference<Run>, _ call: Reference<Call>) -> Int? {
+    var waiting = Waiting(call: call)
+    var number = run.pointee.parked
+    if number != RunSlab.end {
+      let record = poller[number]
+      waiting.moved = record.pointee.moved
+      waiting.deadline = record.pointee.wait.deadline
+      waiting.isExpired = record.pointee.isExpired
+    }
+    switch waiting.attempt() {
+    case .made(let result):
+      unparkForGood(run)
+      return result
+    case .worker:
+      return giveUpPolling(run, waiting.moved)
+    case .waits(let wait):
+      if number == RunSlab.end {
+        number = poller.take(run.pointee.slot, ParkedCall(call))
+        run.pointee.parked = number
+      } else if poller[number].pointee.moved == waiting.moved {
+        poller[number].pointee.vainWakes += 1
+        // It is said to be ready, and is not, again and again: a thread that waits in the call knows better.
+        if poller[number].pointee.vainWakes > Poller.vainWakesMax { return giveUpPolling(run, waiting.moved) }
+      } else {
+        poller[number].pointee.vainWakes = 0
+      }
+      poller[number].pointee.moved = waiting.moved
+      // A file that is always ready, no descriptor at all, or no epoll to be had.
+      guard poller.park(number, wait, now: syslet_now()) == 0 else { return giveUpPolling(run, waiting.moved) }
+      statistics.parked &+= 1
+      run.pointee.isSynchronous = false
+      run.pointee.place = .poller
+      return nil
+    }
+  }
+
+  /// A worker makes the call, unless a part of it has been made.
+  private mutating func giveUpPolling(_ run: Reference<Run>, _ moved: UInt64) -> Int? {
+    unparkForGood(run)
+    if moved > 0 { return Int(moved) }
+    run.pointee.isRefused = true
+    return nil
+  }
+
+  /// The call that a run was parked with, as it was reached, into `call`.
+  func reload(_ run: Reference<Run>, into call: Reference<Call>) {
+    let parked = poller[run.pointee.parked].pointee.call
+    let operation = memory.table[parked.row]
+    call.pointee.operation = operation
+    call.pointee.traits = operation.pointee.traits
+    call.pointee.form = operation.pointee.form
+    call.pointee.hasMemory = operation.pointee.hasMemory
+    call.pointee.row = parked.row
+    call.pointee.number = parked.number
+    call.pointee.arguments = parked.arguments
+    call.pointee.flags = parked.flags
+    call.pointee.atom = parked.atom
+    call.pointee.result = parked.result
+    call.pointee.next = parked.next
+    call.pointee.hasPointers = false
+  }
+
+  mutating func unparkForGood(_ run: Reference<Run>) {
+    guard run.pointee.parked != RunSlab.end else { return }
+    poller.unpark(run.pointee.parked)
+    poller.release(run.pointee.parked)
+    run.pointee.parked = RunSlab.end
+  }
+
+  /// Ends the waiting of a run that was asked to stop. What its call has moved is the call's result, as it is of one that a signal interrupts.
+  mutating func stopParked(_ run: Reference<Run>) -> Completion.Reason {
+    guard run.pointee.parked != RunSlab.end else { return .cancelled }
+    let record = poller[run.pointee.parked]
+    let (call, moved) = (record.pointee.call, record.pointee.moved)
+    unparkForGood(run)
+    guard moved > 0 else { return .cancelled }
+    let tested = memory.store(Int(moved), call.result)
+    guard case .finish(let reason) = run.pointee.advance(call.atom, call.flags, call.next, result: tested) else { return .cancelled }
+    return reason
+  }
+
+  /// Takes the runs that the poller wakes, after up to so many nanoseconds; below 0 without a limit. False when a signal came.
+  @discardableResult
+  mutating func reapPoller(nanoseconds: Int64) -> Bool {
+    var woken = RunQueue()
+    let isWell = poller.reap(nanoseconds: nanoseconds, into: &woken, in: runs.memory)
+    while let run = woken.popFirst(in: runs.memory) {
+      run.pointee.place = .ready
+      ready.append(run, in: runs.memory)
+    }
+    return isWell
+  }
+
+  /// Sleeps in the poller, until a worker is done or somebody calls too. False when a signal came.
+  mutating func sleepInPoller(nanoseconds: Int64?) -> Bool {
+    var limit = nanoseconds ?? -1
+    if let moment = poller.nextMoment {
+      let left = max(0, moment - syslet_now())
+      limit = limit < 0 ? left : min(limit, left)
+    }
+    // A moment that is past is no sleep.
+    if limit == 0 { return reapPoller(nanoseconds: 0) }
+    if runsOnWorkers > 0 || heedsCalls, let pool {
+      guard poller.watch(doorbell: pool.doorbell) == 0, pool.announceSleep(until: 1, inRing: true) else {
+        return reapPoller(nanoseconds: 0)
+      }
+      defer { pool.endSleep() }
+      return reapPoller(nanoseconds: limit)
+    }
+    if poller.open() != 0 { return reapPoller(nanoseconds: 0) }
+    return reapPoller(nanoseconds: limit)
+  }
+
+  /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait.
+  mutating func armPoller() {
+    guard poller.polled > 0, poller.epoll >= 0, !isPollerArmed else { return }
+    var sqe = syslet_sqe()
+    sqe.opcode = UInt8(SYSLET_OP_POLL_ADD)
+    sqe.fd = poller.epoll
+    sqe.op_flags = UInt32(SYSLET_POLL_IN)
+    sqe.user_data = UserData.poller
+    isPollerArmed = issueAuxiliary(&sqe)
+  }
+}
+
+extension ParkedCall {
+  fileprivate init(_ call: Reference<Call>) {
+    self.init(
+      atom: call.pointee.atom, arguments: call.pointee.arguments, number: call.pointee.number, row: call.pointee.row,
+      flags: call.pointee.flags,
+      result: call.pointee.result, next: call.pointee.next)
+  }
+}

@@ -1,0 +1,199 @@
+// What descriptors name and in which states they are, where the ring and the system call part ways over it.
+
+internal import CLiburing
+internal import Glibc
+
+/// What has been found out about a descriptor.
+struct DescriptorFact {
+  var kind = DescriptorKind.unknown
+  /// Those of the asked states that hold.
+  var states = DescriptorStates()
+  fileprivate var asked = DescriptorStates()
+
+  fileprivate init() {}
+  fileprivate init(word: UInt32) {
+    kind = DescriptorKind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .unknown
+    states = DescriptorStates(rawValue: UInt8(truncatingIfNeeded: word >> 8))
+    asked = DescriptorStates(rawValue: UInt8(truncatingIfNeeded: word >> 16))
+  }
+  fileprivate var word: UInt32 { UInt32(kind.rawValue) | UInt32(states.rawValue) << 8 | UInt32(asked.rawValue) << 16 }
+}
+
+/// What this engine has found out about descriptors during the present call into it. The owner's.
+///
+/// Between two calls the program may close a descriptor and get its number again for something else, or change its flags and options, and a
+/// worker may do so, so nothing is kept longer: a batch of reads from one file asks once (some 330 ns), a read alone asks each time. What never
+/// changes in the life of a socket, and what changes only with a mount, is kept. Unsafe fence: the memory is this value's own.
+@safe struct DescriptorFacts: ~Copyable {
+  private static let capacity = 65_536
+
+  private struct Socket {
+    var inode: UInt64
+    var kind: UInt64
+  }
+
+  /// For each descriptor what was found out, above it the turn in which it was.
+  private let findings: UnsafeMutablePointer<UInt64>
+  /// For each descriptor that was a socket its inode's number, which no other socket gets, and its kind. A socket's family and type never change.
+  private let sockets: UnsafeMutablePointer<Socket>
+  private var fileSystems = FileSystems()
+  private var turn: UInt32 = 1
+  /// The limit of a file's size; 0 for not asked in this turn.
+  private var sizeLimit: UInt64 = 0
+
+  init() {
+    // calloc: pages that no descriptor needs are never touched.
+    unsafe findings = unsafe calloc(Self.capacity, MemoryLayout<UInt64>.stride).assumingMemoryBound(to: UInt64.self)
+    unsafe sockets = unsafe calloc(Self.capacity, MemoryLayout<Socket>.stride).assumingMemoryBound(to: Socket.self)
+  }
+
+  deinit {
+    unsafe free(findings)
+    unsafe free(sockets)
+  }
+
+  /// The program has had the thread: what was known may not hold any more.
+  @inline(__always)
+  mutating func forgetAll() {
+    turn &+= 1
+    sizeLimit = 0
+    if turn == 0 { beginRound() }
+  }
+
+  /// After a full round of the counter old findings would count again.
+  private mutating func beginRound() {
+    for index in 0..<Self.capacity { unsafe findings[index] = 0 }
+    turn = 1
+  }
+
+  /// A call of this engine closes `descriptor`, opens it, or changes its options.
+  @inline(__always)
+  func forget(_ descriptor: Int32) {
+    let index = Int(descriptor)
+    if index >= 0, index < Self.capacity { unsafe findings[index] = 0 }
+  }
+
+  /// What `descriptor` names, and whether the `wanted` states hold.
+  @inline(__always)
+  mutating func fact(_ descriptor: Int32, _ wanted: DescriptorStates = []) -> DescriptorFact {
+    let index = Int(descriptor)
+    guard index >= 0, index < Self.capacity else { return ask(descriptor, wanted, DescriptorFact()) }
+    let finding = unsafe findings[index]
+    var fact = DescriptorFact()
+    if UInt32(truncatingIfNeeded: finding >> 32) == turn {
+      fact = DescriptorFact(word: UInt32(truncatingIfNeeded: finding))
+      if fact.asked.isSuperset(of: wanted) { return fact }
+    }
+    fact = ask(descriptor, wanted, fact)
+    if fact.kind != .closed { unsafe findings[index] = UInt64(turn) << 32 | UInt64(fact.word) }
+    return fact
+  }
+
+  @inline(__always)
+  mutating func kind(_ descriptor: Int32) -> DescriptorKind { fact(descriptor).kind }
+
+  /// Whether a file may grow to `end` bytes without a signal: below RLIMIT_FSIZE.
+  mutating func mayReach(_ end: UInt64) -> Bool {
+    if sizeLimit == 0 {
+      var limit = rlimit()
+      sizeLimit = unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 ? max(1, UInt64(limit.rlim_cur)) : 1
+    }
+    return sizeLimit == .max || end <= sizeLimit
+  }
+
+  // MARK: Asking
+
+  private mutating func ask(_ descriptor: Int32, _ wanted: DescriptorStates, _ known: DescriptorFact) -> DescriptorFact {
+    var fact = known
+    if fact.kind == .unknown { fact.kind = askKind(descriptor) }
+    // Files are never waited for: O_NONBLOCK means nothing to them, and they have no time-outs.
+    var missing = wanted.subtracting(fact.asked)
+    if DescriptorKinds.files.contains(fact.kind) { missing.formIntersection(.append) }
+    if !missing.isDisjoint(with: [.nonblocking, .append]) {
+      let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
+      if flags == -Int(EBADF) { fact.kind = .closed }
+      if flags >= 0, flags & Int(O_NONBLOCK) != 0 { fact.states.insert(.nonblocking) }
+      if flags >= 0, flags & Int(O_APPEND) != 0 { fact.states.insert(.append) }
+      fact.asked.formUnion([.nonblocking, .append])
+    }
+    if DescriptorKinds.sockets.contains(fact.kind) {
+      // An option that cannot be asked for holds, as far as the ring is concerned: what is not known is not the same.
+      if missing.contains(.lowWater), Self.option(descriptor, SO_RCVLOWAT) != 1 { fact.states.insert(.lowWater) }
+      if missing.contains(.receiveTimeout), Self.timeout(descriptor, SO_RCVTIMEO) != 0 { fact.states.insert(.receiveTimeout) }
+      if missing.contains(.sendTimeout), Self.timeout(descriptor, SO_SNDTIMEO) != 0 { fact.states.insert(.sendTimeout) }
+    }
+    fact.asked.formUnion(wanted)
+    return fact
+  }
+
+  private mutating func askKind(_ descriptor: Int32) -> DescriptorKind {
+    var status = stat()
+    let result = unsafe withUnsafeMutablePointer(to: &status) {
+      unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
+    }
+    guard result == 0 else { return result == -Int(EBADF) ? .closed : .unknown }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return fileSystems.kind(of: descriptor, on: UInt64(status.st_dev), isPipe: false)
+    case S_IFIFO: return fileSystems.kind(of: descriptor, on: UInt64(status.st_dev), isPipe: true)
+    case S_IFDIR: return .directory
+    case S_IFBLK: return .block
+    case S_IFCHR: return .character
+    case S_IFSOCK: return socketKind(descriptor, UInt64(status.st_ino))
+    case 0: return .anonymous
+    default: return .unknown
+    }
+  }
+
+  private func socketKind(_ descriptor: Int32, _ inode: UInt64) -> DescriptorKind {
+    let index = Int(descriptor)
+    let isKept = index >= 0 && index < Self.capacity
+    if isKept, unsafe sockets[index].inode == inode, let kind = unsafe DescriptorKind(rawValue: UInt8(sockets[index].kind)) {
+      if kind != .unknown { return kind }
+    }
+    let kind = Self.askSocketKind(descriptor)
+    if isKept { unsafe sockets[index] = Socket(inode: inode, kind: UInt64(kind.rawValue)) }
+    return kind
+  }
+
+  private static func askSocketKind(_ descriptor: Int32) -> DescriptorKind {
+    guard let family = option(descriptor, SO_DOMAIN), [AF_UNIX, AF_INET, AF_INET6].contains(Int32(family)) else { return .foreignSocket }
+    switch option(descriptor, SO_TYPE) {
+    case Int(SOCK_STREAM.rawValue): return .stream
+    case Int(SOCK_DGRAM.rawValue): return .datagram
+    case Int(SOCK_SEQPACKET.rawValue): return .packet
+    default: return .foreignSocket
+    }
+  }
+
+  private static func option(_ descriptor: Int32, _ name: Int32) -> Int? {
+    var value: Int32 = 0
+    var size: UInt32 = 4
+    let result = unsafe syslet_call(
+      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &value),
+      UInt64(argument: &size), 0)
+    return result == 0 ? Int(value) : nil
+  }
+
+  /// A socket's time-out in nanoseconds; 0 for none, nil where it cannot be asked for.
+  static func timeout(_ descriptor: Int32, _ name: Int32) -> Int64? {
+    var time = timeval()
+    var size = UInt32(MemoryLayout<timeval>.size)
+    let result = unsafe syslet_call(
+      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &time),
+      UInt64(argument: &size), 0)
+    return result == 0 ? Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_usec) * 1000 : nil
+  }
+}
+
+extension DescriptorKind {
+  /// Whether a transfer without an offset may wait for another party on what `descriptor` names, asked for it alone. For whoever has no facts: a
+  /// worker, which is to give such a call back.
+  static func mayWait(_ descriptor: Int32) -> Bool {
+    var status = stat()
+    let result = unsafe withUnsafeMutablePointer(to: &status) {
+      unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
+    }
+    guard result == 0 else { return false }
+    return ![S_IFREG, S_IFDIR, S_IFBLK].contains(status.st_mode & S_IFMT)
+  }
+}

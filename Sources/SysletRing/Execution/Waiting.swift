@@ -1,0 +1,312 @@
+// Calls that wait for another party, made without waiting: the call itself where it has such a form, otherwise a look whether it would wait.
+//
+// What a try does is what the call does when it need not wait. What the call does besides (it goes on until all is written, it ends with the
+// socket's time-out, it takes no less than SO_RCVLOWAT) is done here, in several tries.
+
+internal import CLiburing
+internal import Glibc
+
+/// A call that waits, as it was when it was reached: the atom may change while it waits, and a call that a thread waits in does not see that.
+struct ParkedCall {
+  var atom: AtomAddress
+  var arguments: Arguments
+  var number: Int
+  var row: UInt16
+  var flags: AtomFlags
+  var result: UInt
+  var next: AtomAddress?
+}
+
+/// What a parked run waits for.
+struct ParkedWait {
+  /// -1: for a moment alone.
+  var descriptor: Int32 = -1
+  var events: UInt32 = 0
+  /// In nanoseconds of `syslet_now`; `max` for none that is known.
+  var deadline = Int64.max
+  /// The descriptor may have a time-out of its own. It is asked for it only when the run has waited for a while: most do not wait that long.
+  var mayTimeOut = false
+}
+
+/// What came of a try.
+enum Attempt {
+  case made(Int)
+  /// It would wait: for these events of the descriptor, or for a moment alone.
+  case waits(ParkedWait)
+  /// No try is known, and it would not wait now, or what it waits for cannot be polled.
+  case worker
+}
+
+/// One try of a call, and what earlier tries have done of it.
+struct Waiting {
+  let call: Reference<Call>
+  /// Bytes moved so far.
+  var moved: UInt64 = 0
+  /// When the call is to end without having got what it waits for; `max` for never, or not known.
+  var deadline = Int64.max
+  /// That moment has come.
+  var isExpired = false
+
+  private var arguments: Arguments { call.pointee.arguments }
+  private var descriptor: Int32 { arguments.descriptor(0) }
+
+  /// Whether calls of this form are tried at all.
+  static func isTried(_ form: OperationForm) -> Bool {
+    switch form.encoding {
+    case .receiveFrom, .receiveMessage, .sendTo, .sendMessage, .accept, .accept4, .poll, .epollWait, .epollPwait, .nanosleep,
+      .clockNanosleep:
+      true
+    default: false
+    }
+  }
+
+  /// Whether a transfer without an offset is tried, on what its descriptor names: what has no position, and is read as much as there is.
+  static func isTried(on kind: DescriptorKind) -> Bool {
+    switch kind {
+    case .pipe, .fifo, .stream, .datagram, .packet, .foreignSocket, .anonymous: true
+    // A terminal's modes say when a read ends, and readiness does not know them all.
+    default: false
+    }
+  }
+
+  mutating func attempt() -> Attempt {
+    switch call.pointee.form.encoding {
+    case .receiveFrom, .receiveMessage: receive()
+    case .sendTo, .sendMessage: send()
+    case .read, .readVector, .readVectorFlags: transfer(isWrite: false)
+    case .write, .writeVector, .writeVectorFlags: transfer(isWrite: true)
+    case .accept, .accept4: accept()
+    case .poll: poll()
+    case .epollWait, .epollPwait: waitForEvents()
+    case .nanosleep: sleep(arguments[0], clock: CLOCK_MONOTONIC, isAbsolute: false)
+    case .clockNanosleep:
+      sleep(arguments[2], clock: Int32(truncatingIfNeeded: arguments[0]), isAbsolute: arguments.low(1) & UInt32(TIMER_ABSTIME) != 0)
+    default: .worker
+    }
+  }
+
+  // MARK: Sockets
+
+  private mutating func receive() -> Attempt {
+    let isMessage = call.pointee.form.encoding == .receiveMessage
+    let flags = arguments.low(isMessage ? 2 : 3)
+    // Neither waits: a queue of errors is looked at, whatever the socket is.
+    if flags & (Self.dontWait | Self.errorQueue) != 0 { return .made(makePlainly()) }
+    // All of it: on a stream of the network in several tries. Elsewhere what ends it is not known, and a look at it cannot be had in parts.
+    if flags & Self.waitAll != 0, isStream, flags & Self.peek != 0 || isMessage || !isOfNetwork { return .worker }
+    let result: Int
+    if isMessage {
+      result = unsafe syslet_receive_now(
+        descriptor, UnsafeMutableRawPointer(bitPattern: UInt(arguments[1])), Int32(bitPattern: flags), moved)
+    } else {
+      result = syslet_call(
+        SystemCall.recvfrom, arguments[0], arguments[1] &+ moved, arguments[2] &- moved, UInt64(flags | Self.dontWait), arguments[4],
+        arguments[5])
+    }
+    let wanted = flags & Self.outOfBand != 0 ? UInt32(SYSLET_POLL_PRI) : UInt32(SYSLET_POLL_IN)
+    if result > 0, isExpired {
+      return .made(Int(moved) + result)
+    } else if result > 0, flags & Self.peek == 0 {
+      if UInt64(result) + moved < length, goal(length, flags) > UInt64(result) + moved {
+        moved += UInt64(result)
+        return wait(for: wanted)
+      }
+    } else if result > 0, UInt64(result) < goal(isMessage ? .max : arguments[2], flags & ~Self.waitAll) {
+      return wait(for: wanted)
+    }
+    return conclude(result, wanted)
+  }
+
+  /// How many bytes a receive that waits takes at the least: SO_RCVLOWAT says so, of streams. Asked only when fewer have come than were asked for.
+  private func goal(_ length: UInt64, _ flags: UInt32) -> UInt64 {
+    guard isStream else { return 0 }
+    if flags & Self.waitAll != 0 { return isNonblocking ? 0 : length }
+    var mark: Int32 = 1
+    var size: UInt32 = 4
+    let result = unsafe syslet_call(
+      SystemCall.getsockopt, arguments[0], UInt64(argument: SOL_SOCKET), UInt64(argument: SO_RCVLOWAT), UInt64(argument: &mark),
+      UInt64(argument: &size), 0)
+    guard result == 0, mark > 1, !isNonblocking else { return 0 }
+    return min(length, UInt64(mark))
+  }
+
+  private mutating func send() -> Attempt {
+    let isMessage = call.pointee.form.encoding == .sendMessage
+    let flags = arguments.low(isMessage ? 2 : 3)
+    let result: Int
+    if isMessage {
+      result = unsafe syslet_send_now(
+        descriptor, UnsafeRawPointer(bitPattern: UInt(arguments[1])), Int32(bitPattern: flags), moved)
+    } else {
+      result = syslet_call(
+        SystemCall.sendto, arguments[0], arguments[1] &+ moved, arguments[2] &- moved, UInt64(flags | Self.dontWait | Self.noSignal),
+        arguments[4], arguments[5])
+    }
+    if flags & Self.dontWait != 0 { return .made(result) }
+    return concludeWriting(result)
+  }
+
+  private mutating func accept() -> Attempt {
+    if isNonblocking { return .made(makePlainly()) }
+    // Another thread or process may take the connection in between, so a worker makes the call.
+    if syslet_poll_look(descriptor, UInt32(SYSLET_POLL_IN)) != 0 { return .worker }
+    if isExpired { return .made(-Int(EAGAIN)) }
+    return wait(for: UInt32(SYSLET_POLL_IN))
+  }
+
+  // MARK: Reading and writing
+
+  private mutating func transfer(isWrite: Bool) -> Attempt {
+    let form = call.pointee.form
+    if form.encoding == .readVectorFlags || form.encoding == .writeVectorFlags, arguments.low(5) != 0 { return .worker }
+    let result: Int
+    if form.hasVectors {
+      let vector = unsafe UnsafeRawPointer(bitPattern: UInt(arguments[1]))
+      guard let count = Int32(exactly: arguments[2]) else { return .worker }
+      result = unsafe isWrite ? writeNow(vector, count) : syslet_read_now(descriptor, vector, count, moved)
+    } else {
+      guard arguments[2] <= OperationForm.transferMax else { return .worker }
+      var whole = unsafe iovec(
+        iov_base: UnsafeMutableRawPointer(bitPattern: UInt(arguments[1])), iov_len: Int(bitPattern: UInt(arguments[2])))
+      result = unsafe withUnsafePointer(to: &whole) {
+        unsafe isWrite ? writeNow($0, 1) : syslet_read_now(descriptor, $0, 1, moved)
+      }
+    }
+    let wanted = UInt32(isWrite ? SYSLET_POLL_OUT : SYSLET_POLL_IN)
+    if result == -Int(EOPNOTSUPP) || result == -Int(ENOSYS) {
+      // This file has no try, or this kernel.
+      if isNonblocking { return .made(isWrite ? makeShielded() : makePlainly()) }
+      if syslet_poll_look(descriptor, wanted) != 0 { return .worker }
+      return wait(for: wanted)
+    }
+    if isWrite { return concludeWriting(result) }
+    if result > 0, !isExpired, isSocket, UInt64(result) + moved < length, goal(length, 0) > UInt64(result) + moved {
+      moved += UInt64(result)
+      return wait(for: wanted)
+    }
+    return conclude(result, wanted)
+  }
+
+  /// How many bytes the call is to move. Asked when some have been, so that the kernel has been able to read what says so.
+  private var length: UInt64 {
+    switch call.pointee.form.encoding {
+    case .receiveMessage, .sendMessage: unsafe syslet_message_length(UnsafeRawPointer(bitPattern: UInt(arguments[1])))
+    case .readVector, .readVectorFlags, .writeVector, .writeVectorFlags:
+      unsafe syslet_vector_length(UnsafeRawPointer(bitPattern: UInt(arguments[1])), Int32(arguments[2]))
+    default: arguments[2]
+    }
+  }
+
+  /// A socket's write is a send without a signal. What a pipe without readers answers raises one, which is taken back.
+  private func writeNow(_ vector: UnsafeRawPointer?, _ count: Int32) -> Int {
+    unsafe syslet_write_now(descriptor, vector, count, moved)
+  }
+
+  private func makeShielded() -> Int { Interpreter.make(call, isChecked: false) }
+
+  // MARK: Waiting as such
+
+  private mutating func poll() -> Attempt {
+    let timeout = Int32(truncatingIfNeeded: arguments[2])
+    guard arguments[1] == 1 else { return .worker }
+    let result = syslet_call(SystemCall.poll, arguments[0], 1, 0, 0, 0, 0)
+    if result != 0 || timeout == 0 || isExpired { return .made(result) }
+    guard let entry = UserMemory.load(arguments[0], as: pollfd.self) else { return .made(-Int(EFAULT)) }
+    limit(milliseconds: timeout)
+    // A descriptor below 0 is looked at by nobody: it is a sleep.
+    guard entry.fd >= 0 else { return .waits(ParkedWait(deadline: deadline)) }
+    return .waits(ParkedWait(descriptor: entry.fd, events: UInt32(UInt16(bitPattern: entry.events)) & ~Self.oneShot, deadline: deadline))
+  }
+
+  private mutating func waitForEvents() -> Attempt {
+    // With a signal mask it is refused.
+    if call.pointee.form.encoding == .epollPwait, arguments[4] != 0 { return .made(-Int(EPERM)) }
+    let timeout = Int32(truncatingIfNeeded: arguments[3])
+    let result = syslet_call(call.pointee.number, arguments[0], arguments[1], arguments[2], 0, arguments[4], arguments[5])
+    if result != 0 || timeout == 0 || isExpired { return .made(result) }
+    limit(milliseconds: timeout)
+    return .waits(ParkedWait(descriptor: descriptor, events: UInt32(SYSLET_POLL_IN), deadline: deadline))
+  }
+
+  /// Sleeps whose end this clock knows. Others are a worker's: until a time of a clock that can be set, or of the time that the machine was
+  /// suspended for.
+  private mutating func sleep(_ pointer: UInt64, clock: Int32, isAbsolute: Bool) -> Attempt {
+    if isExpired { return .made(0) }
+    guard let time = UserMemory.load(pointer, as: timespec.self), time.tv_sec >= 0, time.tv_nsec >= 0, time.tv_nsec < 1_000_000_000 else {
+      return .made(makePlainly())
+    }
+    guard clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME && !isAbsolute else { return .worker }
+    let (seconds, isHuge) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    let (length, isHuger) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
+    let (end, isHugest) = (isAbsolute ? 0 : syslet_now()).addingReportingOverflow(length)
+    deadline = isHuge || isHuger || isHugest ? .max - 1 : end
+    if deadline <= syslet_now() { return .made(0) }
+    return .waits(ParkedWait(deadline: deadline))
+  }
+
+  private mutating func limit(milliseconds: Int32) {
+    guard milliseconds >= 0, deadline == .max else { return }
+    deadline = syslet_now() + Int64(milliseconds) * 1_000_000
+  }
+
+  // MARK: What a try's result means
+
+  private mutating func conclude(_ result: Int, _ wanted: UInt32) -> Attempt {
+    guard result == -Int(EAGAIN) else {
+      // What was moved before something went wrong, or the other side ended, is the result; the rest is for the next call.
+      guard moved > 0 else { return .made(result) }
+      return .made(Int(moved) + max(result, 0))
+    }
+    if isExpired || isNonblocking { return .made(moved > 0 ? Int(moved) : result) }
+    return wait(for: wanted)
+  }
+
+  private mutating func concludeWriting(_ result: Int) -> Attempt {
+    if result > 0 {
+      moved += UInt64(result)
+      // Only a stream takes a part.
+      if moved >= length { return .made(Int(moved)) }
+      if isExpired || isNonblocking { return .made(Int(moved)) }
+      return wait(for: UInt32(SYSLET_POLL_OUT))
+    }
+    return conclude(result, UInt32(SYSLET_POLL_OUT))
+  }
+
+  private func wait(for events: UInt32) -> Attempt {
+    .waits(ParkedWait(descriptor: descriptor, events: events, deadline: deadline, mayTimeOut: deadline == .max))
+  }
+
+  private func makePlainly() -> Int {
+    let words = arguments.words
+    return syslet_call(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
+  }
+
+  // MARK: What the descriptor is
+
+  /// Asked when a try would wait: what the program has set meanwhile counts.
+  private var isNonblocking: Bool {
+    let flags = syslet_call(SystemCall.fcntl, arguments[0], UInt64(argument: F_GETFL), 0, 0, 0, 0)
+    return flags < 0 || flags & Int(O_NONBLOCK) != 0
+  }
+
+  private func option(_ name: Int32) -> Int32? {
+    var value: Int32 = 0
+    var size: UInt32 = 4
+    let result = unsafe syslet_call(
+      SystemCall.getsockopt, arguments[0], UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &value),
+      UInt64(argument: &size), 0)
+    return result == 0 ? value : nil
+  }
+  private var isSocket: Bool { option(SO_TYPE) != nil }
+  private var isStream: Bool { option(SO_TYPE) == Int32(SOCK_STREAM.rawValue) }
+  private var isOfNetwork: Bool { option(SO_DOMAIN).map { $0 == AF_INET || $0 == AF_INET6 } ?? false }
+
+  private static let outOfBand: UInt32 = 0x01
+  private static let peek: UInt32 = 0x02
+  private static let dontWait: UInt32 = 0x40
+  private static let waitAll: UInt32 = 0x100
+  private static let errorQueue: UInt32 = 0x2000
+  private static let noSignal: UInt32 = 0x4000
+  /// EPOLLONESHOT, EPOLLET, EPOLLEXCLUSIVE and EPOLLWAKEUP, which are no bits of poll's.
+  private static let oneShot: UInt32 = 0xF000_0000
+}

@@ -1,0 +1,67 @@
+// For which descriptors, states and flags the ring is known to answer as the system call does (law L10). Data, a part of each row of the
+// operation table: the router, `explain`, docs/OPERATIONS.md, calibration and the parity fuzzer read it.
+
+/// What is known about a row's operation on the ring. What is not known is made plainly.
+struct RingKnowledge: Sendable {
+  /// The kinds of the descriptor that the call works on. Of a descriptor that is not open the answer is -EBADF everywhere.
+  let kinds: DescriptorKinds
+  /// The states, of those that matter to the call, that keep it off the ring.
+  let states: DescriptorStates
+  /// The argument with the call's flags, and the flags that are known; -1 for none to look at.
+  let flagsArgument: Int8
+  let flags: UInt32
+  /// The ring's -EINVAL and -EOPNOTSUPP may be the ring's own and not the call's, and nothing can have happened by then: neither has anybody
+  /// else been asked, nor has an error been taken that is told once. So the plain call may be made after it (docs/decisions/0005).
+  let isRepeatable: Bool
+
+  init(
+    _ kinds: DescriptorKinds = [], not states: DescriptorStates = [], flags: (argument: Int8, known: UInt32)? = nil,
+    repeatable: Bool = false
+  ) {
+    self.kinds = kinds
+    self.states = states
+    flagsArgument = flags?.argument ?? -1
+    self.flags = flags?.known ?? 0
+    isRepeatable = repeatable
+  }
+
+  /// The call depends on no descriptor, but for a folder's that names are looked up in.
+  static let always = RingKnowledge(.all)
+  /// The same, and nothing can have happened when the ring refuses.
+  static let alwaysRepeatable = RingKnowledge(.all, repeatable: true)
+  /// Of no use: the call is never the ring's.
+  static let never = RingKnowledge()
+
+  /// Reads without an offset: of what has no position. A file's own position is for plain calls, because an O_DIRECT read on the ring never moves
+  /// it, and of two reads that are not in memory both begin at the old one.
+  static let receivingStream = RingKnowledge(DescriptorKinds.sockets.union(.init(.pipe)), not: .receiving)
+  static let readingFile = RingKnowledge(.files, repeatable: true)
+  static let readingFileWithFlags = RingKnowledge(.files, flags: (5, 0), repeatable: true)
+  static let writingFile = RingKnowledge(.files, not: .append)
+  static let writingFileWithFlags = RingKnowledge(.files, not: .append, flags: (5, 0))
+  /// Calls on a file as a whole.
+  static let wholeFile = RingKnowledge(DescriptorKinds(.file, .block, .directory))
+  /// Not of an io_uring, which the ring refuses to close, nor of what asks another party first (FUSE, NFS).
+  static let closing = RingKnowledge(DescriptorKinds(.file, .directory, .pipe, .stream, .datagram, .packet))
+  static func sending(flagsIn argument: Int8) -> RingKnowledge {
+    RingKnowledge(.sockets, not: .sending, flags: (argument, KnownFlags.sending))
+  }
+  static func receiving(flagsIn argument: Int8) -> RingKnowledge {
+    RingKnowledge(.sockets, not: .receiving, flags: (argument, KnownFlags.receiving))
+  }
+  static let accepting = RingKnowledge(DescriptorKinds(.stream, .packet), not: [.nonblocking, .receiveTimeout])
+  static let connecting = RingKnowledge(.sockets, not: .sending)
+
+  /// Whether what the descriptor names has to be asked.
+  var dependsOnDescriptor: Bool { kinds.rawValue != DescriptorKinds.all.rawValue }
+}
+
+/// Flags that calls have on the ring as plainly, each seen to in calibration or by the parity fuzzer.
+enum KnownFlags {
+  /// MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL, MSG_CMSG_CLOEXEC. MSG_PEEK with MSG_WAITALL is not (`RingObstacle.flags`).
+  static let receiving: UInt32 = 0x02 | 0x20 | 0x40 | 0x100 | 0x4000 | 0x4000_0000
+  /// MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_NOSIGNAL, MSG_MORE.
+  static let sending: UInt32 = 0x04 | 0x40 | 0x80 | 0x4000 | 0x8000
+  /// WNOHANG, WSTOPPED, WEXITED, WCONTINUED, WNOWAIT. Not __WNOTHREAD: whose children is the thread's that looks.
+  static let waiting: UInt32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x0100_0000
+}

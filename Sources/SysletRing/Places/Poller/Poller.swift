@@ -1,0 +1,335 @@
+// The place where runs wait without io_uring and without a thread: for a descriptor in an epoll, for a moment in a heap. A run's call is tried
+// without waiting, parked here when it would have to wait, and tried again when the poller says so: what it says is a hint, and the try decides.
+//
+// Starvation (law L11): the runs that wait for one descriptor are woken in the order in which they came, one for each time that it is ready for
+// reading and one for writing; those that are left are armed for at once, so that a descriptor that stays ready wakes them one after the other.
+//
+// Unsafe fence: the records and lists are the poller's own memory, the owner's thread's alone (law L8). Records are named by numbers; a reference to
+// one is good until the next `park`, which may move them.
+
+internal import CLiburing
+internal import Glibc
+
+@safe struct Poller: ~Copyable {
+  static let none = UInt32.max
+
+  struct Record {
+    var call: ParkedCall
+    var wait = ParkedWait()
+    var run: UInt32
+    /// Bytes that the call has moved so far.
+    var moved: UInt64 = 0
+    /// Times in a row that it was woken and had to wait again with nothing done.
+    var vainWakes: UInt8 = 0
+    /// The moment has come.
+    var isExpired = false
+    /// The file is not the one that the run began to wait for.
+    fileprivate(set) var isParked = false
+    fileprivate var parkedAt: Int64 = 0
+    fileprivate var timer: Int32 = -1
+    /// The runs of the same descriptor, in the order in which they came.
+    fileprivate var previous = Poller.none
+    /// The same, or the next free record.
+    fileprivate var next = Poller.none
+    /// Those that may time out and have not been asked, in the order in which they came.
+    fileprivate var previousUnasked = Poller.none
+    fileprivate var nextUnasked = Poller.none
+    fileprivate var isUnasked = false
+  }
+
+  private struct List {
+    var first = Poller.none
+    var last = Poller.none
+  }
+
+  /// -1 before the first run waits for a descriptor.
+  private(set) var epoll: Int32 = -1
+  private var isDoorbellWatched = false
+
+  private var records: UnsafeMutablePointer<Record>
+  private var recordsMax = 16
+  private var recordsUsed = 0
+  private var free = Poller.none
+  /// By descriptor.
+  private var lists: UnsafeMutablePointer<List>
+  private var listsMax = 0
+  private var unasked = List()
+  private var timers = TimerHeap()
+  private let ready: UnsafeMutablePointer<syslet_ready>
+  private static let readyMax = 256
+
+  /// Runs that are here, and those of them that wait for a descriptor.
+  private(set) var count = 0
+  private(set) var polled = 0
+  /// When the files of waiting runs are looked at next.
+  private var checkAt = Int64.max
+
+  /// For so long a run waits before its descriptor is asked for a time-out.
+  private static let askAfter: Int64 = 5_000_000
+  private static let checkPeriod: Int64 = 1_000_000_000
+  /// So many wakes for nothing, and a worker makes the call: whatever the descriptor is, being ready does not mean to it what the call waits for.
+  static let vainWakesMax: UInt8 = 8
+
+  init() {
+    unsafe records = .allocate(capacity: recordsMax)
+    unsafe lists = .allocate(capacity: 1)
+    unsafe ready = .allocate(capacity: Self.readyMax)
+  }
+
+  deinit {
+    if epoll >= 0 { close(epoll) }
+    unsafe records.deallocate()
+    unsafe lists.deallocate()
+    unsafe ready.deallocate()
+  }
+
+  subscript(number: UInt32) -> Reference<Record> { unsafe Reference(records + Int(number)) }
+
+  /// In a forked child the descriptor is the child's copy of the parent's epoll: it is closed, and never used.
+  mutating func open() -> Int32 {
+    guard epoll < 0 else { return 0 }
+    let result = syslet_poll_open()
+    guard result >= 0 else { return result }
+    epoll = result
+    return 0
+  }
+
+  /// From now on the sleep ends, too, when `doorbell` rings.
+  mutating func watch(doorbell: Int32) -> Int32 {
+    guard !isDoorbellWatched else { return 0 }
+    let result = open()
+    guard result == 0 else { return result }
+    isDoorbellWatched = true
+    doorbellDescriptor = doorbell
+    return syslet_poll_watch(epoll, doorbell)
+  }
+  private var doorbellDescriptor: Int32 = -1
+
+  // MARK: Records
+
+  /// A record for a call that has begun to wait.
+  mutating func take(_ run: UInt32, _ call: ParkedCall) -> UInt32 {
+    if free == Self.none, recordsUsed == recordsMax {
+      let larger = UnsafeMutablePointer<Record>.allocate(capacity: recordsMax * 2)
+      unsafe larger.moveInitialize(from: records, count: recordsUsed)
+      unsafe records.deallocate()
+      unsafe records = larger
+      recordsMax *= 2
+    }
+    let number = free == Self.none ? UInt32(recordsUsed) : free
+    if free == Self.none { recordsUsed += 1 } else { free = self[number].pointee.next }
+    unsafe (records + Int(number)).initialize(to: Record(call: call, run: run))
+    return number
+  }
+
+  mutating func release(_ number: UInt32) {
+    self[number].pointee.next = free
+    free = number
+  }
+
+  // MARK: Parking
+
+  /// Parks the run of a record. 0, or -errno of what cannot be polled: -EPERM for a file that is always ready, -EBADF for none.
+  mutating func park(_ number: UInt32, _ wait: ParkedWait, now: Int64) -> Int32 {
+    let record = self[number]
+    record.pointee.wait = wait
+    record.pointee.isExpired = false
+    if wait.descriptor >= 0 {
+      let result = open()
+      guard result == 0 else { return result }
+      reserveList(wait.descriptor)
+      append(number, wait.descriptor)
+      let armed = arm(wait.descriptor)
+      guard armed == 0 else {
+        detach(number, wait.descriptor)
+        return armed
+      }
+      polled += 1
+      if checkAt == .max { checkAt = now + Self.checkPeriod }
+      if wait.mayTimeOut {
+        record.pointee.parkedAt = now
+        appendUnasked(number)
+      }
+    }
+    if wait.deadline != .max { insertTimer(number, wait.deadline) }
+    record.pointee.isParked = true
+    count += 1
+    return 0
+  }
+
+  /// Takes a run out: it is woken, or cancelled.
+  mutating func unpark(_ number: UInt32) {
+    let record = self[number]
+    guard record.pointee.isParked else { return }
+    record.pointee.isParked = false
+    count -= 1
+    if record.pointee.wait.descriptor >= 0 {
+      detach(number, record.pointee.wait.descriptor)
+      polled -= 1
+      if polled == 0 { checkAt = .max }
+    }
+    if record.pointee.isUnasked { removeUnasked(number) }
+    if record.pointee.timer >= 0 {
+      timers.remove(at: record.pointee.timer) { [records = unsafe records] in unsafe records[Int($0)].timer = $1 }
+    }
+  }
+
+  private mutating func insertTimer(_ number: UInt32, _ moment: Int64) {
+    timers.insert(number, at: moment) { [records = unsafe records] in unsafe records[Int($0)].timer = $1 }
+  }
+
+  // MARK: Waking
+
+  /// When the poller has something to do though no descriptor is ready; nil for never.
+  var nextMoment: Int64? {
+    let asking = unasked.first == Self.none ? Int64.max : self[unasked.first].pointee.parkedAt + Self.askAfter
+    let next = min(timers.next ?? .max, asking, checkAt)
+    return next == .max ? nil : next
+  }
+
+  /// Wakes what is ready or due, and sleeps for it for up to `nanoseconds`, below 0 without a limit. False when a signal came.
+  mutating func reap(nanoseconds: Int64, into woken: inout RunQueue, in memory: RunMemory) -> Bool {
+    var isInterrupted = false
+    if epoll >= 0, polled > 0 || nanoseconds != 0 {
+      var limit = nanoseconds
+      while true {
+        let count = unsafe syslet_poll_take(epoll, ready, Int32(Self.readyMax), limit)
+        if count == -EINTR { isInterrupted = limit != 0 }
+        guard count > 0 else { break }
+        for index in 0..<Int(count) { unsafe wakeReady(ready[index], &woken, memory) }
+        // What is ready for many runs is told again, so that a second look could go on for ever.
+        guard Int(count) == Self.readyMax else { break }
+        limit = 0
+      }
+    }
+    if nextMoment != nil { wakeDue(syslet_now(), &woken, memory) }
+    return !isInterrupted
+  }
+
+  private mutating func wake(_ number: UInt32, _ woken: inout RunQueue, _ memory: RunMemory) {
+    unpark(number)
+    woken.append(memory[self[number].pointee.run], in: memory)
+  }
+
+  private mutating func wakeReady(_ ready: syslet_ready, _ woken: inout RunQueue, _ memory: RunMemory) {
+    if ready.descriptor == doorbellDescriptor, isDoorbellWatched {
+      syslet_doorbell_clear(doorbellDescriptor)
+      return
+    }
+    guard Int(ready.descriptor) < listsMax else { return }
+    let ended = UInt32(SYSLET_POLL_ERR | SYSLET_POLL_HUP)
+    let isEnded = ready.events & ended != 0
+    var reading = Self.none
+    var writing = Self.none
+    var number = unsafe lists[Int(ready.descriptor)].first
+    while number != Self.none, reading == Self.none || writing == Self.none {
+      let wanted = self[number].pointee.wait.events
+      if isEnded || wanted & ready.events != 0 {
+        if wanted & UInt32(SYSLET_POLL_OUT) != 0, wanted & UInt32(SYSLET_POLL_IN) == 0 {
+          if writing == Self.none { writing = number }
+        } else if reading == Self.none {
+          reading = number
+        }
+      }
+      number = self[number].pointee.next
+    }
+    if reading != Self.none { wake(reading, &woken, memory) }
+    if writing != Self.none { wake(writing, &woken, memory) }
+    if unsafe lists[Int(ready.descriptor)].first != Self.none { _ = arm(ready.descriptor) }
+  }
+
+  private mutating func wakeDue(_ now: Int64, _ woken: inout RunQueue, _ memory: RunMemory) {
+    while let number = timers.popDue(now, placed: { [records = unsafe records] in unsafe records[Int($0)].timer = $1 }) {
+      self[number].pointee.isExpired = true
+      wake(number, &woken, memory)
+    }
+    while unasked.first != Self.none, self[unasked.first].pointee.parkedAt + Self.askAfter <= now { askTimeout(unasked.first) }
+    if checkAt <= now { checkFiles(now, &woken, memory) }
+  }
+
+  /// A socket's SO_RCVTIMEO or SO_SNDTIMEO counts from when the call began to wait.
+  private mutating func askTimeout(_ number: UInt32) {
+    removeUnasked(number)
+    let record = self[number]
+    let isSending = record.pointee.wait.events & UInt32(SYSLET_POLL_OUT) != 0
+    guard let timeout = DescriptorFacts.timeout(record.pointee.wait.descriptor, isSending ? SO_SNDTIMEO : SO_RCVTIMEO), timeout > 0 else {
+      return
+    }
+    record.pointee.wait.deadline = record.pointee.parkedAt &+ timeout
+    insertTimer(number, record.pointee.wait.deadline)
+  }
+
+  /// Wakes the runs whose descriptor has been closed, or names another file: nobody would. Some 0.5 µs for each, once in a second.
+  private mutating func checkFiles(_ now: Int64, _ woken: inout RunQueue, _ memory: RunMemory) {
+    checkAt = polled > 0 ? now + Self.checkPeriod : .max
+    for index in 0..<recordsUsed {
+      let number = UInt32(index)
+      let record = self[number]
+      guard record.pointee.isParked, record.pointee.wait.descriptor >= 0 else { continue }
+      let descriptor = record.pointee.wait.descriptor
+      // Once for each descriptor: by the run that came first.
+      guard unsafe lists[Int(descriptor)].first == number, syslet_poll_rearm(epoll, descriptor, events(descriptor)) != 0 else { continue }
+      while case let first = unsafe lists[Int(descriptor)].first, first != Self.none { wake(first, &woken, memory) }
+    }
+  }
+
+  // MARK: Lists
+
+  private func events(_ descriptor: Int32) -> UInt32 {
+    var events: UInt32 = 0
+    var number = unsafe lists[Int(descriptor)].first
+    while number != Self.none {
+      events |= self[number].pointee.wait.events
+      number = self[number].pointee.next
+    }
+    return events
+  }
+
+  private func arm(_ descriptor: Int32) -> Int32 { syslet_poll_arm(epoll, descriptor, events(descriptor)) }
+
+  private mutating func reserveList(_ descriptor: Int32) {
+    guard Int(descriptor) >= listsMax else { return }
+    var larger = max(64, listsMax)
+    while larger <= Int(descriptor) { larger *= 2 }
+    let moved = UnsafeMutablePointer<List>.allocate(capacity: larger)
+    unsafe moved.moveInitialize(from: lists, count: listsMax)
+    unsafe (moved + listsMax).initialize(repeating: List(), count: larger - listsMax)
+    unsafe lists.deallocate()
+    unsafe lists = moved
+    listsMax = larger
+  }
+
+  private func append(_ number: UInt32, _ descriptor: Int32) {
+    let list = unsafe Reference(lists + Int(descriptor))
+    let record = self[number]
+    record.pointee.next = Self.none
+    record.pointee.previous = list.pointee.last
+    if list.pointee.last == Self.none { list.pointee.first = number } else { self[list.pointee.last].pointee.next = number }
+    list.pointee.last = number
+  }
+
+  private func detach(_ number: UInt32, _ descriptor: Int32) {
+    let list = unsafe Reference(lists + Int(descriptor))
+    let record = self[number]
+    let (previous, next) = (record.pointee.previous, record.pointee.next)
+    if previous == Self.none { list.pointee.first = next } else { self[previous].pointee.next = next }
+    if next == Self.none { list.pointee.last = previous } else { self[next].pointee.previous = previous }
+  }
+
+  private mutating func appendUnasked(_ number: UInt32) {
+    let record = self[number]
+    record.pointee.isUnasked = true
+    record.pointee.nextUnasked = Self.none
+    record.pointee.previousUnasked = unasked.last
+    if unasked.last == Self.none { unasked.first = number } else { self[unasked.last].pointee.nextUnasked = number }
+    unasked.last = number
+  }
+
+  private mutating func removeUnasked(_ number: UInt32) {
+    let record = self[number]
+    record.pointee.isUnasked = false
+    let (previous, next) = (record.pointee.previousUnasked, record.pointee.nextUnasked)
+    if previous == Self.none { unasked.first = next } else { self[previous].pointee.nextUnasked = next }
+    if next == Self.none { unasked.last = previous } else { self[next].pointee.previousUnasked = previous }
+  }
+}
