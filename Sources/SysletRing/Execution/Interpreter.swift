@@ -10,6 +10,7 @@ enum Interpreter {
     if traits.contains(.refused) { return -Int(EPERM) }
     let words = call.pointee.arguments.words
     if traits.contains(.signalMask), hasSignalMask(call.pointee.number, call.pointee.arguments) { return -Int(EPERM) }
+    if call.pointee.threadNeed == .refused { return -Int(EPERM) }
     // Above 16 bits x86-64 has a second set of numbers for the same calls (x32), which no row would recognise.
     guard call.pointee.number <= 0xFFFF else { return -Int(ENOSYS) }
     if traits.contains(.pseudo) {

@@ -204,7 +204,7 @@ enum Cut: Equatable {
   mutating func placeHere(_ call: Reference<Call>) -> Placement? {
     guard router.isAutomatic, !call.pointee.flags.contains(.sync) else { return nil }
     let traits = call.pointee.traits
-    if traits.contains(.neverBlocks) { return .inline(.neverBlocks) }
+    if traits.contains(.neverBlocks) { return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread) }
     if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
     return traits.isDisjoint(with: [.punted, .mayPunt]) || !call.pointee.form.hasOpcode ? nil : router.placePlainly(call)
   }
