@@ -6,6 +6,7 @@
 #include "syslet.h"
 #include "syslet_call.h"
 #include "syslet_numbers.h"
+#include "syslet_rights.h"
 #include "syslet_ring.h"
 
 #endif

@@ -147,6 +147,7 @@ extension Core {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
     run.pointee.workerRow = row
+    run.pointee.mayWait = scratch.call.pointee.mayWait
     handover.append(run, in: runs.memory)
     return .left
   }

@@ -62,6 +62,10 @@ enum Place: UInt8 {
   var workerCalls = 0
   /// The worker goes on with it though the ring could: what follows a wait is what workers are for then.
   var keepsWorker = false
+  /// The next call may wait for another party. Written by the owner before it hands the run over.
+  var mayWait = false
+  /// The run comes back because no worker has the rights any more with which it was handed over.
+  var isOrphan = false
   /// How long the worker had the run, and the row of the call that it began with; `untimed` if nobody wants to know.
   var workerNanoseconds: Int64 = 0
   var workerRow = Run.untimed
@@ -96,6 +100,7 @@ extension Run {
     isCancelled.store(false, ordering: .relaxed)
     workerCalls = 0
     keepsWorker = false
+    isOrphan = false
     self.waiter = waiter
   }
 
