@@ -46,6 +46,7 @@ extension Core {
     help(until: 0, nil)
     leaveShared()
     try handOverAll()
+    relieve()
     try poke()
     if let failure { throw failure }
   }
@@ -84,6 +85,7 @@ extension Core {
       if let deadline {
         left = max(0, deadline.subtractingReportingOverflow(syslet_now()).partialValue)
         if left == 0 {
+          relieve()
           // Even a wait of no time at all looks once at what the kernel has: without an enter it would not tell.
           try poke()
           return visible()
@@ -110,7 +112,7 @@ extension Core {
     if let failure { throw failure }
     interruptCancelled()
     withdrawCancelled()
-    if isHurrying { pool?.relieve() }
+    relieve()
     isHurrying = false
     cancelDue()
     help(until: count, deadline)
@@ -325,6 +327,11 @@ extension Core {
       let run = runs[UInt32(slot)]
       if run.pointee.place == .worker, run.pointee.isCancelled.load(ordering: .relaxed) { pool.interrupt(run) }
     }
+  }
+
+  /// Has another worker started if all are stuck. Asked wherever the program only looks, too: it need never sleep here.
+  private func relieve() {
+    if runsOnWorkers > 0, let pool, pool.needsRelief { pool.relieve() }
   }
 
   /// Ends the cancelled runs that no worker has begun: none may come to be free.

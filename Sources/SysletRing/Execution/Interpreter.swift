@@ -61,7 +61,7 @@ enum Interpreter {
     switch number {
     case SystemCall.ppoll: arguments[3] != 0
     // The sixth argument points to the mask's address and its size.
-    case SystemCall.pselect6: arguments[5] != 0 && UserMemory.load(arguments[5], as: UInt64.self) != 0
+    case SystemCall.pselect6, SystemCall.io_pgetevents: arguments[5] != 0 && UserMemory.load(arguments[5], as: UInt64.self) != 0
     default: arguments[4] != 0
     }
   }

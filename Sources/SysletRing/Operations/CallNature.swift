@@ -18,7 +18,11 @@ extension Operation.Traits {
     guard contains(.waits) else { return false }
     switch number {
     case SystemCall.flock: return arguments.low(1) & UInt32(LOCK_NB | LOCK_UN) == 0
-    case SystemCall.fcntl: return arguments.low(1) == UInt32(F_SETLKW) || arguments.low(1) == Self.setOpenLockAndWait
+    case SystemCall.fcntl:
+      guard arguments.low(1) == UInt32(F_SETLKW) || arguments.low(1) == Self.setOpenLockAndWait else { return false }
+      return UserMemory.load(arguments[2], as: Int16.self) != Int16(F_UNLCK)
+    // One that only adds lets go of others, which must not keep it from that.
+    case SystemCall.semop, SystemCall.semtimedop: return (UserMemory.load(arguments[1] &+ 2, as: Int16.self) ?? 0) <= 0
     case SystemCall.futex:
       switch arguments.low(1) & Self.futexCommands {
       case Self.futexWait, Self.futexWaitBits, Self.futexLockPI, Self.futexWaitRequeuePI, Self.futexLockPI2: return true
@@ -26,7 +30,6 @@ extension Operation.Traits {
       }
     case SystemCall.wait4: return arguments.low(2) & UInt32(WNOHANG) == 0
     case SystemCall.waitid: return arguments.low(3) & UInt32(WNOHANG) == 0
-    case SystemCall.msgsnd: return arguments.low(3) & Self.ipcNoWait == 0
     case SystemCall.msgrcv: return arguments.low(4) & Self.ipcNoWait == 0
     case SystemCall.sendto, SystemCall.recvfrom, SystemCall.sendmmsg, SystemCall.recvmmsg: return arguments.low(3) & Self.dontWait == 0
     case SystemCall.sendmsg, SystemCall.recvmsg: return arguments.low(2) & Self.dontWait == 0

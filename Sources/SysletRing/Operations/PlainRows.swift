@@ -3,17 +3,16 @@
 internal import CLiburing
 
 extension Operation {
-  /// Calls without an operation that may wait for another party: they must not keep all workers from others.
+  /// Calls without an operation that may wait for another party: they must not keep all workers from others. What sends is not among them
+  /// (msgsnd, mq_timedsend): receivers that have all workers wait for it.
   static let waitingRows: [Operation] = [
     waiting(SystemCall.flock, "flock"),
     waiting(SystemCall.fcntl, "fcntl", .any),
     Operation(
       SystemCall.wait4, "wait4", [.waits, .ownThread], results: .descriptor, note: "Waiting with __WNOTHREAD: -EPERM."),
-    waiting(SystemCall.msgsnd, "msgsnd"),
     waiting(SystemCall.msgrcv, "msgrcv", .any),
     waiting(SystemCall.semop, "semop"),
     waiting(SystemCall.semtimedop, "semtimedop"),
-    waiting(SystemCall.mq_timedsend, "mq_timedsend"),
     waiting(SystemCall.mq_timedreceive, "mq_timedreceive", .any),
     waiting(SystemCall.select, "select", .any),
     waiting(SystemCall.sendmmsg, "sendmmsg", .any),
@@ -22,7 +21,7 @@ extension Operation {
     waiting(SystemCall.vmsplice, "vmsplice", .any),
     waiting(SystemCall.futex_waitv, "futex_waitv", .any),
     waiting(SystemCall.io_getevents, "io_getevents", .any),
-    waiting(SystemCall.io_pgetevents, "io_pgetevents", .any),
+    Operation(SystemCall.io_pgetevents, "io_pgetevents", [.waits, .signalMask], results: .any, note: "With a signal mask -EPERM."),
   ]
 
   /// Calls about the thread that makes them, at least with some arguments: the owner makes them where they are met.

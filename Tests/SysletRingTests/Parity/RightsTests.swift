@@ -264,6 +264,71 @@ struct RightsTests {
     }
   }
 
+  /// A worker that is stuck in the open of a FIFO, and a syslet behind it that truncates a file, when the C library makes the whole process
+  /// somebody else. How the syslet ends, and how many bytes the file has then.
+  private static func becoming(_ before: uid_t, _ after: uid_t) throws -> (Taken, Int) {
+    let engine = try BadInputTests.engine(.threads) { $0.maxWorkers = 1 }
+    let program = Program(.direct)
+    let (fifo, file) = (program.path(program.scratch.path("fifo")), program.path(program.scratch.file("file", "content")))
+    program.scratch.give("", to: 0, 0o755)
+    program.scratch.give("file", to: 0, 0o600)
+    #expect(plainCall(SystemCall.mknodat, .int(AT_FDCWD), fifo.address, .int(S_IFIFO | 0o666), 0) == 0)
+    program.scratch.give("fifo", to: 0, 0o666)
+    program.atom(SystemCall.openat, .int(AT_FDCWD), .to(fifo), .int(O_RDONLY | O_CLOEXEC), next: .end)
+    program.atom(SystemCall.truncate, .to(file), 3, next: .end)
+    #expect(seteuid(before) == 0)
+    for head in 0..<2 { try engine.enqueue(program, head) }
+    try engine.flush()
+    #expect(seteuid(after) == 0)
+    // It is for both, and so its open does not wait.
+    _ = program.descriptors.open(program.scratch.path("fifo"), O_RDWR)
+    let taken = try engine.takeAll(2)
+    for completion in taken where completion.result > 0 { plainCall(SystemCall.close, .int(completion.result)) }
+    #expect(seteuid(0) == 0)
+    try engine.close()
+    return (try #require(taken.first { $0.userWord == Program.userWordBase + 1 }), program.scratch.content("file")?.count ?? -1)
+  }
+
+  @Test("When the C library makes the whole process somebody else, workers do not do with more rights what was handed over with fewer")
+  func wholeProcess() async {
+    await #expect(processExitsWith: .success) {
+      ProcessSettings.endIfStuck()
+      let (gained, count) = try Self.becoming(65534, 0)
+      #expect(gained.reason == .cancelled)
+      #expect(count == 7, "truncated with root's rights")
+      // Rights that the process has given up are gone.
+      let (lost, left) = try Self.becoming(0, 65534)
+      #expect(lost.result == -Int(EACCES))
+      #expect(left == 7)
+      let (same, rest) = try Self.becoming(0, 0)
+      #expect(same.result == 0)
+      #expect(rest == 3)
+    }
+  }
+
+  @Test("An executor's workers are renewed by a task on its thread")
+  func executorRenewal() async {
+    await #expect(processExitsWith: .success) {
+      ProcessSettings.endIfStuck()
+      let executor = try SysletExecutor()
+      let program = Program(.direct)
+      program.scratch.file("name-of-its-own", "content")
+      program.atom(SystemCall.truncate, .to(program.path("name-of-its-own")), 7)
+      let folder = program.path(program.scratch.path).address
+      #expect(try await executor.run(program).result == -Int(ENOENT))
+      await withTaskExecutorPreference(executor) {
+        #expect(plainCall(SystemCall.unshare, 0x200) == 0)  // CLONE_FS
+        #expect(plainCall(SystemCall.chdir, folder) == 0)
+      }
+      try await executor.renewWorkers()
+      #expect(try await executor.run(program).result == 0)
+      executor.close()
+      await #expect(throws: EngineError.closed) {
+        while true { try await executor.renewWorkers() }
+      }
+    }
+  }
+
   @Test(
     "After renewWorkers, calls are made where the owner's thread has its own working directory", arguments: SysletEngine.Backend.available)
   func renewal(backend: SysletEngine.Backend) async {

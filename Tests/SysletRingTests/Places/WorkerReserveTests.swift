@@ -69,9 +69,9 @@ struct WorkerReserveTests {
     }
   }
 
-  @Test("When all workers open FIFOs that nobody else opens, a read is made all the same", arguments: [8, 64])
-  func relief(workers: Int) async {
-    await #expect(processExitsWith: .success) { [workers = workers as Int] in
+  @Test("When all workers open FIFOs that nobody else opens, a read is made all the same", arguments: [8, 64], [false, true])
+  func relief(workers: Int, isPolling: Bool) async {
+    await #expect(processExitsWith: .success) { [workers = workers as Int, isPolling = isPolling as Bool] in
       ProcessSettings.endIfStuck()
       let engine = try BadInputTests.engine(.threads) { $0.maxWorkers = workers }
       let program = Program(.direct, capacity: 2 * workers)
@@ -85,7 +85,10 @@ struct WorkerReserveTests {
       let read = program.atom(SystemCall.pread64, .int(file), .to(program.buffer(7)), 7, 0, flags: .async, next: .end)
       for head in 0..<workers + 2 { try engine.enqueue(program, head) }
       try engine.enqueue(program, read)
-      #expect(try engine.take().map(\.result) == [7])
+      // A program that only looks is helped too.
+      var taken: [Taken] = []
+      while taken.isEmpty { taken = isPolling ? try engine.take(timeout: .zero) : try engine.take() }
+      #expect(taken.map(\.result) == [7])
       #expect(engine.statistics.reliefWorkers == 3)
       // Linux opens a FIFO for both without waiting, and then its readers have somebody.
       let writer = program.descriptors.open(fifo, O_RDWR)
@@ -93,6 +96,27 @@ struct WorkerReserveTests {
       let opened = try engine.takeAll(workers + 2)
       #expect(opened.count == workers + 2)
       for completion in opened { #expect(plainCall(SystemCall.close, .int(completion.result)) == 0) }
+      try engine.close()
+    }
+  }
+
+  @Test("A message is sent although all workers wait for it", arguments: blocking)
+  func sender(backend: SysletEngine.Backend) async {
+    await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
+      ProcessSettings.endIfStuck()
+      let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!) { $0.maxWorkers = 4 }
+      let program = Program(.direct)
+      let queue = plainCall(SystemCall.msgget, 0, 0o600)
+      #expect(queue >= 0)
+      defer { plainCall(SystemCall.msgctl, .int(queue), 0, 0) }
+      let message = program.buffer(16, compared: false)
+      message.store(Int64(1), at: 0)
+      for _ in 0..<6 { program.atom(SystemCall.msgrcv, .int(queue), .to(program.buffer(16)), 8, 0, 0, flags: .async, next: .end) }
+      program.atom(SystemCall.msgsnd, .int(queue), .to(message), 8, 0, flags: .async, next: .end)
+      for head in 0..<6 { try engine.enqueue(program, head) }
+      while engine.statistics.fullWaits == 0 { _ = try engine.wait(atLeast: 1, timeout: .milliseconds(1)) }
+      for _ in 0..<6 { try engine.enqueue(program, 6) }
+      #expect(try engine.takeAll(12).map(\.result).sorted() == [0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8])
       try engine.close()
     }
   }

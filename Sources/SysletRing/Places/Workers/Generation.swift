@@ -68,8 +68,9 @@ final class Worker: @unchecked Sendable {
   var isIdle = false
   /// It counts in `Generation.waiters`.
   var isWaiting = false
-  /// The hand-over after which it has looked at its own rights.
+  /// The hand-over after which it has looked at its own rights last, and when, in ticks.
   var handOverSeen: Int?
+  var rightsSeenAt: UInt64 = 0
 
   init(_ thread: Int32, _ generation: Generation) {
     self.thread = thread

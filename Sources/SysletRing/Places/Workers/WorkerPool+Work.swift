@@ -68,15 +68,20 @@ extension WorkerPool {
   // MARK: Rights
 
   /// Under the mutex, which it leaves and takes again: whether the thread may do no more than its generation. The C library's set*id calls change
-  /// every thread of the process, workers included, whatever generation they are of.
+  /// every thread of the process, workers included, whatever generation they are of. Looked at for each hand-over and every 20 µs: for each run it would
+  /// be a tenth of what a quick one takes, and between the look and the call there is always a moment.
   private func hasRights(_ worker: Worker) -> Bool {
-    guard worker.handOverSeen != handOvers else { return true }
+    let now = syslet_ticks()
+    guard worker.handOverSeen != handOvers || now &- worker.rightsSeenAt > Self.lookTicks else { return true }
     worker.handOverSeen = handOvers
+    worker.rightsSeenAt = now
     unlock()
     let hasRights = worker.generation.rights.coverCallingThread
     lock()
     return hasRights
   }
+
+  private static let lookTicks = 20 * syslet_ticks_per_microsecond()
 
   /// Under the mutex, which it leaves: the thread ends, because it has other rights than its work was handed over with. The others of its generation
   /// look for themselves; the last one gives the work back to the owner.
