@@ -24,7 +24,8 @@ internal import Glibc
     public var entries: Int = 256
     /// CQEs in the completion queue, `entries` to 65,536: how many calls may be with the kernel at once. Further syslets wait their turn.
     public var completionEntries: Int = 4096
-    /// Worker threads at the most, 1 to 32,768. As many calls can block at the same time outside the ring.
+    /// Worker threads, 1 to 32,768. As many calls can wait for other parties at the same time outside the ring; while so many do, a few threads more
+    /// serve the others (docs/SEMANTICS.md, "Workers").
     public var maxWorkers: Int = 64
     /// Syslets accepted and not yet completed, plus completions not yet taken, 1 to 16,777,216.
     public var maxPending: Int = 65_536

@@ -264,6 +264,44 @@ struct RightsTests {
     }
   }
 
+  @Test("While all workers wait with other rights, calls are made with the present ones", arguments: blocking)
+  func othersWait(backend: SysletEngine.Backend) async {
+    await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
+      ProcessSettings.endIfStuck()
+      let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!) { $0.maxWorkers = 2 }
+      let program = Program(.direct)
+      let lock = program.scratch.file("lock")
+      let holder = program.descriptors.open(lock, O_RDWR)
+      #expect(plainCall(SystemCall.flock, .int(holder), .int(LOCK_EX)) == 0)
+      let users: [UInt64] = [65532, 65533, 65534]
+      program.scratch.give("", to: 0, 0o755)
+      func wait() -> Int {
+        program.atom(SystemCall.flock, .int(program.descriptors.open(lock, O_RDWR)), .int(LOCK_SH), next: .end)
+      }
+      // Twice: the second time each is at home again.
+      for user in users + users {
+        program.scratch.file("\(user)", "content")
+        program.scratch.give("\(user)", to: user, 0o600)
+        let waiters = [wait(), wait(), wait()]
+        let path = program.path(program.scratch.path("\(user)"))
+        let truncate = program.atom(SystemCall.truncate, .to(path), 7, next: .end)
+        ThreadRights.setFileSystemUser(user)
+        for waiter in waiters { try engine.enqueue(program, waiter) }
+        for _ in 0..<3 {
+          try engine.enqueue(program, truncate)
+          #expect(try engine.take().map(\.result) == [0])
+        }
+        ThreadRights.setFileSystemUser(0)
+      }
+      #expect(ProcessCounts.threads < 24)
+      #expect(plainCall(SystemCall.flock, .int(holder), .int(LOCK_UN)) == 0)
+      #expect(try engine.takeAll(18).map(\.result) == [Int](repeating: 0, count: 18))
+      try engine.close()
+    }
+  }
+
+  private static let blocking = SysletEngine.Backend.available.filter { $0 != .inline }
+
   /// A worker that is stuck in the open of a FIFO, and a syslet behind it that truncates a file, when the C library makes the whole process
   /// somebody else. How the syslet ends, and how many bytes the file has then.
   private static func becoming(_ before: uid_t, _ after: uid_t) throws -> (Taken, Int) {
