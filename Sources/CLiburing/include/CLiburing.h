@@ -7,6 +7,7 @@
 #include "syslet_call.h"
 #include "syslet_numbers.h"
 #include "syslet_poll.h"
+#include "syslet_rights.h"
 #include "syslet_ring.h"
 
 #endif

@@ -26,6 +26,12 @@ internal import Glibc
   var next: AtomAddress?
   var hasPointers: Bool
 
+  /// Whether it may wait for another party, and keep a worker which others may need.
+  var mayWait: Bool { traits.mayWait(number, arguments) }
+
+  /// Where it may be made.
+  var threadNeed: ThreadNeed { traits.threadNeed(number, arguments) }
+
   /// A call that has not been fetched.
   static var none: Call {
     let row = OperationTable.shared.row(-1)

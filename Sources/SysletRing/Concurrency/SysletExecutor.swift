@@ -73,6 +73,15 @@ internal import Glibc
     }
   }
 
+  /// As `SysletEngine.renewWorkers`, for a job of a task on the executor's thread that has changed what the kernel keeps for that thread.
+  public func renewWorkers() async throws(EngineError) {
+    try await withTaskExecutorPreference(self) { () async -> Result<Void, EngineError> in
+      // Elsewhere: the thread has ended.
+      guard isOwner else { return .failure(unsafe awaiting.pointee.failure ?? .closed) }
+      do throws(EngineError) { return .success(try unsafe awaiting.pointee.engine.renewWorkers()) } catch { return .failure(error) }
+    }.get()
+  }
+
   /// Runs the syslet at `head` and returns its completion, also under NO_COMPLETE.
   ///
   /// The syslet begins when the tasks that are ready have had their turn, together with theirs. Its memory must stay in place until `run`

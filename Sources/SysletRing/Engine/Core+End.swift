@@ -40,13 +40,22 @@ extension Core {
     }
   }
 
+  /// What the kernel keeps for threads may have changed in a way that a comparison does not show.
+  mutating func renewWorkers() {
+    translator.areNamesStale = translator.areNamesStale || ring != nil
+    pool?.renew()
+  }
+
   /// Law L4: nothing is freed before the kernel and the workers have let go of it.
   mutating func close() {
     guard !isClosed else { return }
     isClosed = true
     userRing = nil
     windUp(deadline: nil)
-    pool?.stop()
+    if let pool {
+      pool.stop()
+      statistics.add(pool.countsNow)
+    }
     pool = nil
     ring?.close()
     ring = nil
@@ -76,6 +85,7 @@ extension Core {
       drain()
       turn(plainMax: 0)
       reclaim()
+      withdrawCancelled()
       let inRing = isRingLost ? 0 : callsOut + (isClosed ? cancellationsOut + (isDoorbellArmed ? 1 : 0) : 0)
       guard inRing > 0 || runsOnWorkers > 0 else { return }
       if let deadline, syslet_now() >= deadline { return }
@@ -126,7 +136,7 @@ extension Core {
     isStalled = false
   }
 
-  private mutating func endUnserved(_ run: Reference<Run>) {
+  mutating func endUnserved(_ run: Reference<Run>) {
     cancelledOnWorkers -= 1
     complete(run, .cancelled)
   }

@@ -64,7 +64,7 @@ extension Core {
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }
           turns -= 1
-          if plain.isCollecting, collect(run, call, costing: call.pointee.row) { return .left }
+          if plain.isCollecting, reason != .ownThread, collect(run, call, costing: call.pointee.row) { return .left }
         }
         result = Interpreter.make(call, isChecked: options.isChecked)
       case .plain(let reason):
@@ -184,6 +184,7 @@ extension Core {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
     run.pointee.workerRow = row
+    run.pointee.mayWait = scratch.call.pointee.mayWait
     handover.append(run, in: runs.memory)
     return .left
   }

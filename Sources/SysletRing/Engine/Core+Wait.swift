@@ -34,16 +34,19 @@ extension Core {
   }
 
   mutating func flush() throws(EngineError) {
+    pool?.areRightsKnown = false
     translator.descriptors.forgetAll()
     drain()
     // Also for what it helps with when nothing is ready.
     if router.isAutomatic { plain.beginTurn(runs: max(1, ready.count), nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     turn(plainMax: PlainCosts.briefMax)
     interruptCancelled()
+    withdrawCancelled()
     cancelDue()
     help(until: 0, nil)
     leaveShared()
     try handOverAll()
+    relieve()
     try poke()
     if let failure { throw failure }
   }
@@ -65,6 +68,7 @@ extension Core {
 
   /// The loop of both waits: until `count` completions are visible, nothing is pending, the deadline has passed or a signal came.
   private mutating func settle(_ count: Int, deadline: Int64?) throws(EngineError) -> Int {
+    pool?.areRightsKnown = false
     translator.descriptors.forgetAll()
     plain.beginWait()
     while true {
@@ -81,6 +85,7 @@ extension Core {
       if let deadline {
         left = max(0, deadline.subtractingReportingOverflow(syslet_now()).partialValue)
         if left == 0 {
+          relieve()
           // Even a wait of no time at all looks once at what the kernel has: without an enter it would not tell.
           try poke()
           return visible()
@@ -98,6 +103,7 @@ extension Core {
   /// a tenth of its own time.
   private var hasErrands: Bool {
     !handover.isEmpty || isStalled || plain.isSharing || cancelledOnWorkers > 0 || cancelledOnRing > 0 || failure != nil
+      || isHurrying
   }
 
   private mutating func runErrands(_ count: Int, _ deadline: Int64?) throws(EngineError) {
@@ -105,6 +111,9 @@ extension Core {
     try handOverAll(isAlone: handover.count == 1 && runsOnWorkers == 0 && callsOut == 0 && ready.isEmpty && completions.count < count)
     if let failure { throw failure }
     interruptCancelled()
+    withdrawCancelled()
+    relieve()
+    isHurrying = false
     cancelDue()
     help(until: count, deadline)
     // What the owner helped with may go on on a worker, or have met a ring that failed.
@@ -144,6 +153,11 @@ extension Core {
         costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, calls: run.pointee.workerCalls, limit: plain.limit)
       }
       run.pointee.workerCalls = 0
+      if run.pointee.isOrphan {
+        run.pointee.isOrphan = false
+        // Handed over anew, unless that would be with other rights.
+        if !pool.hasPresentRights() { run.pointee.verdict = .finish(.cancelled) }
+      }
       follow(run, run.pointee.verdict)
     }
   }
@@ -180,8 +194,7 @@ extension Core {
     guard pool == nil else { return }
     do {
       pool = try WorkerPool(
-        runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
-        hasRing: true)
+        runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers)
     } catch {
       throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
     }
@@ -226,6 +239,11 @@ extension Core {
     if cancelledOnWorkers > 0 {
       interruptCancelled()
       limit = min(limit ?? .max, Self.interruptPeriod)
+    }
+    if let pool, runsOnWorkers > 0, pool.needsRelief {
+      // All workers may be at calls that never end, with others behind them (law L11).
+      limit = min(limit ?? .max, WorkerPool.reliefPeriod)
+      isHurrying = true
     }
     // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell.
     guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 else {
@@ -305,6 +323,22 @@ extension Core {
     for slot in 0..<runs.usedMax {
       let run = runs[UInt32(slot)]
       if run.pointee.place == .worker, run.pointee.isCancelled.load(ordering: .relaxed) { pool.interrupt(run) }
+    }
+  }
+
+  /// Has another worker started if all are stuck. Asked wherever the program only looks, too: it need never sleep here.
+  private func relieve() {
+    if runsOnWorkers > 0, let pool, pool.needsRelief { pool.relieve() }
+  }
+
+  /// Ends the cancelled runs that no worker has begun: none may come to be free.
+  mutating func withdrawCancelled() {
+    guard cancelledOnWorkers > 0, let pool else { return }
+    var withdrawn = RunQueue()
+    pool.withdrawCancelled(&withdrawn)
+    while let run = withdrawn.popFirst(in: runs.memory) {
+      runsOnWorkers -= 1
+      endUnserved(run)
     }
   }
 

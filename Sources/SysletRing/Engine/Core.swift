@@ -64,6 +64,8 @@ internal import Synchronization
   var isDoorbellArmed = false
   /// Other threads may end a wait: the owner sleeps so that they can.
   var heedsCalls = false
+  /// The owner's sleep is cut short, to see whether workers are stuck.
+  var isHurrying = false
   /// The pool has work and could not start a thread.
   var isStalled = false
   let doorbellBuffer: UnsafeMutablePointer<UInt64>
@@ -168,6 +170,7 @@ internal import Synchronization
 
   mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
+    pool?.areRightsKnown = false
     translator.descriptors.forgetAll()
     if router.isAutomatic { plain.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     let turn = route(run, mayRunInline: false)

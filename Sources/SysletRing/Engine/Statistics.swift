@@ -32,10 +32,25 @@ public struct Statistics: Sendable, Equatable {
   public var workerHops = 0
   /// Calls made on worker threads.
   public var workerCalls = 0
+  /// Runs that a worker took while `Options.maxWorkers` others, all that there are, were at calls that wait for another party.
+  public var reserveRuns = 0
+  /// How often all of `Options.maxWorkers` came to be at such calls.
+  public var fullWaits = 0
+  /// Workers that were started beyond `Options.maxWorkers` because work waited and nobody took any: calls that seemed quick do not come back.
+  public var reliefWorkers = 0
+  /// How often workers with other rights were needed than those that there were: 1 with the first worker.
+  public var workerGenerations = 0
   /// Calls that the ring refused (as invalid, forbidden or unsupported) and that were made plainly instead.
   public var refused = 0
   /// Syslets that ended with a fault.
   public var faulted = 0
 
   public init() {}
+
+  mutating func add(_ counts: WorkerPool.Counts) {
+    reserveRuns += counts.reserveRuns
+    fullWaits += counts.fullWaits
+    reliefWorkers += counts.reliefWorkers
+    workerGenerations += counts.generations
+  }
 }

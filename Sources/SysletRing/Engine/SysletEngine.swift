@@ -24,7 +24,8 @@ internal import Glibc
     public var entries: Int = 256
     /// CQEs in the completion queue, `entries` to 65,536: how many calls may be with the kernel at once. Further syslets wait their turn.
     public var completionEntries: Int = 4096
-    /// Worker threads at the most, 1 to 32,768. As many calls can block at the same time outside the ring.
+    /// Worker threads, 1 to 32,768. As many calls can wait for other parties at the same time outside the ring; while so many do, a few threads more
+    /// serve the others (docs/SEMANTICS.md, "Workers").
     public var maxWorkers: Int = 64
     /// Syslets accepted and not yet completed, plus completions not yet taken, 1 to 16,777,216.
     public var maxPending: Int = 65_536
@@ -174,6 +175,19 @@ internal import Glibc
     try unsafe core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)))
   }
 
+  /// Lets go of the worker threads that there are: what is handed over from now on goes to new ones, which are started by the calling thread and so
+  /// share what it has now. What was handed over to the old ones they finish.
+  ///
+  /// Users, groups and capabilities of the owner's thread are compared before each hand-over, and need no call of this. Call it when the thread has
+  /// changed what the kernel has no quick way to compare: after `unshare`, `setns`, `keyctl`, `prctl(PR_SET_SECCOMP)`,
+  /// `landlock_restrict_self`, a change of a security module's label, and after `chroot`, `chdir` or `umask` by a thread that shares its root with
+  /// no other (CLONE_FS). docs/SEMANTICS.md, "Rights".
+  /// - Throws: Only what keeps an engine from being used: `.wrongThread`, `.forked`, `.closed`, or what it has failed with.
+  public func renewWorkers() throws(EngineError) {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    unsafe core.pointee.renewWorkers()
+  }
+
   /// Cancels what is pending, waits until the kernel and the workers have let go of all memory, and frees the ring and the threads.
   /// Completions that were not taken are dropped. Closing twice is fine; every other method throws `.closed` afterwards.
   ///
@@ -192,6 +206,7 @@ internal import Glibc
   /// What the engine has done so far.
   public var statistics: Statistics {
     var statistics = unsafe core.pointee.statistics
+    if let pool = unsafe core.pointee.pool { statistics.add(pool.countsNow) }
     statistics.completed = unsafe statistics.accepted - core.pointee.pending
     return statistics
   }

@@ -245,6 +245,7 @@ extension Placement.InlineReason: CustomStringConvertible {
     case .refused: "refused with -EPERM: it would change the process or the thread that makes it"
     case .synchronous: "the atom asks for the caller's context"
     case .backend: "everything runs on the calling thread"
+    case .ownThread: "it is about the thread that makes it"
     }
   }
 }

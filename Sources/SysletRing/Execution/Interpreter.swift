@@ -10,6 +10,7 @@ enum Interpreter {
     if traits.contains(.refused) { return -Int(EPERM) }
     let words = call.pointee.arguments.words
     if traits.contains(.signalMask), hasSignalMask(call.pointee.number, call.pointee.arguments) { return -Int(EPERM) }
+    if call.pointee.threadNeed == .refused { return -Int(EPERM) }
     // Above 16 bits x86-64 has a second set of numbers for the same calls (x32), which no row would recognise.
     guard call.pointee.number <= 0xFFFF else { return -Int(ENOSYS) }
     if traits.contains(.pseudo) {
@@ -91,7 +92,7 @@ enum Interpreter {
     switch number {
     case SystemCall.ppoll: arguments[3] != 0
     // The sixth argument points to the mask's address and its size.
-    case SystemCall.pselect6: arguments[5] != 0 && UserMemory.load(arguments[5], as: UInt64.self) != 0
+    case SystemCall.pselect6, SystemCall.io_pgetevents: arguments[5] != 0 && UserMemory.load(arguments[5], as: UInt64.self) != 0
     default: arguments[4] != 0
     }
   }

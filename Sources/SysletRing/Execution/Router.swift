@@ -25,7 +25,7 @@ enum Placement: Equatable {
   case poller(WorkerReason)
   case worker(WorkerReason)
 
-  enum InlineReason: UInt8 { case neverBlocks, refused, synchronous, backend }
+  enum InlineReason: UInt8 { case neverBlocks, refused, synchronous, backend, ownThread }
   enum PlainReason: UInt8 {
     /// io_uring would hand it to a kernel worker.
     case punted
@@ -70,7 +70,7 @@ struct Router: Sendable {
     isAutomatic = backend == .automatic
     self.hasRing = hasRing
     self.severing = severing
-    diverted = isAutomatic ? [.refused, .neverBlocks, .punted, .mayPunt] : [.refused, .neverBlocks]
+    diverted = isAutomatic ? [.refused, .neverBlocks, .ownThread, .punted, .mayPunt] : [.refused, .neverBlocks, .ownThread]
   }
 
   /// Where `call` runs. `sqe` is filled when the answer is the ring.
@@ -88,6 +88,11 @@ struct Router: Sendable {
   private func placeDiverted(_ call: Reference<Call>, isSynchronous: Bool, encodingInto sqe: Reference<syslet_sqe>) -> Placement {
     let traits = call.pointee.traits
     if traits.contains(.refused) { return .inline(.refused) }
+    switch call.pointee.threadNeed {
+    case .none: break
+    case .inPlace: return .inline(.ownThread)
+    case .refused: return .inline(.refused)
+    }
     switch backend {
     case .inline:
       return .inline(.backend)

@@ -69,6 +69,10 @@ enum Place: UInt8 {
   let workerThread = Atomic<Int32>(0)
   /// Calls made by a worker since the run was handed over. Written by the worker before the run comes back.
   var workerCalls = 0
+  /// The next call may wait for another party. Written by the owner before it hands the run over.
+  var mayWait = false
+  /// The run comes back because no worker has the rights any more with which it was handed over.
+  var isOrphan = false
   /// How long the worker had the run, and the row of the call that it began with; `untimed` if nobody wants to know.
   var workerNanoseconds: Int64 = 0
   var workerRow = Run.untimed
@@ -104,6 +108,7 @@ extension Run {
     executed = 0
     isCancelled.store(false, ordering: .relaxed)
     workerCalls = 0
+    isOrphan = false
     self.waiter = waiter
   }
 

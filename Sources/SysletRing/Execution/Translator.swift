@@ -22,7 +22,7 @@ enum Cut: Equatable {
   case hazard(Hazard)
   /// It opens a name, which may be a FIFO's.
   case open
-  /// The next call looks names up, and the segment waits: by then the owner's thread may have other rights.
+  /// The next call looks names up, or what depends on rights: by the time that it is made the owner's thread may have others.
   case rights
   /// The next atom or an argument cannot be read, or is malformed; it will be told when it is reached.
   case unreadable
@@ -98,7 +98,7 @@ enum Cut: Equatable {
     unsafe stagedCalls[count] = StagedCall(call)
     count &+= 1
     after = call.pointee.next
-    if call.pointee.traits.contains(.waits) { hasWaits = true }
+    if call.pointee.form.aftermath.contains(.waits) { hasWaits = true }
     if call.pointee.form.opensDescriptors { hasOpens = true }
     if call.pointee.form.encoding == .close { hasCloses = true }
   }
@@ -146,6 +146,8 @@ enum Cut: Equatable {
   private var hazards: Hazards
   var descriptors = DescriptorFacts()
   var hints = DescriptorHints()
+  /// The ring's kernel workers may see other names than the owner's thread.
+  var areNamesStale = false
   /// Too few calls are at hand for an enter of the ring to be shared by them: `automatic` makes cached reads plainly.
   var prefersPlain = false
   /// The owner waits for the present run and for no other: what the run waits for may hold the owner, for so long.
@@ -187,6 +189,7 @@ enum Cut: Equatable {
   mutating func placeElsewhere(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
     guard placement == .ring else { return withoutRing(call, placement) }
+    if areNamesStale, call.pointee.form.usesNames { return .worker(.obstacle(.staleNames)) }
     guard call.pointee.form.isConditional, let obstacle = obstacle(call) else { return .ring }
     return withoutRing(call, .worker(.obstacle(obstacle)))
   }
@@ -221,7 +224,7 @@ enum Cut: Equatable {
   mutating func placeHere(_ call: Reference<Call>) -> Placement? {
     guard router.isAutomatic, !call.pointee.flags.contains(.sync) else { return nil }
     let traits = call.pointee.traits
-    if traits.contains(.neverBlocks) { return .inline(.neverBlocks) }
+    if traits.contains(.neverBlocks) { return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread) }
     if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
     return traits.isDisjoint(with: [.punted, .mayPunt]) || !call.pointee.form.hasOpcode ? nil : router.placePlainly(call)
   }
@@ -409,8 +412,8 @@ enum Cut: Equatable {
         segment.cut = .hazard(hazard)
         return
       }
-      if segment.hasWaits, call.pointee.form.usesNames {
-        // The kernel would make it with the rights that the owner has when the waiting is over.
+      if call.pointee.form.usesNames {
+        // What is linked is made when its turn comes, with the rights that the owner's thread has by then (seen on Linux 6.18).
         segment.cut = .rights
         return
       }

@@ -98,7 +98,7 @@ struct OperationForm: Sendable {
 /// One system call.
 struct Operation: Sendable {
   struct Traits: OptionSet, Sendable {
-    let rawValue: UInt8
+    let rawValue: UInt16
     /// Never blocks, and costs less than handing it anywhere: runs inline where it is met.
     static let neverBlocks = Traits(rawValue: 1)
     /// io_uring always hands it to a kernel worker, at several times the cost of the plain call.
@@ -115,6 +115,8 @@ struct Operation: Sendable {
     static let mayPunt = Traits(rawValue: 128)
     /// Not in the table: some other system call, which runs on a worker or inline.
     static let unlisted = Traits(rawValue: 32)
+    /// With some arguments it reads or changes what the kernel keeps for the thread that makes it: see `threadNeed`.
+    static let ownThread = Traits(rawValue: 256)
   }
 
   let number: Int

@@ -167,13 +167,14 @@ extension Operation {
         "On the ring for CLOCK_MONOTONIC, CLOCK_REALTIME and CLOCK_BOOTTIME; until a time, for CLOCK_REALTIME alone: the ring knows no time namespace."
     ),
     Operation(
-      SystemCall.futex, "futex", opcode: SYSLET_OP_FUTEX_WAIT, .futex, .waits, results: [.negative, .zero, .complete],
-      known: .alwaysRepeatable,
-      [.read(4)], note: "On the ring for FUTEX_WAIT and FUTEX_WAIT_BITSET without a timeout, and FUTEX_WAKE."),
+      SystemCall.futex, "futex", opcode: SYSLET_OP_FUTEX_WAIT, .futex, [.waits, .ownThread], results: [.negative, .zero, .complete],
+      known: .alwaysRepeatable, [.read(4)],
+      note: "On the ring for FUTEX_WAIT and FUTEX_WAIT_BITSET without a timeout, and FUTEX_WAKE. Waiting for a PI lock: -EPERM."),
     Operation(
-      SystemCall.waitid, "waitid", opcode: SYSLET_OP_WAITID, .waitid, .waits,
+      SystemCall.waitid, "waitid", opcode: SYSLET_OP_WAITID, .waitid, [.waits, .ownThread],
       known: RingKnowledge(.all, flags: (3, KnownFlags.waiting), repeatable: true),
-      [.value, .value, .filled(128), .value, .filled(144)], note: "On the ring without resource usage, and not for a pidfd."),
+      [.value, .value, .filled(128), .value, .filled(144)],
+      note: "On the ring without resource usage, and not for a pidfd. Waiting with __WNOTHREAD: -EPERM."),
 
     // The pseudo call that does nothing.
     Operation(
@@ -220,7 +221,7 @@ extension Operation {
     inline(SystemCall.time, "time", .any),
     inline(SystemCall.getrlimit, "getrlimit"),
     inline(SystemCall.gettimeofday, "gettimeofday"),
-    inline(SystemCall.clock_gettime, "clock_gettime"),
+    Operation(SystemCall.clock_gettime, "clock_gettime", [.neverBlocks, .ownThread], results: [.negative, .zero]),
     inline(SystemCall.clock_getres, "clock_getres"),
     inline(SystemCall.getcpu, "getcpu"),
     inline(SystemCall.kill, "kill"),
@@ -297,12 +298,14 @@ extension Operation {
   static let unlistedRow = Operation(-1, "unlisted", .unlisted, results: .any)
 
   /// All rows that this architecture has.
-  static let rows: [Operation] = (ringRows + inlineRows + signalMaskRows + refusedRows).filter { $0.number >= 0 }
+  static let rows: [Operation] = (ringRows + inlineRows + waitingRows + ownThreadRows + signalMaskRows + refusedRows).filter {
+    $0.number >= 0
+  }
 
   static let umemAddNumber = Int(SYSLET_NR_umem_add)
   static let noOperationNumber = Int(SYSLET_NR_nop)
 
-  private init(
+  init(
     _ number: Int, _ name: StaticString, _ traits: Traits, results: ResultClasses, _ roles: [ArgumentRole] = [], note: StaticString = ""
   ) {
     self.init(number, name, opcode: -1, .none, traits, results: results, roles, note: note)

@@ -46,6 +46,21 @@ enum OperationsDocument {
 
       \(list(Operation.inlineRows))
 
+      ## Calls that may wait for another party (\(Operation.waitingRows.count))
+
+      They have no operation. At most `Options.maxWorkers` workers are at calls that wait at the same time, and others serve the rest meanwhile.
+
+      \(list(Operation.waitingRows))
+
+      ## Calls about the thread that makes them (\(Operation.ownThreadRows.count))
+
+      The owner's thread makes them where they are met, on every backend, if their arguments make them such calls; `clock_gettime` with the
+      thread's own clock, `wait4` and `waitid` with `__WNOTHREAD` and `futex` on a PI lock too. What would have to wait there is refused.
+
+      | system call | notes |
+      | --- | --- |
+      \(Operation.ownThreadRows.map { "| `\($0.name)` | \($0.note) |" }.joined(separator: "\n"))
+
       ## Calls that are refused (\(Operation.refusedRows.count))
 
       They give `-EPERM` before they run: they change the process as a whole, or only make sense on the thread that makes them.

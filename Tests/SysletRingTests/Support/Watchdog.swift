@@ -8,7 +8,9 @@ extension ProcessSettings {
   /// its signal.
   static func endIfStuck(after seconds: UInt32 = 60) {
     Thread.detachNewThread {
-      sleep(seconds)
+      // The C library interrupts it when it changes the rights of all threads.
+      var left = seconds
+      while left > 0 { left = sleep(left) }
       _exit(99)
     }
   }

@@ -1,0 +1,212 @@
+// What a worker thread does: it takes runs, executes their atoms, and gives them back.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+extension WorkerPool {
+  /// The life of a thread.
+  func work(in generation: Generation) {
+    let worker = Worker(unsafe syslet_thread_begin("syslet-worker"), generation)
+    Census.countWorker(1)
+    defer { Census.countWorker(-1) }
+    lock()
+    generation.isWaking = false
+    while true {
+      while !hasWork(generation) {
+        guard !isStopping, generation === present, sleep(worker) || hasWork(generation) else {
+          leave(generation)
+          unlock()
+          return
+        }
+      }
+      guard hasRights(worker) else { return resign(worker) }
+      // It was away from the mutex.
+      guard let (run, isShared) = begin(worker) else { continue }
+      // Whoever was moved to the owner's processor must not be in its way with something else, nor start a thread, which would stay there.
+      let isAlone = run.pointee.slot == aloneSlot
+      if isAlone { aloneSlot = RunSlab.end }
+      if !isAlone || hasWork(generation) { place(worker, isAlone: false) }
+      let summons = summon(generation, mayStart: true)
+      unlock()
+      _ = follow(summons)
+      interpret(run, worker)
+      mail.deliver(run)
+      lock()
+      if isShared { sharers -= 1 }
+      if worker.isWaiting { endWaiting(worker) }
+    }
+  }
+
+  /// Under the mutex: the next run, and whether the owner may take those like it back.
+  private func begin(_ worker: Worker) -> (run: Reference<Run>, isShared: Bool)? {
+    let generation = worker.generation
+    // Neither queue keeps the other waiting.
+    let takesWaiting =
+      !generation.waiting.isEmpty && (generation.prefersWaiting || generation.ordinary.isEmpty) && mayWait(generation)
+    generation.prefersWaiting = !takesWaiting
+    if takesWaiting, let run = generation.waiting.popFirst(in: runs) {
+      taken &+= 1
+      beginWaiting(worker)
+      return (run, false)
+    }
+    if let run = generation.ordinary.popFirst(in: runs) {
+      noteTaken()
+      return (run, false)
+    }
+    guard generation === present, sharers < sharersMax, let run = shared.popFirst(in: runs) else { return nil }
+    noteTaken()
+    sharers += 1
+    return (run, true)
+  }
+
+  private func noteTaken() {
+    taken &+= 1
+    if waiters >= workersMax { counts.reserveRuns += 1 }
+  }
+
+  // MARK: Rights
+
+  /// Under the mutex, which it leaves and takes again: whether the thread may do no more than its generation. The C library's set*id calls change
+  /// every thread of the process, workers included, whatever generation they are of. Looked at for each hand-over and every 20 µs: for each run it would
+  /// be a tenth of what a quick one takes, and between the look and the call there is always a moment.
+  private func hasRights(_ worker: Worker) -> Bool {
+    let now = syslet_ticks()
+    guard worker.handOverSeen != handOvers || now &- worker.rightsSeenAt > Self.lookTicks else { return true }
+    worker.handOverSeen = handOvers
+    worker.rightsSeenAt = now
+    unlock()
+    let hasRights = worker.generation.rights.coverCallingThread
+    lock()
+    return hasRights
+  }
+
+  private static let lookTicks = 20 * syslet_ticks_per_microsecond()
+
+  /// Under the mutex, which it leaves: the thread ends, because it has other rights than its work was handed over with. The others of its generation
+  /// look for themselves; the last one gives the work back to the owner.
+  private func resign(_ worker: Worker) {
+    let generation = worker.generation
+    var orphans = RunQueue()
+    if generation.threads == 1 {
+      while let run = generation.ordinary.popFirst(in: runs) { orphans.append(run, in: runs) }
+      while let run = generation.waiting.popFirst(in: runs) { orphans.append(run, in: runs) }
+      while generation === present, let run = shared.popFirst(in: runs) { orphans.append(run, in: runs) }
+    }
+    let isOver = generation !== present
+    leave(generation)
+    let summons = summon(generation, mayStart: false)
+    unlock()
+    _ = follow(summons)
+    while let run = orphans.popFirst(in: runs) {
+      // The owner has other rights by now, or will look whether it has.
+      run.pointee.verdict = isOver ? .finish(.cancelled) : .route
+      run.pointee.isOrphan = !isOver
+      mail.deliver(run)
+    }
+  }
+
+  // MARK: Calls that wait
+
+  /// Under the mutex.
+  private func beginWaiting(_ worker: Worker) {
+    worker.isWaiting = true
+    worker.generation.waiters += 1
+    waiters += 1
+    if waiters == workersMax { counts.fullWaits += 1 }
+  }
+
+  /// Under the mutex.
+  private func endWaiting(_ worker: Worker) {
+    worker.isWaiting = false
+    worker.generation.waiters -= 1
+    waiters -= 1
+  }
+
+  /// The thread comes to a call that waits, or to one that does not: it changes what others may do. False if so many wait already that this one must
+  /// not.
+  private func changeWaiting(_ worker: Worker, to isWaiting: Bool) -> Bool {
+    lock()
+    guard !isWaiting || mayWait(worker.generation) else {
+      unlock()
+      return false
+    }
+    if isWaiting { beginWaiting(worker) } else { endWaiting(worker) }
+    if hasWork(worker.generation) { place(worker, isAlone: false) }
+    let summons = summon(worker.generation, mayStart: true)
+    unlock()
+    _ = follow(summons)
+    return true
+  }
+
+  // MARK: Executing
+
+  /// Executes atoms of `run` until it ends or comes to one that belongs to the owner; leaves the verdict in the run, and the time it took.
+  private func interpret(_ run: Reference<Run>, _ worker: Worker) {
+    let begin = run.pointee.workerRow == Run.untimed ? 0 : syslet_now()
+    defer { if begin != 0 { run.pointee.workerNanoseconds = syslet_now() - begin } }
+    let call = worker.scratch.call
+    var isFirst = true
+    while true {
+      if run.pointee.isCancelled.load(ordering: .relaxed) {
+        run.pointee.verdict = .finish(.cancelled)
+        return
+      }
+      if let stepsMax, run.pointee.executed >= stepsMax {
+        run.pointee.verdict = .finish(.stepLimit)
+        return
+      }
+      if let fault = memory.fetch(run, into: call) {
+        run.pointee.verdict = fault
+        return
+      }
+      // The first call is the worker's whatever it is, unless it is about the thread that makes it: the owner has decided that.
+      let isOwners = call.pointee.threadNeed == .inPlace || !isFirst && !router.staysOnWorker(call)
+      let waits = call.pointee.mayWait
+      guard !isOwners, waits == worker.isWaiting || changeWaiting(worker, to: waits) else {
+        if isFirst { run.pointee.workerRow = Run.untimed }
+        run.pointee.verdict = .route
+        return
+      }
+      isFirst = false
+      run.pointee.isRefused = false
+      var made = make(call, run, worker.thread)
+      if run.pointee.heldDescriptor >= 0 {
+        made = Interpreter.exchange(run.pointee.heldDescriptor, for: made)
+        run.pointee.heldDescriptor = -1
+      }
+      guard let result = made else {
+        run.pointee.verdict = .finish(.cancelled)
+        return
+      }
+      run.pointee.workerCalls += 1
+      let tested = memory.store(result, call.pointee.result)
+      let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
+      if verdict != .route {
+        run.pointee.verdict = verdict
+        return
+      }
+    }
+  }
+
+  /// Makes one call so that the owner can interrupt it; nil if it was cancelled before it had an effect.
+  private func make(_ call: Reference<Call>, _ run: Reference<Run>, _ tid: Int32) -> Int? {
+    run.pointee.workerThread.store(tid, ordering: .sequentiallyConsistent)
+    // Either this load sees the cancellation, or the canceller's load sees the thread.
+    let isCancelled = run.pointee.isCancelled.load(ordering: .sequentiallyConsistent)
+    let result = isCancelled ? 0 : Interpreter.make(call, isChecked: memory.isChecked)
+    var state = tid
+    while true {
+      let (exchanged, original) = run.pointee.workerThread.compareExchange(
+        expected: state, desired: 0, ordering: .sequentiallyConsistent)
+      if exchanged { break }
+      // While the owner is signalling, wait: the signal must be sent before this thread works for another run.
+      state = original & Self.isSignalling != 0 ? tid | Self.wasSignalled : original
+    }
+    // A signal that is sent may still be on its way; it is taken at the latest on the way out of a system call. This one cannot be hurt.
+    if state != tid { _ = syslet_call(SystemCall.getppid, 0, 0, 0, 0, 0, 0) }
+    if isCancelled { return nil }
+    if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed) { return nil }
+    return result
+  }
+}
