@@ -47,6 +47,7 @@ struct test_fuse {
 struct held {
   struct fuse_in_header header;
   int64_t end;
+  char body[512];
 };
 
 struct server {
@@ -205,10 +206,8 @@ static void serve(struct server *server, const struct fuse_in_header *header, co
 
 static bool is_held(struct server *server, uint32_t opcode) { return opcode < opcodes_max && server->shared->holds[opcode]; }
 
-/* Answers what is held no longer. A request that was held has no effect but that of its answer, so its body is not needed: reads give
- * the file's beginning, the others what they have no body for. */
+/* Serves what is held no longer. */
 static void release(struct server *server) {
-  static const char zeros[sizeof(struct fuse_write_in) + 64];
   for (int index = 0; index < server->held_count;) {
     struct held *held = &server->held[index];
     if (is_held(server, held->header.opcode) && !server->shared->stops && test_milliseconds() < held->end) {
@@ -218,14 +217,7 @@ static void release(struct server *server) {
     struct held released = *held;
     *held = server->held[--server->held_count];
     server->shared->held = server->held_count;
-    if (released.header.opcode == FUSE_READ) {
-      struct fuse_read_in in = {.size = 4096};
-      do_read(server, &released.header, &in, server->shared->fails[FUSE_READ]);
-    } else if (released.header.opcode == FUSE_LOOKUP || released.header.opcode == FUSE_CREATE || released.header.opcode == FUSE_WRITE) {
-      answer(server, released.header.unique, EIO, NULL, 0);
-    } else {
-      serve(server, &released.header, zeros);
-    }
+    serve(server, &released.header, released.body);
   }
 }
 
@@ -242,8 +234,12 @@ static void run(struct server *server) {
     struct fuse_in_header header;
     memcpy(&header, server->request, sizeof header);
     if (header.opcode < opcodes_max) server->shared->seen[header.opcode]++;
-    if (is_held(server, header.opcode) && server->held_count < held_max) {
-      server->held[server->held_count++] = (struct held){header, test_milliseconds() + hold_milliseconds_max};
+    struct held *held = &server->held[server->held_count];
+    size_t body_size = (size_t)count - sizeof header;
+    if (is_held(server, header.opcode) && server->held_count < held_max && body_size <= sizeof held->body) {
+      *held = (struct held){.header = header, .end = test_milliseconds() + hold_milliseconds_max};
+      memcpy(held->body, server->request + sizeof header, body_size);
+      server->held_count++;
       server->shared->held = server->held_count;
     } else {
       serve(server, &header, server->request + sizeof header);

@@ -135,41 +135,47 @@ struct ReceiveParityTests {
 
   // MARK: options
 
-  /// Half a record, and the other half later, on a socket that asks for the whole.
-  private static func halfRecord(_ title: String, _ expected: Int, isTCP: Bool, _ call: @escaping @Sendable (Stage, UInt64) -> ParityScene)
-    -> ParityCase
-  {
-    ParityCase(title, expected) { s, t in
+  /// Half a record, and the rest later, on a socket that asks for eight bytes. A TCP socket whose first half was there before the call does not
+  /// wake it for the second one, whatever Linux's manual says: the rest is as much as it asks for, then.
+  private static func halfRecord(
+    _ title: String, _ expected: Int, isTCP: Bool, isThere: Bool, _ call: @escaping @Sendable (Stage, UInt64) -> ParityScene
+  ) -> ParityCase {
+    ParityCase("\(isTCP ? "TCP" : "AF_UNIX"), \(title), half of it \(isThere ? "before" : "later")", expected) { s, t in
       let (near, far) = s.pair(isTCP)
       s.option(near, SO_RCVLOWAT, 8)
-      s.send("ABCD", to: far)
-      s.awaitArrival(near)
-      t.write("EFGH", to: far, after: 100)
+      if isThere {
+        s.send("ABCD", to: far)
+        s.awaitArrival(near)
+      } else {
+        t.write("ABCD", to: far, after: 40)
+      }
+      t.write(isThere && isTCP ? "EFGHIJKL" : "EFGH", to: far, after: 140)
       return call(s, near)
     }
   }
 
-  static let marks: [ParityCase] =
-    [true, false].flatMap { isTCP -> [ParityCase] in
-      let (name, count) = isTCP ? ("TCP", 8) : ("AF_UNIX", 8)
+  static let marks: [ParityCase] = [true, false].flatMap { isTCP in
+    [true, false].flatMap { isThere -> [ParityCase] in
+      let all = isThere && isTCP ? 12 : 8
       return [
-        halfRecord("\(name), SO_RCVLOWAT, recvfrom", count, isTCP: isTCP) { s, near in
+        halfRecord("recvfrom", all, isTCP: isTCP, isThere: isThere) { s, near in
           ParityScene(SystemCall.recvfrom, near, s.buffer("b", 64).address, 64, 0, 0, 0)
         },
-        halfRecord("\(name), SO_RCVLOWAT, recvmsg", count, isTCP: isTCP) { s, near in
+        halfRecord("recvmsg", all, isTCP: isTCP, isThere: isThere) { s, near in
           ParityScene(SystemCall.recvmsg, near, s.message(s.buffer("b", 64)).address, 0)
         },
-        halfRecord("\(name), SO_RCVLOWAT, read", count, isTCP: isTCP) { s, near in
+        halfRecord("read", all, isTCP: isTCP, isThere: isThere) { s, near in
           ParityScene(SystemCall.read, near, s.buffer("b", 64).address, 64)
         },
-        halfRecord("\(name), SO_RCVLOWAT, readv", count, isTCP: isTCP) { s, near in
+        halfRecord("readv", all, isTCP: isTCP, isThere: isThere) { s, near in
           ParityScene(SystemCall.readv, near, s.vector(s.buffer("b", 3), s.buffer("c", 61)), 2)
         },
-        halfRecord("\(name), SO_RCVLOWAT, a receive of less than that", 2, isTCP: isTCP) { s, near in
+        halfRecord("a receive of less than that", 2, isTCP: isTCP, isThere: isThere) { s, near in
           ParityScene(SystemCall.recvfrom, near, s.buffer("b", 64).address, 2, 0, 0, 0)
         },
       ]
     }
+  }
 
   @Test("SO_RCVLOWAT: a record is received when it is complete", arguments: SysletEngine.Backend.available, marks)
   func lowWaterMark(backend: SysletEngine.Backend, testCase: ParityCase) {

@@ -51,11 +51,15 @@ extension Stage {
     let flags = fcntl(Int32(descriptor), F_GETFL)
     _ = fcntl(Int32(descriptor), F_SETFL, flags | O_NONBLOCK)
     let bytes = arena.buffer(4096)
-    // TCP takes what it has to a moment later, and then there is room again.
-    for _ in 0..<3 {
-      while plainCall(SystemCall.write, descriptor, bytes.address, 4096) > 0 {}
-      while plainCall(SystemCall.write, descriptor, bytes.address, 1) > 0 {}
-      usleep(5000)
+    // A size that was asked for does not grow any more.
+    bytes.store(Int32(16_384), at: 0)
+    plainCall(SystemCall.setsockopt, descriptor, .int(SOL_SOCKET), .int(SO_SNDBUF), bytes.address, 4)
+    // TCP hands on what it has a moment later, and then there is room again.
+    var quiet = 0
+    while quiet < 3 {
+      quiet += 1
+      for size in [4096, 1] as [UInt64] { while plainCall(SystemCall.write, descriptor, bytes.address, size) > 0 { quiet = 0 } }
+      usleep(3000)
     }
     _ = fcntl(Int32(descriptor), F_SETFL, flags)
   }
@@ -96,7 +100,7 @@ extension Stage {
     let watcher = descriptors.adopt(Int32(plainCall(SystemCall.inotify_init1, .int(O_CLOEXEC))))
     // IN_CREATE
     precondition(plainCall(SystemCall.inotify_add_watch, .int(watcher), arena.path(scratch.path).address, 0x100) > 0)
-    if hasEvent { scratch.file("event") }
+    if hasEvent { scratch.directory("event") }
     return .int(watcher)
   }
 
