@@ -136,9 +136,9 @@ int test_shift_clocks(long seconds) {
   char text[96];
   if (unshare(CLONE_NEWTIME) != 0) return -errno;
   /* Of the thread that asked: /proc/self is the process's first one. */
-  snprintf(text, sizeof text, "/proc/%d/task/%d/timens_offsets", getpid(), gettid());
+  snprintf(text, sizeof text, "/proc/%d/timens_offsets", gettid());
   int file = open(text, O_WRONLY | O_CLOEXEC);
-  if (file < 0 && (file = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC)) < 0) return -errno;
+  if (file < 0) return -errno;
   int length = snprintf(text, sizeof text, "monotonic %ld 0\nboottime %ld 0\n", seconds, seconds);
   int result = write(file, text, (size_t)length) == length ? 0 : -errno;
   close(file);

@@ -26,8 +26,6 @@ struct FileServerParityTests {
   static func result(
     _ surroundings: Parity.Surroundings, on backend: SysletEngine.Backend, _ call: ParityCall
   ) throws -> Int {
-    let engine = try Parity.engine(backend)
-    defer { try? engine.close() }
     let program = Program(.direct)
     let result = program.word()
     let flags: AtomFlags = surroundings == .softChain ? .stopOnNegative : []
@@ -38,6 +36,8 @@ struct FileServerParityTests {
     // Many at once, so that it is not by chance where it runs.
     let others = Program(.direct, capacity: 32)
     if surroundings == .crowd { for _ in 0..<32 { others.atom(noOperation, next: .end) } }
+    let engine = try Parity.engine(backend)
+    defer { try? engine.close() }
     for index in 0..<others.count { try engine.enqueue(others, index) }
     if surroundings == .executed {
       if try engine.exec(program) == nil { _ = try engine.take() }
@@ -149,9 +149,6 @@ struct FileServerParityTests {
       let stage = Stage()
       let file = server.open("file", O_RDWR)
       defer { Glibc.close(file) }
-      // In place a first call of its kind may hold the owner's thread for as long as it takes: with a limit of zero it may not.
-      let engine = try Parity.engine(backend) { $0.inlineLimit = .zero }
-      defer { try? engine.close() }
       let program = Program(.direct)
       switch request {
       case .read: program.atom(SystemCall.pread64, .int(file), .to(program.buffer(8)), 8, 0, next: .end)
@@ -165,6 +162,9 @@ struct FileServerParityTests {
       server.hold(request, true)
       let guardian = Release(server, request)
       defer { guardian.finish() }
+      // In place a first call of its kind may hold the owner's thread for as long as it takes: with a limit of zero it may not.
+      let engine = try Parity.engine(backend) { $0.inlineLimit = .zero }
+      defer { try? engine.close() }
       try engine.enqueue(program)
       try engine.flush()
       var failures: [String] = []

@@ -124,10 +124,10 @@ struct PositionParityTests {
         if call == SystemCall.preadv2 { arguments += [atPosition, 0, 0] }
         program.atom(call, list: arguments.map { .value($0) }, flags: .stopOnNonPositive, result: result)
         program.atom(umemAdd, .to(total), .pointed(result), next: .atom(0))
-        let engine = try Parity.engine(backend) { $0.maxSteps = 400 }
-        defer { try? engine.close() }
         let others = Program(.direct)
         if surroundings == .crowd { for _ in 0..<32 { others.atom(noOperation, next: .end) } }
+        let engine = try Parity.engine(backend) { $0.maxSteps = 400 }
+        defer { try? engine.close() }
         for index in 0..<others.count { try engine.enqueue(others, index) }
         if isBatch {
           try engine.enqueue(program)

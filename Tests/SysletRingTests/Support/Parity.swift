@@ -195,9 +195,10 @@ enum Parity {
     let scene = testCase.set(stage, timeline)
     let program = Program(.direct)
     let (results, behind) = atoms(of: scene, surroundings, program)
+    let crowd = surroundings == .crowd ? Crowd(32, waits: backend != .inline) : nil
+    // Last, so that it goes first: what it has must outlive it.
     let engine = try engine(backend)
     defer { try? engine.close() }
-    let crowd = surroundings == .crowd ? Crowd(32, waits: backend != .inline) : nil
 
     let start = test_milliseconds()
     timeline.begin()
