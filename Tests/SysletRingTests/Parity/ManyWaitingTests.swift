@@ -109,6 +109,9 @@ struct ManyWaitingTests {
           return await group.reduce(0, +)
         }
         #expect(slept == 200)
+        // The language's runtime and the program start threads too.
+        let started = unsafe test_on_thread({ _ in }, nil)
+        #expect(started == 0)
       }
       await executor.closeAndWait()
     }
