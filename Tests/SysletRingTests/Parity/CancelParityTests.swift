@@ -20,6 +20,8 @@ struct CancelParityTests {
     let stage = Stage()
     guard let (call, finish) = row.make(stage) else { return "skipped" }
     defer { finish() }
+    // Not every architecture has every call.
+    if call.number < 0 { return "skipped" }
     let program = Program(.direct)
     let behind = stage.descriptors.memory([])
     let flags: AtomFlags = place == .softChain ? .stopOnNegative : []

@@ -155,13 +155,13 @@ struct EndlessCall: Sendable, CustomStringConvertible {
     },
     EndlessCall("pselect6 of nothing") { _ in ParityCall(SystemCall.pselect6, 0, 0, 0, 0, 0, 0) },
     EndlessCall("epoll_wait") { s in
-      ParityCall(SystemCall.epoll_wait, s.epoll(watching: s.pipe().read), s.arena.buffer(12).address, 1, .int(-1))
+      ParityCall(SystemCall.epoll_wait, s.epoll(watching: s.pipe().read), s.arena.buffer(16).address, 1, .int(-1))
     },
     EndlessCall("epoll_pwait") { s in
-      ParityCall(SystemCall.epoll_pwait, s.epoll(watching: s.pipe().read), s.arena.buffer(12).address, 1, .int(-1), 0, 8)
+      ParityCall(SystemCall.epoll_pwait, s.epoll(watching: s.pipe().read), s.arena.buffer(16).address, 1, .int(-1), 0, 8)
     },
     EndlessCall("epoll_pwait2") { s in
-      ParityCall(SystemCall.epoll_pwait2, s.epoll(watching: s.pipe().read), s.arena.buffer(12).address, 1, 0, 0, 8)
+      ParityCall(SystemCall.epoll_pwait2, s.epoll(watching: s.pipe().read), s.arena.buffer(16).address, 1, 0, 0, 8)
     },
     EndlessCall("nanosleep") { s in ParityCall(SystemCall.nanosleep, s.time(seconds: 1000, nanoseconds: 0).address, 0) },
     EndlessCall("clock_nanosleep") { s in

@@ -107,7 +107,8 @@ extension Stage {
   func epoll(watching descriptor: UInt64? = nil) -> UInt64 {
     let epoll = descriptors.adopt(Int32(plainCall(SystemCall.epoll_create1, .int(O_CLOEXEC))))
     if let descriptor {
-      let event = arena.buffer(12)
+      // On x86 it ends behind twelve bytes.
+      let event = arena.buffer(16)
       event.store(UInt32(POLLIN), at: 0)
       precondition(plainCall(SystemCall.epoll_ctl, .int(epoll), 1, descriptor, event.address) == 0)
     }
