@@ -27,11 +27,11 @@ import SysletRing
   /// The path of a name in the scratch directory.
   func path(_ name: String) -> UInt64 { arena.path(scratch.path(name)).address }
 
-  /// A page of its own, aligned as one.
-  func page(_ name: String) -> Buffer {
-    let memory = arena.buffer(3 * 4096)
+  /// A page of its own, or several, aligned as one.
+  func page(_ name: String, _ byteCount: Int = 4096) -> Buffer {
+    let memory = arena.buffer(byteCount + 2 * 4096)
     let offset = Int((4096 - memory.address % 4096) % 4096)
-    let page = unsafe Buffer(base: memory.base + offset, count: 4096)
+    let page = unsafe Buffer(base: memory.base + offset, count: byteCount)
     comparedBuffers.append((name, page))
     return page
   }

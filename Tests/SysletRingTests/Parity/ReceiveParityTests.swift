@@ -1,0 +1,286 @@
+// Receives and sends against plain calls: what flags, socket options and the kind of socket make of them (inputs 4 and 12 of the parity
+// review).
+
+import CTestSupport
+import Glibc
+import SysletRing
+import Testing
+
+private let again = -Int(EAGAIN)
+private let peek = UInt64(MSG_PEEK)
+private let all = UInt64(MSG_WAITALL)
+private let truncation = UInt64(MSG_TRUNC)
+private let errors = UInt64(MSG_ERRQUEUE)
+private let urgent = UInt64(MSG_OOB)
+
+@Suite("Parity: receives and sends", .leavesNothingBehind)
+struct ReceiveParityTests {
+  /// A receive of ten bytes, of which three are there and seven come later.
+  private static func inTwoParts(_ title: String, _ expected: Int, isTCP: Bool, _ flags: UInt64) -> ParityCase {
+    ParityCase(title, expected) { s, t in
+      let (near, far) = s.pair(isTCP)
+      s.send("abc", to: far)
+      t.write("defghij", to: far, after: 100)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, flags, 0, 0)
+    }
+  }
+
+  static let flags: [ParityCase] = [
+    inTwoParts("TCP, MSG_PEEK | MSG_WAITALL: looks at the message when it is complete", 10, isTCP: true, peek | all),
+    inTwoParts("AF_UNIX, MSG_PEEK | MSG_WAITALL: looks at what is there", 3, isTCP: false, peek | all),
+    inTwoParts("TCP, MSG_WAITALL", 10, isTCP: true, all),
+    inTwoParts("AF_UNIX, MSG_WAITALL", 10, isTCP: false, all),
+    inTwoParts("TCP, MSG_PEEK", 3, isTCP: true, peek),
+    inTwoParts("AF_UNIX, MSG_PEEK", 3, isTCP: false, peek),
+    inTwoParts("TCP, MSG_TRUNC: throws away what it counts", 3, isTCP: true, truncation),
+    inTwoParts("TCP, MSG_TRUNC | MSG_WAITALL", 10, isTCP: true, all | truncation),
+    inTwoParts("TCP, MSG_DONTWAIT | MSG_WAITALL: what is there", 3, isTCP: true, all | UInt64(MSG_DONTWAIT)),
+    ParityCase("TCP, MSG_WAITALL whose peer ends in between", 3) { s, t in
+      let (near, far) = s.tcpPair()
+      s.send("abc", to: far)
+      t.shutDown(far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+    ParityCase("AF_UNIX, recvmsg with MSG_WAITALL and room for control messages", 10) { s, t in
+      let (near, far) = s.socketPair()
+      s.send("abc", to: far)
+      t.write("defghij", to: far, after: 100)
+      let message = s.message(s.buffer("b", 10))
+      message.store(s.buffer("control", 64).address, at: 32)
+      message.store(UInt64(64), at: 40)
+      return ParityScene(SystemCall.recvmsg, near, message.address, all) { _ in ["flags \(message.load(48, as: Int32.self))"] }
+    },
+    ParityCase("TCP, recvmsg with MSG_WAITALL and room for control messages", 10) { s, t in
+      let (near, far) = s.tcpPair()
+      s.send("abc", to: far)
+      t.write("defghij", to: far, after: 100)
+      let message = s.message(s.buffer("b", 4), s.buffer("c", 6))
+      message.store(s.buffer("control", 64).address, at: 32)
+      message.store(UInt64(64), at: 40)
+      return ParityScene(SystemCall.recvmsg, near, message.address, all) { _ in ["flags \(message.load(48, as: Int32.self))"] }
+    },
+    ParityCase("SOCK_SEQPACKET, MSG_WAITALL: one packet", 3) { s, t in
+      let (near, far) = s.socketPair(SOCK_SEQPACKET)
+      s.send("abc", to: far)
+      t.write("defghij", to: far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+    ParityCase("SOCK_DGRAM, MSG_WAITALL: one datagram", 3) { s, t in
+      let (near, far) = s.socketPair(SOCK_DGRAM)
+      s.send("abc", to: far)
+      t.write("defghij", to: far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+    ParityCase("SOCK_DGRAM, MSG_TRUNC: the datagram's whole length", 10) { s, _ in
+      let (near, far) = s.socketPair(SOCK_DGRAM)
+      s.send("abcdefghij", to: far)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 4).address, 4, truncation, 0, 0)
+    },
+    ParityCase("SOCK_SEQPACKET, MSG_TRUNC | MSG_WAITALL", 10) { s, _ in
+      let (near, far) = s.socketPair(SOCK_SEQPACKET)
+      s.send("abcdefghij", to: far)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 4).address, 4, all | truncation, 0, 0)
+    },
+    ParityCase("TCP, MSG_ERRQUEUE on an idle socket that blocks", again) { s, _ in
+      ParityScene(SystemCall.recvfrom, s.tcpPair().0, s.buffer("b", 10).address, 10, errors, 0, 0)
+    },
+    ParityCase("TCP, recvmsg with MSG_ERRQUEUE", again) { s, _ in
+      ParityScene(SystemCall.recvmsg, s.tcpPair().0, s.message(s.buffer("b", 10)).address, errors)
+    },
+    ParityCase("TCP, MSG_OOB without an urgent byte", -Int(EINVAL)) { s, _ in
+      ParityScene(SystemCall.recvfrom, s.tcpPair().0, s.buffer("b", 10).address, 10, urgent, 0, 0)
+    },
+    ParityCase("TCP, MSG_OOB with one", 1) { s, _ in
+      let (near, far) = s.tcpPair()
+      s.send("x", to: far, Int32(MSG_OOB))
+      s.awaitEvents(near, Int16(POLLPRI))
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, urgent, 0, 0)
+    },
+    ParityCase("TCP, no bytes asked for", 0) { s, t in
+      let (near, far) = s.tcpPair()
+      t.write("later", to: far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 0, 0, 0, 0)
+    },
+    ParityCase("AF_UNIX, no bytes asked for") { s, t in
+      let (near, far) = s.socketPair()
+      t.write("later", to: far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 0, 0, 0, 0)
+    },
+    ParityCase("SOCK_DGRAM, no bytes asked for: waits for a datagram, and takes it", 0) { s, t in
+      let (near, far) = s.socketPair(SOCK_DGRAM)
+      t.write("later", to: far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 0, 0, 0, 0)
+    },
+    ParityCase("TCP, a full blocking send sends everything", 3_000_000) { s, t in
+      let (near, far) = s.tcpPair()
+      t.read(3_000_000, from: far, after: 60)
+      return ParityScene(SystemCall.sendto, near, s.arena.buffer(3_000_000).address, 3_000_000, 0, 0, 0)
+    },
+    ParityCase("AF_UNIX, a write that does not fit writes everything", 1_000_000) { s, t in
+      let (near, far) = s.socketPair()
+      t.read(1_000_000, from: far, after: 60)
+      return ParityScene(SystemCall.write, near, s.arena.buffer(1_000_000).address, 1_000_000)
+    },
+    ParityCase("a pipe, a write that does not fit writes everything", 200_000) { s, t in
+      let pipe = s.pipe()
+      t.read(200_000, from: pipe.read, after: 60)
+      return ParityScene(SystemCall.write, pipe.write, s.arena.buffer(200_000).address, 200_000)
+    },
+  ]
+
+  @Test("A receive or a send does what its flags and its socket say", arguments: SysletEngine.Backend.available, flags)
+  func receive(backend: SysletEngine.Backend, testCase: ParityCase) {
+    #expect(Parity.differences(testCase, on: backend) == [])
+  }
+
+  // MARK: options
+
+  /// Half a record, and the rest later, on a socket that asks for eight bytes. A TCP socket whose first half was there before the call does not
+  /// wake it for the second one, whatever Linux's manual says: the rest is as much as it asks for, then.
+  private static func halfRecord(
+    _ title: String, _ expected: Int, isTCP: Bool, isThere: Bool, _ call: @escaping @Sendable (Stage, UInt64) -> ParityScene
+  ) -> ParityCase {
+    ParityCase("\(isTCP ? "TCP" : "AF_UNIX"), \(title), half of it \(isThere ? "before" : "later")", expected) { s, t in
+      let (near, far) = s.pair(isTCP)
+      s.option(near, SO_RCVLOWAT, 8)
+      if isThere {
+        s.send("ABCD", to: far)
+        s.awaitArrival(near)
+      } else {
+        t.write("ABCD", to: far, after: 40)
+      }
+      t.write(isThere && isTCP ? "EFGHIJKL" : "EFGH", to: far, after: 140)
+      return call(s, near)
+    }
+  }
+
+  static let marks: [ParityCase] = [true, false].flatMap { isTCP in
+    [true, false].flatMap { isThere -> [ParityCase] in
+      let all = isThere && isTCP ? 12 : 8
+      return [
+        halfRecord("recvfrom", all, isTCP: isTCP, isThere: isThere) { s, near in
+          ParityScene(SystemCall.recvfrom, near, s.buffer("b", 64).address, 64, 0, 0, 0)
+        },
+        halfRecord("recvmsg", all, isTCP: isTCP, isThere: isThere) { s, near in
+          ParityScene(SystemCall.recvmsg, near, s.message(s.buffer("b", 64)).address, 0)
+        },
+        halfRecord("read", all, isTCP: isTCP, isThere: isThere) { s, near in
+          ParityScene(SystemCall.read, near, s.buffer("b", 64).address, 64)
+        },
+        halfRecord("readv", all, isTCP: isTCP, isThere: isThere) { s, near in
+          ParityScene(SystemCall.readv, near, s.vector(s.buffer("b", 3), s.buffer("c", 61)), 2)
+        },
+        halfRecord("a receive of less than that", 2, isTCP: isTCP, isThere: isThere) { s, near in
+          ParityScene(SystemCall.recvfrom, near, s.buffer("b", 64).address, 2, 0, 0, 0)
+        },
+      ]
+    }
+  }
+
+  @Test("SO_RCVLOWAT: a record is received when it is complete", arguments: SysletEngine.Backend.available, marks)
+  func lowWaterMark(backend: SysletEngine.Backend, testCase: ParityCase) {
+    #expect(Parity.differences(testCase, on: backend) == [])
+  }
+
+  /// A call on an idle socket that has SO_RCVTIMEO.
+  private static func late(_ title: String, _ call: @escaping @Sendable (Stage, UInt64) -> ParityScene) -> ParityCase {
+    ParityCase(title, again, milliseconds: 150) { s, _ in
+      let near = s.tcpPair().0
+      s.timeout(near, SO_RCVTIMEO, milliseconds: 150)
+      return call(s, near)
+    }
+  }
+
+  static let timeouts: [ParityCase] = [
+    late("SO_RCVTIMEO, recvfrom") { s, near in ParityScene(SystemCall.recvfrom, near, s.buffer("b", 8).address, 8, 0, 0, 0) },
+    late("SO_RCVTIMEO, recvmsg") { s, near in ParityScene(SystemCall.recvmsg, near, s.message(s.buffer("b", 8)).address, 0) },
+    late("SO_RCVTIMEO, read") { s, near in ParityScene(SystemCall.read, near, s.buffer("b", 8).address, 8) },
+    late("SO_RCVTIMEO, readv") { s, near in ParityScene(SystemCall.readv, near, s.vector(s.buffer("b", 8)), 1) },
+    late("SO_RCVTIMEO, preadv2 at the position") { s, near in
+      ParityScene(SystemCall.preadv2, near, s.vector(s.buffer("b", 8)), 1, .int(-1), 0, 0)
+    },
+    late("SO_RCVTIMEO, splice") { s, near in
+      ParityScene(SystemCall.splice, near, 0, s.pipe().write, 0, 8, 0)
+    },
+    ParityCase("SO_RCVTIMEO, AF_UNIX, recvfrom", again, milliseconds: 150) { s, _ in
+      let near = s.socketPair().0
+      s.timeout(near, SO_RCVTIMEO, milliseconds: 150)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 8).address, 8, 0, 0, 0)
+    },
+    ParityCase("SO_RCVTIMEO, half of what MSG_WAITALL asks for", 3, milliseconds: 150) { s, _ in
+      let (near, far) = s.tcpPair()
+      s.timeout(near, SO_RCVTIMEO, milliseconds: 150)
+      s.send("abc", to: far)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 8).address, 8, all, 0, 0)
+    },
+    ParityCase("SO_RCVTIMEO, accept", again, milliseconds: 150) { s, _ in
+      let listener = s.tcpListener().listener
+      s.timeout(listener, SO_RCVTIMEO, milliseconds: 150)
+      return ParityScene(SystemCall.accept, listener, 0, 0)
+    },
+    ParityCase("SO_RCVTIMEO, accept4", again, milliseconds: 150) { s, _ in
+      let listener = s.listener("l")
+      s.timeout(listener, SO_RCVTIMEO, milliseconds: 150)
+      return ParityScene(SystemCall.accept4, listener, 0, 0, .int(Int32(SOCK_CLOEXEC.rawValue)))
+    },
+    ParityCase("SO_SNDTIMEO, sendto on a full socket", again, milliseconds: 150) { s, _ in
+      let near = s.socketPair().0
+      s.timeout(near, SO_SNDTIMEO, milliseconds: 150)
+      s.fill(near)
+      return ParityScene(SystemCall.sendto, near, s.text("abc").address, 3, 0, 0, 0)
+    },
+    ParityCase("SO_SNDTIMEO, write on a full socket", again, milliseconds: 150) { s, _ in
+      let near = s.socketPair().0
+      s.timeout(near, SO_SNDTIMEO, milliseconds: 150)
+      s.fill(near)
+      return ParityScene(SystemCall.write, near, s.text("abc").address, 3)
+    },
+    ParityCase("SO_SNDTIMEO, writev on a full socket", again, milliseconds: 150) { s, _ in
+      let near = s.socketPair().0
+      s.timeout(near, SO_SNDTIMEO, milliseconds: 150)
+      s.fill(near)
+      return ParityScene(SystemCall.writev, near, s.vector(s.text("abc")), 1)
+    },
+    ParityCase("SO_SNDTIMEO, sendmsg on a full socket", again, milliseconds: 150) { s, _ in
+      let near = s.socketPair().0
+      s.timeout(near, SO_SNDTIMEO, milliseconds: 150)
+      s.fill(near)
+      return ParityScene(SystemCall.sendmsg, near, s.message(s.text("abc")).address, 0)
+    },
+    ParityCase("SO_SNDTIMEO, connect to a listener whose queue is full", again, milliseconds: 150) { s, _ in
+      let socket = s.crowdedListener("l")
+      s.timeout(socket, SO_SNDTIMEO, milliseconds: 150)
+      let address = s.socketAddress("l")
+      return ParityScene(SystemCall.connect, socket, address.address, .int(address.count))
+    },
+  ]
+
+  @Test(
+    "SO_RCVTIMEO and SO_SNDTIMEO: a call that they limit ends with EAGAIN when they say so", arguments: SysletEngine.Backend.available,
+    timeouts)
+  func timeout(backend: SysletEngine.Backend, testCase: ParityCase) {
+    #expect(Parity.differences(testCase, on: backend) == [])
+  }
+}
+
+extension Stage {
+  /// Waits until there is something to read, whatever SO_RCVLOWAT says.
+  func awaitArrival(_ socket: UInt64) {
+    let byte = arena.buffer(1)
+    let end = ContinuousClock.now + Deadline.usual
+    let flags = UInt64(MSG_PEEK | MSG_DONTWAIT)
+    while plainCall(SystemCall.recvfrom, socket, byte.address, 1, flags, 0, 0) != 1, ContinuousClock.now < end { usleep(500) }
+  }
+
+  /// A socket of its own, while nobody more fits into the queue of the listener at `name`.
+  func crowdedListener(_ name: String) -> UInt64 {
+    let (listener, address) = (socket(), socketAddress(name))
+    precondition(plainCall(SystemCall.bind, listener, address.address, .int(address.count)) == 0)
+    precondition(plainCall(SystemCall.listen, listener, 0) == 0)
+    while true {
+      let client = socket()
+      _ = fcntl(Int32(client), F_SETFL, O_NONBLOCK)
+      if plainCall(SystemCall.connect, client, address.address, .int(address.count)) != 0 { return socket() }
+    }
+  }
+}
