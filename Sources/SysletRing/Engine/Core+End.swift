@@ -134,9 +134,10 @@ extension Core {
 
   mutating func closeInDeinit() {
     guard !isClosed, !isForked else { return }
-    precondition(
-      isOwner || pending == 0,
-      "L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
+    // The program's mistake, and `precondition` would say nothing about it in a release build.
+    guard isOwner || pending == 0 else {
+      fatalError("L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
+    }
     if isOwner { close() } else { pool?.stop() }
   }
 }

@@ -187,19 +187,17 @@ extension Core {
 
   mutating func ensurePool() throws(EngineError) {
     guard pool == nil else { return }
-    do {
-      pool = try WorkerPool(
-        runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
-        hasRing: ring != nil)
-    } catch {
-      throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
-    }
+    pool = try WorkerPool(
+      runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
+      hasRing: ring != nil, interruptSignal: options.interruptSignal)
   }
 
-  /// Without a single thread the pool's runs go nowhere; they are kept, and the next call tries again.
+  /// Without a single thread the pool's runs go nowhere. What need not wait for another party is made here; the rest is kept, and the next call tries
+  /// again.
   private mutating func check(_ started: Int) throws(EngineError) {
     isStalled = started < 0
-    if isStalled { throw .kernel(call: "pthread_create", errno: Int32(-started)) }
+    guard isStalled, makeWithoutThreads() else { return }
+    throw .kernel(call: "pthread_create", errno: Int32(-started))
   }
 
   /// Submits what was issued, all of it.
@@ -228,6 +226,7 @@ extension Core {
 
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
   private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
+    syslet_shield_lower()
     // A run that could not be routed for want of room, or that has used up its turn, is routed again at once.
     let isBusy = !ready.isEmpty && (callsOut == 0 || calls.freeCount > 0)
     var limit = nanoseconds

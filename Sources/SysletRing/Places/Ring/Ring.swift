@@ -28,6 +28,21 @@ internal import Glibc
     _ = unsafe syslet_ring_limit_workers(handle, UInt32(4 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 256)
   }
 
+  /// Opens a ring of these sizes or, where there is too little memory for it (RLIMIT_MEMLOCK, a control group), of half of them, a quarter and so on, down
+  /// to `entriesMin` and twice as many CQEs.
+  static func largest(entries: Int, completionEntries: Int, entriesMin: Int = 8) throws(KernelError) -> Ring {
+    var (entries, completionEntries) = (entries, completionEntries)
+    while true {
+      do throws(KernelError) {
+        return try Ring(entries: entries, completionEntries: completionEntries)
+      } catch {
+        guard error.errno == ENOMEM, entries > entriesMin || completionEntries > 2 * entriesMin else { throw error }
+        entries = max(entries / 2, min(entries, entriesMin))
+        completionEntries = max(completionEntries / 2, min(completionEntries, 2 * entriesMin))
+      }
+    }
+  }
+
   /// A ring without a kernel (`SimulatedKernel`). Both sizes are powers of two.
   init(entries: Int, completionEntries: Int, simulation: syslet_simulation) {
     var handle: OpaquePointer?
@@ -137,7 +152,7 @@ internal import Glibc
   subscript(position: Int) -> syslet_cqe { unsafe base[Int((first &+ UInt32(truncatingIfNeeded: position)) & mask)] }
 }
 
-/// An errno from the kernel, at a place that has no words for it yet.
+/// An errno from the kernel, and the call that gave it.
 struct KernelError: Error {
   var call = "io_uring_setup"
   let errno: Int32

@@ -31,6 +31,7 @@ private struct Seat: ~Copyable {
   private let stepsMax: Int?
   private let runs: RunMemory
   private let workersMax: Int
+  private let interruptSignal: Int32
 
   // Read and written under `mutex`: everything from here to the mailbox.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -69,13 +70,19 @@ private struct Seat: ~Copyable {
 
   /// - Parameter hasRing: The owner sleeps in its ring, so workers ring an eventfd.
   init(
-    runs: RunMemory, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int, hasRing: Bool
-  ) throws(KernelError) {
+    runs: RunMemory, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int, hasRing: Bool, interruptSignal: Int32?
+  ) throws(EngineError) {
+    // It first: who has no seats needs no doorbell.
+    unsafe seats = try Allocation.make(workersMax, of: Seat.self, for: "maxWorkers")
     var descriptor: Int32 = -1
     if hasRing {
       descriptor = syslet_doorbell_open()
-      guard descriptor >= 0 else { throw KernelError(errno: -descriptor) }
+      guard descriptor >= 0 else {
+        unsafe free(seats)
+        throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: -descriptor)
+      }
     }
+    self.interruptSignal = interruptSignal ?? 0
     self.runs = runs
     self.memory = memory
     self.router = router
@@ -83,7 +90,6 @@ private struct Seat: ~Copyable {
     self.workersMax = workersMax
     doorbell = descriptor
     unsafe mutex = .allocate(capacity: 1)
-    unsafe seats = .allocate(capacity: workersMax)
     unsafe bell = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe bell.initialize(to: Atomic(0))
@@ -97,7 +103,7 @@ private struct Seat: ~Copyable {
     unsafe pthread_mutex_destroy(mutex)
     unsafe mutex.deallocate()
     unsafe seats.deinitialize(count: Int(seatsUsed))
-    unsafe seats.deallocate()
+    unsafe free(seats)
     unsafe bell.deinitialize(count: 1)
     unsafe bell.deallocate()
     if doorbell >= 0 { close(doorbell) }
@@ -314,7 +320,7 @@ private struct Seat: ~Copyable {
   private func startThread() -> Int {
     let context = unsafe Unmanaged.passRetained(self)
     let result = unsafe syslet_thread_start(
-      SYSLET_THREAD_WORKER,
+      SYSLET_THREAD_WORKER, interruptSignal,
       { context in
         unsafe Unmanaged<WorkerPool>.fromOpaque(context!).takeRetainedValue().work()
         return nil
@@ -469,8 +475,8 @@ private struct Seat: ~Copyable {
       // While the owner is signalling, wait: the signal must be sent before this thread works for another run.
       state = original & Self.isSignalling != 0 ? tid | Self.wasSignalled : original
     }
-    // A signal that is sent may still be on its way; it is taken at the latest on the way out of a system call. This one cannot be hurt.
-    if state != tid { _ = syslet_call(SystemCall.getppid, 0, 0, 0, 0, 0, 0) }
+    // A signal that is sent may still be on its way.
+    if state != tid { syslet_thread_settle() }
     if isCancelled { return nil }
     if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed) { return nil }
     return result
