@@ -183,8 +183,10 @@ extension Core {
     switch Int32(truncatingIfNeeded: -value) {
     case ECANCELED where (nextValue ?? -1) < 0:
       // Only a success behind it proves that it was started: a member that fails at preparation has its own error, and the others this one.
-      // Alone in its segment there is nothing that could have kept it from starting: it is the call's own result.
-      return isCancelled || run.pointee.callCount > 1 ? .notStarted : .finished(value)
+      if isCancelled || run.pointee.callCount > 1 { return .notStarted }
+      // Alone in its segment it is the call's own result, or the kernel has no thread for what it hands to its workers, and may start none
+      // (RLIMIT_NPROC): such calls name or examine something, and have not been made.
+      return call.form.dependsOnDescriptor ? .finished(value) : .refused
     case EINTR where isCancelled && isLastToRun:
       return .notStarted
     case Self.restartFirst...Self.restartLast:

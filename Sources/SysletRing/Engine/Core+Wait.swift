@@ -28,8 +28,10 @@ extension Core {
   private mutating func settleUnlessFailed(_ count: Int, deadline: Int64?) throws(EngineError) -> Int? {
     guard failure == nil else { return nil }
     do { return try settle(count, deadline: deadline) } catch {
-      guard failure != nil else { throw error }
-      return nil
+      guard failure == nil else { return nil }
+      // A run that no thread can be had for keeps no other's completion (law L11).
+      guard isStalled, case let now = visible(), now > 0 else { throw error }
+      return now
     }
   }
 
@@ -197,6 +199,11 @@ extension Core {
   private mutating func check(_ started: Int) throws(EngineError) {
     isStalled = started < 0
     guard isStalled, makeWithoutThreads() else { return }
+    // The ring's runs go on all the same.
+    if ring != nil {
+      _ = enter(waitFor: 0, nanoseconds: nil)
+      drain()
+    }
     throw .kernel(call: "pthread_create", errno: Int32(-started))
   }
 

@@ -159,12 +159,14 @@ internal import Synchronization
     guard options.completionEntries >= options.entries else {
       throw .invalidOption(
         name: "completionEntries", value: String(options.completionEntries),
-        rule: "it must not be less than entries (\(options.entries)): raise it, or lower entries; left alone it is 4096, or entries if that is more")
+        rule: "it must not be less than entries (\(options.entries)): raise it, lower entries, or leave it alone: then it is enough")
     }
     try require("maxWorkers", options.maxWorkers, 1...32_768)
     try require("maxPending", options.maxPending, 1...(1 << 24))
     guard options.inlineLimit >= .zero else {
-      throw .invalidOption(name: "inlineLimit", value: "\(options.inlineLimit)", rule: "it must not be negative; .zero holds the calling thread for no call that may block")
+      throw .invalidOption(
+        name: "inlineLimit", value: "\(options.inlineLimit)",
+        rule: "it must not be negative; .zero holds the calling thread for no call that may block")
     }
     if let signal = options.interruptSignal, syslet_signal_is_real_time(signal) == 0 {
       throw .invalidOption(name: "interruptSignal", value: String(signal), rule: "it must be a real-time signal, SIGRTMIN to SIGRTMAX")

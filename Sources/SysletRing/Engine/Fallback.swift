@@ -13,7 +13,9 @@ enum Fallback {
     guard !isTold.exchange(true, ordering: .relaxed) else { return }
     let line = Array("SysletRing: io_uring cannot be used, running on threads: \(error)\n".utf8)
     // A stderr that cannot be written to leaves nobody to tell, and kills nobody.
-    _ = unsafe line.withUnsafeBytes { unsafe syslet_call_for_syslet(SystemCall.write, 2, UInt64(argument: $0.baseAddress), UInt64($0.count), 0, 0, 0) }
+    _ = unsafe line.withUnsafeBytes {
+      unsafe syslet_call_for_syslet(SystemCall.write, 2, UInt64(argument: $0.baseAddress), UInt64($0.count), 0, 0, 0)
+    }
     syslet_shield_lower()
   }
 }

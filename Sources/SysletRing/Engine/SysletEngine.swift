@@ -149,7 +149,8 @@ internal import Glibc
 
   private static func check(_ timeout: Duration?) throws(EngineError) {
     guard let timeout, timeout < .zero else { return }
-    throw .invalidOption(name: "timeout", value: "\(timeout)", rule: "it must not be negative; .zero looks once, and nil waits without a limit")
+    throw .invalidOption(
+      name: "timeout", value: "\(timeout)", rule: "it must not be negative; .zero looks once, and nil waits without a limit")
   }
 
   // MARK: Batches

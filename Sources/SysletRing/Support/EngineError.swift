@@ -62,7 +62,8 @@ extension EngineError: CustomStringConvertible {
     case .closed:
       return "the engine is closed: make a new one"
     case .kernel(let call, let errno):
-      return "\(call) failed with \(Errno.name(errno)), and the engine cannot go on without it\(Self.limit(call, errno).map { ". " + $0 } ?? "")"
+      let cure = Self.limit(call, errno).map { ". " + $0 } ?? ""
+      return "\(call) failed with \(Errno.name(errno)), and the engine cannot go on without it\(cure)"
     case .stopOverrun(let operation, let result):
       return
         "the kernel ran \(operation), with the result \(result), although its syslet had stopped before it: links do not hold on this kernel as they did when the engine was started. Nothing further was given to it; use the backend threads, and report the kernel's version"

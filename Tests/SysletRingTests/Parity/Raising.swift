@@ -1,5 +1,6 @@
 // Calls that raise a signal, and the ways in which a call is handed to an engine.
 
+import CLiburing
 import CTestSupport
 import Foundation
 import SysletRing
@@ -39,8 +40,10 @@ struct Raising: Sendable {
     let socket: Int32
     /// A pipe with bytes in it.
     let full: Int32
-    /// A file of 4,096 bytes, at its end.
+    /// A file of 4,096 bytes, at its end; the same past the page cache, where the file system can do that; and a page to write there.
     let file: Int32
+    let direct: Int32
+    let page: UInt64
     let content: Buffer
 
     init() {
@@ -59,6 +62,10 @@ struct Raising: Sendable {
       full = source.read
       file = descriptors.open(stage.scratch.file("file", [UInt8](repeating: 1, count: 4096)), O_RDWR)
       plainCall(SystemCall.lseek, .int(file), 0, .int(SEEK_END))
+      let past = plainCall(
+        SystemCall.openat, .int(AT_FDCWD), stage.path("file"), .int(O_RDWR | O_CLOEXEC | Int32(SYSLET_O_DIRECT)), 0)
+      direct = past < 0 ? file : descriptors.adopt(Int32(past))
+      page = stage.page("page").address
     }
 
     func vector(_ count: Int) -> UInt64 {
@@ -97,6 +104,7 @@ struct Raising: Sendable {
   static let fileTooLarge: [Raising] = [
     Raising(name: "write", number: SystemCall.write) { [.int($0.file), $0.content.address, 5] },
     Raising(name: "pwrite64", number: SystemCall.pwrite64) { [.int($0.file), $0.content.address, 5, 4096] },
+    Raising(name: "pwrite64 past the page cache", number: SystemCall.pwrite64) { [.int($0.direct), $0.page, 4096, 4096] },
     Raising(name: "writev", number: SystemCall.writev) { [.int($0.file), $0.vector(5), 1] },
     Raising(name: "pwritev", number: SystemCall.pwritev) { [.int($0.file), $0.vector(5), 1, 4096, 0] },
     Raising(name: "ftruncate", number: SystemCall.ftruncate) { [.int($0.file), 5000] },

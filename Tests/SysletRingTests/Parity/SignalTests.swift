@@ -104,7 +104,9 @@ struct SignalTests {
     }
   }
 
-  @Test("Signals of the program's get to its handlers while workers are interrupted by the same numbers", arguments: LifeRegressionTests.asynchronous)
+  @Test(
+    "Signals of the program's get to its handlers while workers are interrupted by the same numbers",
+    arguments: LifeRegressionTests.asynchronous)
   func shared(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
       ProcessSettings.endIfStuck()
@@ -173,7 +175,8 @@ struct SignalTests {
     }
   }
 
-  @Test("The signal that interrupts workers can be named, and is the program's again afterwards", arguments: LifeRegressionTests.asynchronous)
+  @Test(
+    "The signal that interrupts workers can be named, and is the program's again afterwards", arguments: LifeRegressionTests.asynchronous)
   func named(backend: SysletEngine.Backend) async throws {
     for wrong in [0, SIGTERM, SIGKILL, test_first_real_time_signal() - 1, test_last_real_time_signal() + 1] {
       do {
@@ -241,7 +244,8 @@ struct SignalTests {
     }
   }
 
-  @Test("A pipe that loses its reader when it has some of the bytes gives their count", arguments: [SysletEngine.Backend.inline, .automatic])
+  @Test(
+    "A pipe that loses its reader when it has some of the bytes gives their count", arguments: [SysletEngine.Backend.inline, .automatic])
   func partly(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
       ProcessSettings.endIfStuck()

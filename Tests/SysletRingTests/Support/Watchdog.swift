@@ -8,7 +8,9 @@ extension ProcessSettings {
   /// its signal.
   static func endIfStuck(after seconds: UInt32 = 60) {
     Thread.detachNewThread {
-      sleep(seconds)
+      // A change of the process's user interrupts each of its threads.
+      var left = seconds
+      while left > 0 { left = sleep(left) }
       _exit(99)
     }
   }

@@ -293,7 +293,15 @@ enum SelfTest {
       // Which of them it is the order of `descriptors` tells. Its errno is what another one gets.
       let another = Self.call(SystemCall.eventfd2, 0, UInt64(argument: O_CLOEXEC))
       if another >= 0 { close(another) }
-      let call = failed == 0 ? "memfd_create" : failed < 7 ? "pipe2" : failed == 7 ? "eventfd2" : failed == 8 ? "epoll_create1" : "socketpair"
+      let call =
+        switch failed {
+        case 0: "memfd_create"
+        case 1..<7: "pipe2"
+        case 7: "eventfd2"
+        case 8: "epoll_create1"
+        case 15: "socket"
+        default: "socketpair"
+        }
       throw KernelError(call: call + ", for the start-up self-test,", errno: another < 0 ? -another : EMFILE)
     }
 
