@@ -263,8 +263,9 @@ static void interrupted(int number, siginfo_t *info, void *context) {
   int saved = errno;
   if (!self.signal) {
     deliver(number, info, context);
-  } else if (info->si_code == SI_TKILL && info->si_pid == getpid() && __atomic_load_n(&self.sent, __ATOMIC_RELAXED) > 0) {
-    __atomic_sub_fetch(&self.sent, 1, __ATOMIC_RELAXED);
+  } else if (info->si_code == SI_TKILL) {
+    /* To this very thread. Whoever else sends it that interrupts a call as well. */
+    if (__atomic_load_n(&self.sent, __ATOMIC_RELAXED) > 0) __atomic_sub_fetch(&self.sent, 1, __ATOMIC_RELAXED);
     leave_call(context);
     take_lock();
     if (program[number].is_lent) release(number);

@@ -49,6 +49,11 @@ static void raise_shield(void) {
   syslet_shield_is_up = true;
 }
 
+void syslet_shield_raise(void) {
+  if (!syslet_shield_is_up) raise_shield();
+  shield.is_hit = true;
+}
+
 void syslet_shield_take_down(void) {
   uint64_t set = RAISED & ~shield.pending;
   struct timespec no_time = {0};

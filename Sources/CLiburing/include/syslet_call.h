@@ -17,6 +17,9 @@ long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, ui
  * syslet_thread_interrupt ends the call. */
 long syslet_call_for_syslet(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
+/* Before an enter of the ring in which the kernel may write to a file, a pipe or a socket on the owner's thread. */
+void syslet_shield_raise(void);
+
 /* Before the owner's thread returns to the program, or sleeps: takes back what calls have raised, and unblocks what was not blocked before. */
 extern __thread bool syslet_shield_is_up;
 void syslet_shield_take_down(void);

@@ -19,6 +19,7 @@ extension Core {
   mutating func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
     guard let ring, !isRingLost else { return 0 }
     statistics.enters &+= 1
+    if translator.mayRaise { syslet_shield_raise() }
     let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
     if ring.queued > 0 { ring.mend() }
     refusals = result < 0 ? refusalsAfter(result) : 0
@@ -62,6 +63,7 @@ extension Core {
       for position in 0..<count { take(cqes[position]) }
       ring.advance(count)
     }
+    if callsOut == 0 { translator.mayRaise = false }
   }
 
   @inline(__always)

@@ -233,7 +233,7 @@ extension Core {
 
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
   private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
-    syslet_shield_lower()
+    if !translator.mayRaise { syslet_shield_lower() }
     // A run that could not be routed for want of room, or that has used up its turn, is routed again at once.
     let isBusy = !ready.isEmpty && (callsOut == 0 || calls.freeCount > 0)
     var limit = nanoseconds

@@ -146,6 +146,8 @@ enum Cut: Equatable {
   var prefersPlain = false
   /// The owner waits for the present run and for no other: what the run waits for may hold the owner, for so long.
   var nanosecondsAlone: Int64 = 0
+  /// Writes may be with the ring, and be done in any enter of it: on the owner's thread, which a signal is sent to when one fails.
+  var mayRaise = false
   /// So many no-ops `automatic` makes plainly yet in this turn of the run.
   var idleCallsMax = 0
   /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
@@ -264,6 +266,7 @@ enum Cut: Equatable {
       descriptors.forget(descriptor)
       return nil
     case _ where form.isTransfer:
+      if form.isWrite { mayRaise = true }
       let kind = descriptors.kind(descriptor)
       if kind == .file || kind == .closed { return form.isWrite && !form.takesOffset(call.pointee.arguments) ? .position : nil }
       if kind == .nonblocking { return .nonblocking }
