@@ -10,8 +10,8 @@
  * A signal to the process may be given to a worker, which the program knows nothing of. There it is sent on: the worker blocks that number from
  * then on, goes on with another one, and the signal is queued again, for the threads, the sigwait or the signalfd that it was meant for.
  *
- * The handler makes the interrupted call return -EINTR by itself, by moving the program counter behind it. So SA_RESTART, with which the program's
- * threads are left alone, does not keep the call going, and a signal that comes when the call has not begun is not lost. */
+ * The handler makes the call return -EINTR by itself, by moving the program counter behind it. So SA_RESTART, with which the program's threads are left
+ * alone, does not keep the call going. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -29,8 +29,6 @@
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
 #endif
-
-/* MARK: a worker's calls */
 
 /* As musl's cancellation points do: between the two labels a signal of ours ends the call before or in place of its effect. */
 #if defined(__x86_64__) && defined(__LP64__)
@@ -260,7 +258,7 @@ static void pass_on(int number, siginfo_t *info, ucontext_t *context) {
 }
 
 static void interrupted(int number, siginfo_t *info, void *context) {
-  int saved = errno;
+  int saved = errno; /* of whatever was interrupted */
   if (!self.signal) {
     deliver(number, info, context);
   } else if (info->si_code == SI_TKILL) {

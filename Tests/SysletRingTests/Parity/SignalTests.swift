@@ -106,6 +106,7 @@ struct SignalTests {
 
   @Test(
     "Signals of the program's get to its handlers while workers are interrupted by the same numbers",
+    .disabled(if: test_has_thread_sanitizer(), "the sanitizer gives the program one signal for several"),
     arguments: LifeRegressionTests.asynchronous)
   func shared(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
@@ -134,6 +135,7 @@ struct SignalTests {
 
   @Test(
     "A program that masks all signals and reads them from a signalfd gets each of its own, none of ours, and its syslets are cancelled",
+    .disabled(if: test_has_thread_sanitizer(), "the sanitizer lets no forked child start threads"),
     arguments: LifeRegressionTests.asynchronous, [false, true])
   func descriptor(backend: SysletEngine.Backend, isDownwards: Bool) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String, isDownwards = isDownwards as Bool] in
