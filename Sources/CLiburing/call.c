@@ -1,4 +1,4 @@
-/* Plain system calls and what goes with running them on threads of our own. */
+/* Plain system calls, and what a thread asks about itself and others. */
 #include "syslet_call.h"
 
 #include <errno.h>
@@ -20,9 +20,13 @@
 
 static long (*simulated_call)(long nr, const uint64_t arguments[6]);
 void syslet_call_simulate(long (*call)(long nr, const uint64_t arguments[6])) { simulated_call = call; }
+int syslet_call_is_simulated(uint64_t a0) { return simulated_call && a0 >> SYSLET_SIMULATED_BIT == 1; }
+
+/* A signal handler makes calls too, and may have interrupted the sanitizer itself. */
+#define IN_HANDLERS __attribute__((no_sanitize("thread")))
 
 /* The result as the kernel gives it: -errno, without errno itself, which is the caller's. */
-static long kernel_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
+IN_HANDLERS static long kernel_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
 #if defined(__x86_64__) && defined(__LP64__)
   /* syscall(2)'s own registers: through the C library, with errno there and back, a call takes 40 instructions more. */
   register uint64_t r10 __asm__("r10") = a3;
@@ -42,7 +46,7 @@ static long kernel_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t
 #endif
 }
 
-long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
+IN_HANDLERS long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
   if (simulated_call && a0 >> SYSLET_SIMULATED_BIT == 1)
     return simulated_call(nr, (uint64_t[]){a0, a1, a2, a3, a4, a5});
   return kernel_call(nr, a0, a1, a2, a3, a4, a5);
@@ -135,6 +139,12 @@ int syslet_descriptor_is_direct(int descriptor) {
   return flags < 0 ? (int)flags : (flags & O_DIRECT) != 0;
 }
 
+int syslet_descriptor_is_file(int descriptor) {
+  struct stat status;
+  return syslet_call(SYS_fstat, (uint64_t)descriptor, (uintptr_t)&status, 0, 0, 0, 0) == 0 &&
+         (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
 static int copied(ssize_t count, size_t byte_count) {
   if (count == (ssize_t)byte_count) return 0;
   return count < 0 ? -errno : -EFAULT; /* a partial copy ran into an unmapped page */
@@ -216,48 +226,6 @@ uint64_t syslet_thread_token(void) {
   return syslet_token;
 }
 
-/* The signal that interrupts a worker's blocked call. Its handler does nothing: what matters is that, without SA_RESTART,
- * the call returns EINTR. The first real-time signal with the default disposition is taken, from the top. */
-static int interrupt_signal;
-static pthread_once_t interrupt_once = PTHREAD_ONCE_INIT;
-static void interrupted(int signal) { (void)signal; }
-static void choose_interrupt(void) {
-  for (int candidate = SIGRTMAX; candidate >= SIGRTMIN; candidate--) {
-    struct sigaction now;
-    if (sigaction(candidate, NULL, &now) != 0 || now.sa_handler != SIG_DFL) continue;
-    struct sigaction ours = {.sa_handler = interrupted};
-    sigemptyset(&ours.sa_mask);
-    if (sigaction(candidate, &ours, NULL) == 0) {
-      interrupt_signal = candidate;
-      return;
-    }
-  }
-}
-
-int syslet_thread_start(enum syslet_thread_kind kind, void *(*body)(void *), void *context) {
-  static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGSYS};
-  pthread_attr_t attributes;
-  pthread_t thread;
-  sigset_t blocked, before;
-  int result;
-  pthread_once(&interrupt_once, choose_interrupt);
-  if (!interrupt_signal) return -EBUSY; /* all real-time signals are taken: a blocked call could never be cancelled */
-  result = pthread_attr_init(&attributes);
-  if (result) return -result;
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  /* System calls need little stack; 256 KiB keeps many workers cheap in address space. */
-  if (kind == SYSLET_THREAD_WORKER) pthread_attr_setstacksize(&attributes, 256 * 1024);
-  sigfillset(&blocked);
-  sigdelset(&blocked, interrupt_signal);
-  for (size_t i = 0; kind == SYSLET_THREAD_TASKS && i < sizeof faults / sizeof *faults; i++) sigdelset(&blocked, faults[i]);
-  /* A new thread inherits the mask, so it must be in place before the thread exists. */
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  result = pthread_create(&thread, &attributes, body, context);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return -result;
-}
-
 int syslet_thread_run(void *(*body)(void *), void *context) {
   pthread_t thread;
   sigset_t blocked, before;
@@ -292,11 +260,6 @@ int syslet_thread_move(int tid, int processor) {
 
 int syslet_thread_release(int tid, const struct syslet_processors *processors) {
   return syscall(SYS_sched_setaffinity, tid, sizeof *processors, processors) < 0 ? -errno : 0;
-}
-
-int syslet_thread_interrupt(int tid) {
-  if (!interrupt_signal) return -ENOSYS;
-  return syscall(SYS_tgkill, getpid(), tid, interrupt_signal) < 0 ? -errno : 0;
 }
 
 int64_t syslet_now(void) {

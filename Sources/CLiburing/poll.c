@@ -86,7 +86,8 @@ static const struct iovec *skip(const struct iovec *vector, int *count, uint64_t
 static long move_now(long nr, int descriptor, const void *vector, int count, uint64_t skipped) {
   struct rest rest;
   const struct iovec *left = skip(vector, &count, skipped, &rest);
-  return syslet_call(nr, (uint64_t)descriptor, (uintptr_t)left, (uint64_t)count, (uint64_t)-1, (uint64_t)-1, RWF_NOWAIT);
+  /* A write may raise a signal, which is to become its result. */
+  return syslet_call_for_syslet(nr, (uint64_t)descriptor, (uintptr_t)left, (uint64_t)count, (uint64_t)-1, (uint64_t)-1, RWF_NOWAIT);
 }
 long syslet_read_now(int descriptor, const void *vector, int count, uint64_t skipped) {
   return move_now(SYS_preadv2, descriptor, vector, count, skipped);

@@ -2,6 +2,7 @@
 #ifndef SYSLET_CALL_H
 #define SYSLET_CALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,21 @@ int64_t syslet_now(void);
 
 /* Makes system call `nr` and returns what the kernel returned: a non-negative value or -errno. errno is preserved. */
 long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* The same for a call of a syslet's, which cannot kill the process by a signal (law L12): SIGPIPE and SIGXFSZ become -EPIPE and -EFBIG. On a
+ * thread of the program's they may be blocked from then on, until syslet_shield_lower; on a worker they always are, and
+ * syslet_thread_interrupt ends the call. */
+long syslet_call_for_syslet(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* Before an enter of the ring in which the kernel may write to a file, a pipe or a socket on the owner's thread. */
+void syslet_shield_raise(void);
+
+/* Before the owner's thread returns to the program, or sleeps: takes back what calls have raised, and unblocks what was not blocked before. */
+extern __thread bool syslet_shield_is_up;
+void syslet_shield_take_down(void);
+static inline void syslet_shield_lower(void) {
+  if (syslet_shield_is_up) syslet_shield_take_down();
+}
 
 /* Opens what can be opened without waiting: names that the kernel has in memory, no FIFO's other end. -EAGAIN where it would have to wait, or
  * where this kernel cannot tell; any other result is that of openat(2) without O_CREAT, O_TRUNC, O_TMPFILE and O_PATH, which `flags` must not
@@ -56,10 +72,14 @@ enum { SYSLET_O_DIRECT = 040000 };
 /* Whether a descriptor has it: 1, 0 or -errno. */
 int syslet_descriptor_is_direct(int descriptor);
 
+/* Whether it names a file, a directory or a block device: a transfer waits for no other party then. False where the kernel does not tell. */
+int syslet_descriptor_is_file(int descriptor);
+
 /* For tests: calls whose first argument is a descriptor with this bit as its highest are answered by `call` from now on, on whatever
  * thread they are made; NULL ends it. */
 #define SYSLET_SIMULATED_BIT 30
 void syslet_call_simulate(long (*call)(long nr, const uint64_t arguments[6]));
+int syslet_call_is_simulated(uint64_t a0);
 
 /* Copies between this process's own memory at `user` and `local`, whatever `user` points to.
  * 0, or -EFAULT for memory that is unmapped or not writable; any other -errno means that the kernel refuses such copies here. */
@@ -91,10 +111,11 @@ enum { SYSLET_TOKEN_BITS = 40 };
 extern __thread uint64_t syslet_token;
 static inline uint64_t syslet_thread_token_if_any(void) { return syslet_token; }
 
-/* A detached thread with every signal blocked except the one that interrupts a cancelled call. 0 or -errno.
- * One that runs code of the program's has a stack as other threads have, and what tells of a fault in that code is not blocked. */
+/* A detached thread with every signal blocked but, on a worker, the one that interrupts its calls: `interrupt_signal`, or one that is free where that
+ * is 0. 0 or -errno. One that runs code of the program's has a stack as other threads have, and what tells of a fault in that code is not blocked. */
 enum syslet_thread_kind { SYSLET_THREAD_WORKER, SYSLET_THREAD_TASKS };
-int syslet_thread_start(enum syslet_thread_kind kind, void *(*body)(void *), void *context);
+int syslet_thread_start(enum syslet_thread_kind kind, int interrupt_signal, void *(*body)(void *), void *context);
+int syslet_signal_is_real_time(int number);
 
 /* Runs `body` on a thread of its own with every signal blocked, and waits for its end. 0 or -errno. */
 int syslet_thread_run(void *(*body)(void *), void *context);
@@ -113,8 +134,12 @@ int syslet_processor(void);
 int syslet_thread_move(int tid, int processor);
 int syslet_thread_release(int tid, const struct syslet_processors *processors);
 
-/* Interrupts a system call that thread `tid` of this process is blocked in, so that it returns -EINTR. 0 or -errno. */
+/* Interrupts the call that worker `tid` is making with syslet_call_for_syslet, so that it returns -EINTR. 0 or -errno. It may come before the worker is
+ * there, and is to be repeated while the call goes on. */
 int syslet_thread_interrupt(int tid);
+
+/* On a worker that may have been interrupted: from here on no interruption is on its way. */
+void syslet_thread_settle(void);
 
 /* Publishes a completion ring's slot. Pairs with an acquire load (or a later call into the engine) of whoever reads the slot. */
 static inline void syslet_slot_store(void **slot, void *value) {

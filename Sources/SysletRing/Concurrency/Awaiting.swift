@@ -4,6 +4,7 @@
 // engine has had its first turn for the syslet, when the syslet's completion is taken (law L5), or when the engine has failed and is closed.
 
 internal import CLiburing
+internal import Glibc
 
 /// Belongs to the executor's thread (law L8). A continuation is made there too, and resumed on no other thread.
 @safe struct Awaiting: ~Copyable {
@@ -60,17 +61,19 @@ internal import CLiburing
 
   init(_ options: SysletEngine.Options) throws(EngineError) {
     let engine = try SysletEngine(options)
-    pool = try engine.heedCalls()
+    let pool = try engine.heedCalls()
+    let waiters = unsafe try Allocation.make(options.maxPending, of: Waiter.self, for: "maxPending")
     self.engine = engine
+    self.pool = pool
     waitersMax = options.maxPending
+    unsafe self.waiters = unsafe waiters
     // After the last error, which ends this without `deinit`.
-    unsafe waiters = .allocate(capacity: waitersMax)
     unsafe completions = .allocate(capacity: 256)
   }
 
   deinit {
     unsafe waiters.deinitialize(count: waitersUsed)
-    unsafe waiters.deallocate()
+    unsafe free(waiters)
     unsafe completions.deallocate()
   }
 

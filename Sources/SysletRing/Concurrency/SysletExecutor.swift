@@ -45,7 +45,7 @@ internal import Glibc
     let start = Start(executor: self, options: options)
     let context = unsafe Unmanaged.passRetained(start)
     let result = unsafe syslet_thread_start(
-      SYSLET_THREAD_TASKS,
+      SYSLET_THREAD_TASKS, 0,
       { context in
         unsafe Unmanaged<Start>.fromOpaque(context!).takeRetainedValue().begin()
         return nil
@@ -123,7 +123,8 @@ internal import Glibc
       let outcome: Awaiting.Outcome = try await withTaskExecutorPreference(self) {
         try await withTaskCancellationHandler {
           unsafe try await withUnsafeThrowingContinuation { continuation in
-            precondition(isOwner, "L8: a task that prefers the executor is on another thread")
+            // The program's executors are at fault, and `precondition` would say nothing about it in a release build.
+            guard isOwner else { fatalError("L8: a task that prefers the executor is on another thread") }
             unsafe awaiting.pointee.goOn(ticket, continuation)
           }
         } onCancel: {

@@ -3,6 +3,7 @@
 // Unsafe fence: the queue's memory is its own, freed in deinit. The ring's slots are the user's, from register to unregister.
 
 internal import CLiburing
+internal import Glibc
 
 /// Completions that nobody has taken yet, in the order in which they came. Its capacity is the engine's limit on syslets, which is
 /// enough because a syslet is accepted only while there is room for its completion (law L7).
@@ -12,12 +13,12 @@ internal import CLiburing
   private var head = 0
   private(set) var count = 0
 
-  init(capacity: Int) {
+  init(capacity: Int) throws(EngineError) {
     self.capacity = capacity
-    unsafe slots = .allocate(capacity: capacity)
+    unsafe slots = try Allocation.make(capacity, of: Completion.self, for: "maxPending")
   }
 
-  deinit { unsafe slots.deallocate() }
+  deinit { unsafe free(slots) }
 
   @inline(__always)
   mutating func append(_ completion: Completion) {

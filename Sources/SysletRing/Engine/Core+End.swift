@@ -32,10 +32,13 @@ extension Core {
     switch run.pointee.place {
     case .none, .ready: break
     case .queued: hasCancelledQueued = true
-    case .ring: cancelledOnRing += 1
+    case .ring:
+      cancelledOnRing += 1
+      askingRing.reset()
     case .poller: complete(run, stopParked(run))
     case .worker:
       cancelledOnWorkers += 1
+      askingWorkers.reset()
       pool?.interrupt(run)
     }
   }
@@ -80,6 +83,8 @@ extension Core {
     var isCalled = false
     defer { if isCalled { pool?.callOwner() } }
     var end = syslet_now() + Self.patience
+    var left = (callsOut, runsOnWorkers)
+    var leavingAt = syslet_now() + Self.closePatience.load(ordering: .relaxed)
     while true {
       if let pool, pool.answerCall() { isCalled = true }
       drain()
@@ -89,15 +94,27 @@ extension Core {
       let inRing = isRingLost ? 0 : callsOut + (isClosed ? cancellationsOut + (isDoorbellArmed ? 1 : 0) : 0)
       guard inRing > 0 || runsOnWorkers > 0 else { return }
       if let deadline, syslet_now() >= deadline { return }
+      if left != (callsOut, runsOnWorkers) {
+        left = (callsOut, runsOnWorkers)
+        leavingAt = syslet_now() + Self.closePatience.load(ordering: .relaxed)
+      } else if isClosed, syslet_now() >= leavingAt {
+        // A hung file server, or a device: nothing interrupts a call that is there.
+        isLeaving = true
+        return
+      }
       interruptCancelled()
+      var pause = Self.pauseMax
+      if cancelledOnWorkers > 0 { pause = min(pause, askingWorkers.left) }
+      if cancelledOnRing > 0 { pause = min(pause, askingRing.left) }
+      pause = max(Self.pauseMin, pause)
       guard inRing > 0 else {
-        if let pool, pool.announceSleep(until: 1, inRing: false) { _ = pool.sleep(nanoseconds: Self.interruptPeriod) }
+        if let pool, pool.announceSleep(until: 1, inRing: false) { _ = pool.sleep(nanoseconds: pause) }
         continue
       }
       cancelDue()
       if isClosed, isDoorbellArmed, let pool { syslet_doorbell_ring(pool.doorbell) }
       let reaped = statistics.cqes
-      let result = enter(waitFor: 1, nanoseconds: Self.interruptPeriod)
+      let result = enter(waitFor: 1, nanoseconds: pause)
       reap()
       // A ring that is well may take as long as its calls do. Of one that failed, or takes nothing, what comes late never comes.
       if statistics.cqes > reaped || failure == nil && (result >= 0 || result == -Int(ETIME)) {
@@ -110,6 +127,10 @@ extension Core {
   }
 
   private static let patience: Int64 = 1_000_000_000
+  /// For so long `close` waits for calls that nothing interrupts, since the last one that has come back. Tests shorten it.
+  static let closePatience = Atomic<Int64>(10_000_000_000)
+  private static let pauseMin: Int64 = 1_000_000
+  private static let pauseMax: Int64 = 100_000_000
 
   /// Takes back the SQEs that the kernel has not taken: their calls have not been started.
   private mutating func retract() {
@@ -141,14 +162,18 @@ extension Core {
     complete(run, .cancelled)
   }
 
+  /// The kernel or workers have runs that nothing ends: the memory must stay (law L4).
+  var mustStay: Bool { isLeaving && !isForked }
+
   /// The kernel still has a read of the doorbell, on a ring that broke. Of an engine's own memory it is all that the kernel writes to.
   var isDoorbellLost: Bool { !isForked && isRingLost && isDoorbellArmed }
 
   mutating func closeInDeinit() {
     guard !isClosed, !isForked else { return }
-    precondition(
-      isOwner || pending == 0,
-      "L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
+    // The program's mistake, and `precondition` would say nothing about it in a release build.
+    guard isOwner || pending == 0 else {
+      fatalError("L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
+    }
     if isOwner { close() } else { pool?.stop() }
   }
 }

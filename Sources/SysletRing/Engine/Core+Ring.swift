@@ -81,7 +81,10 @@ extension Core {
     run.pointee.callsOut &-= 1
     guard run.pointee.callsOut == 0 else { return }
     runsOnRing &-= 1
-    if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnRing -= 1 }
+    if run.pointee.isCancelled.load(ordering: .relaxed) {
+      cancelledOnRing -= 1
+      askingRing.reset()
+    }
     if !run.pointee.isFinalSegment { openSegments &-= 1 }
     // The way of most: one call, which has succeeded.
     guard run.pointee.callCount == 1, record.pointee.value >= 0, record.pointee.call.form.encoding != .poll,
@@ -113,7 +116,11 @@ extension Core {
     let slot = UserData.index(cqe.user_data)
     // Not found: the call it was meant for had just ended, or had not started. `cancelDue` tries the next one, if the slot still holds a
     // run that is to be cancelled.
-    if cqe.res == -ENOENT { runs[slot].pointee.cancelledRecord = CallSlab.end }
+    // What a device has is not found either, again and again, until the device is done.
+    if cqe.res == -ENOENT {
+      runs[slot].pointee.cancelledRecord = CallSlab.end
+      if askingRing.isDue { askingRing.wait() }
+    }
   }
 
   /// All calls of the run's segment have been answered: advances the run over them, in order, for as long as they have run.
@@ -202,8 +209,10 @@ extension Core {
     switch Int32(truncatingIfNeeded: -value) {
     case ECANCELED where (nextValue ?? -1) < 0:
       // Only a success behind it proves that it was started: a member that fails at preparation has its own error, and the others this one.
-      // Alone in its segment there is nothing that could have kept it from starting: it is the call's own result.
-      return isCancelled || run.pointee.callCount > 1 ? .notStarted : .finished(value)
+      if isCancelled || run.pointee.callCount > 1 { return .notStarted }
+      // Alone in its segment it is the call's own result, or the kernel has no thread for what it hands to its workers, and may start none
+      // (RLIMIT_NPROC): such calls name or examine something, and have not been made.
+      return call.form.dependsOnDescriptor ? .finished(value) : .refused
     case EINTR where isCancelled && isLastToRun:
       return .notStarted
     case Self.restartFirst...Self.restartLast:
@@ -248,7 +257,7 @@ extension Core {
   /// Asks the kernel to cancel what cancelled runs have in it. Only the call of a chain that is running can be found, the first that has not
   /// been answered, so this is repeated as the chain goes on. Never while CQEs are being taken: it may enter.
   mutating func cancelDue() {
-    guard cancelledOnRing > 0 else { return }
+    guard cancelledOnRing > 0, askingRing.isDue else { return }
     for slot in 0..<runs.usedMax {
       let run = runs[UInt32(slot)]
       if run.pointee.place == .ring, run.pointee.isCancelled.load(ordering: .relaxed) { cancelOnRing(run) }

@@ -28,8 +28,10 @@ extension Core {
   private mutating func settleUnlessFailed(_ count: Int, deadline: Int64?) throws(EngineError) -> Int? {
     guard failure == nil else { return nil }
     do { return try settle(count, deadline: deadline) } catch {
-      guard failure != nil else { throw error }
-      return nil
+      guard failure == nil else { return nil }
+      // A run that no thread can be had for keeps no other's completion (law L11).
+      guard isStalled, case let now = visible(), now > 0 else { throw error }
+      return now
     }
   }
 
@@ -146,7 +148,10 @@ extension Core {
     if !returned.isEmpty { translator.descriptors.forgetAll() }
     while let run = returned.popFirst(in: runs.memory) {
       runsOnWorkers -= 1
-      if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
+      if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 {
+        cancelledOnWorkers -= 1
+        askingWorkers.reset()
+      }
       statistics.workerHops += 1
       statistics.workerCalls += run.pointee.workerCalls
       if run.pointee.workerRow != Run.untimed {
@@ -192,18 +197,22 @@ extension Core {
 
   mutating func ensurePool() throws(EngineError) {
     guard pool == nil else { return }
-    do {
-      pool = try WorkerPool(
-        runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers)
-    } catch {
-      throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
-    }
+    pool = try WorkerPool(
+      runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
+      interruptSignal: options.interruptSignal)
   }
 
-  /// Without a single thread the pool's runs go nowhere; they are kept, and the next call tries again.
+  /// Without a single thread the pool's runs go nowhere. What need not wait for another party is made here; the rest is kept, and the next call tries
+  /// again.
   private mutating func check(_ started: Int) throws(EngineError) {
     isStalled = started < 0
-    if isStalled { throw .kernel(call: "pthread_create", errno: Int32(-started)) }
+    guard isStalled, makeWithoutThreads() else { return }
+    // The ring's runs go on all the same.
+    if ring != nil {
+      _ = enter(waitFor: 0, nanoseconds: nil)
+      drain()
+    }
+    throw .kernel(call: "pthread_create", errno: Int32(-started))
   }
 
   /// Submits what was issued, all of it.
@@ -232,13 +241,17 @@ extension Core {
 
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
   private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
+    syslet_shield_lower()
     // A run that has used up its turn is routed again at once.
     let isBusy = !ready.isEmpty
     var limit = nanoseconds
-    if cancelledOnRing > 0 { cancelDue() }
+    if cancelledOnRing > 0 {
+      cancelDue()
+      if case let left = askingRing.left, left > 0 { limit = min(limit ?? .max, left) }
+    }
     if cancelledOnWorkers > 0 {
       interruptCancelled()
-      limit = min(limit ?? .max, Self.interruptPeriod)
+      limit = min(limit ?? .max, askingWorkers.left)
     }
     if let pool, runsOnWorkers > 0, pool.needsRelief {
       // All workers may be at calls that never end, with others behind them (law L11).
@@ -319,7 +332,8 @@ extension Core {
   /// Interrupts the calls that workers are making for cancelled runs, again and again until they are back: a signal that comes just before
   /// a call blocks is lost.
   mutating func interruptCancelled() {
-    guard cancelledOnWorkers > 0, let pool else { return }
+    guard cancelledOnWorkers > 0, askingWorkers.isDue, let pool else { return }
+    askingWorkers.wait()
     for slot in 0..<runs.usedMax {
       let run = runs[UInt32(slot)]
       if run.pointee.place == .worker, run.pointee.isCancelled.load(ordering: .relaxed) { pool.interrupt(run) }
@@ -352,7 +366,6 @@ extension Core {
 
   private static let refusalsMax = 200
   private static let batchWaitMax: Int64 = 10_000_000
-  static let interruptPeriod: Int64 = 2_000_000
   /// More runs than this are not looked at one by one before a sleep.
   private static let scannedMax = 1024
 }

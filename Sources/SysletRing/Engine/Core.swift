@@ -61,6 +61,8 @@ internal import Synchronization
   var cancelledOnRing = 0
   /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
   var cancelledOnWorkers = 0
+  var askingRing = AskingAgain()
+  var askingWorkers = AskingAgain()
   var isDoorbellArmed = false
   /// Other threads may end a wait: the owner sleeps so that they can.
   var heedsCalls = false
@@ -72,6 +74,8 @@ internal import Synchronization
   var isClosed = false
   /// What broke the engine for good: every method throws it from then on, the waits when they have given what there was.
   var failure: EngineError?
+  /// `close` has left runs to calls that nothing interrupts.
+  var isLeaving = false
   /// The ring is not entered any more: it has failed twice, or does not give back what it has.
   var isRingLost = false
   /// Enters in a row that the kernel refused for want of memory or room, and the last one's errno.
@@ -90,6 +94,9 @@ internal import Synchronization
     if options.isChecked, let errno = UserMemory.obstacle() {
       throw .kernel(call: "process_vm_readv, which a checked engine needs,", errno: errno)
     }
+    // Before the ring, which nobody would close if one of these were refused.
+    let runs = try RunSlab(capacity: options.maxPending)
+    let completions = try CompletionQueue(capacity: options.maxPending)
     var ring: Ring?
     var unavailability: EngineError?
     var severing = Severing.none
@@ -98,33 +105,53 @@ internal import Synchronization
     } else if options.backend == .ring || options.backend == .automatic {
       do {
         severing = try SelfTest.severing()
-        ring = try Ring(entries: options.entries, completionEntries: max(options.completionEntries, options.entries))
+        ring = try Ring.largest(entries: options.entries, completionEntries: options.completionEntries)
       } catch {
         unavailability = .ringUnavailable(call: error.call, errno: error.errno)
         if options.backend == .ring { throw unavailability! }
       }
     }
     let backend: EngineBackend = unavailability == nil ? options.backend : .threads
-    self.options = options
-    ringUnavailability = unavailability
-    router = Router(backend: backend, hasRing: ring != nil, severing: severing)
-    memory = AtomMemory(table: OperationTable.shared, isChecked: options.isChecked)
-    costs = PlainCosts(OperationTable.shared)
-    plain = PlainTurn(options.inlineLimit)
-    owner = syslet_thread_token()
-    runs = RunSlab(capacity: options.maxPending)
-    completions = CompletionQueue(capacity: options.maxPending)
+    let router = Router(backend: backend, hasRing: ring != nil, severing: severing)
+    let memory = AtomMemory(table: OperationTable.shared, isChecked: options.isChecked)
+    let costs = PlainCosts(OperationTable.shared)
     // Before 5.17 (LINKED_FILE) a linked call's file is looked up when it is submitted: after a close or an open in the same segment
     // that may be another file than the system call's. There, nothing is linked.
     let canLink = (ring?.facts.features ?? 0) & Self.linkedFile != 0
     let entries = canLink ? Int(ring!.facts.sq_entries) : 1
-    // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
-    calls = CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
-    translator = Translator(memory: memory, router: router, costs: costs, callsMax: entries)
+    let translator: Translator
+    let calls: CallSlab
+    do {
+      translator = try Translator(memory: memory, router: router, costs: costs, callsMax: entries)
+    } catch {
+      ring?.close()
+      costs.free()
+      throw error
+    }
+    do {
+      // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
+      calls = try CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
+    } catch {
+      ring?.close()
+      costs.free()
+      throw error
+    }
+    self.options = options
+    ringUnavailability = unavailability
+    self.router = router
+    self.memory = memory
+    self.costs = costs
+    plain = PlainTurn(options.inlineLimit)
+    owner = syslet_thread_token()
+    self.runs = runs
+    self.completions = completions
+    self.calls = calls
+    self.translator = translator
     unsafe doorbellBuffer = .allocate(capacity: 1)
     unsafe doorbellBuffer.initialize(to: 0)
     self.ring = ring
     Census.countEngine(1)
+    if let unavailability { Fallback.tell(unavailability, options.onFallback) }
   }
 
   deinit {
@@ -143,8 +170,21 @@ internal import Synchronization
     }
     try require("entries", options.entries, 1...32_768)
     try require("completionEntries", options.completionEntries, 1...65_536)
+    guard options.completionEntries >= options.entries else {
+      throw .invalidOption(
+        name: "completionEntries", value: String(options.completionEntries),
+        rule: "it must not be less than entries (\(options.entries)): raise it, lower entries, or leave it alone: then it is enough")
+    }
     try require("maxWorkers", options.maxWorkers, 1...32_768)
     try require("maxPending", options.maxPending, 1...(1 << 24))
+    guard options.inlineLimit >= .zero else {
+      throw .invalidOption(
+        name: "inlineLimit", value: "\(options.inlineLimit)",
+        rule: "it must not be negative; .zero holds the calling thread for no call that may block")
+    }
+    if let signal = options.interruptSignal, syslet_signal_is_real_time(signal) == 0 {
+      throw .invalidOption(name: "interruptSignal", value: String(signal), rule: "it must be a real-time signal, SIGRTMIN to SIGRTMAX")
+    }
     if let maxSteps = options.maxSteps { try require("maxSteps", maxSteps, 1...Int.max) }
   }
 
@@ -257,7 +297,11 @@ internal import Synchronization
 extension Core {
   /// With a translator of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
   func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
-    var lister = Translator(memory: memory, router: router, costs: costs, callsMax: translator.segment.capacity)
-    return lister.explain(head, layout, inlineLimit: plain.limit)
+    do {
+      var lister = try Translator(memory: memory, router: router, costs: costs, callsMax: translator.segment.capacity)
+      return lister.explain(head, layout, inlineLimit: plain.limit)
+    } catch {
+      fatalError("there is no memory to list a syslet in: \(error)")
+    }
   }
 }

@@ -52,7 +52,7 @@ public struct RingReport: Sendable {
     var severing = Severing.none
     do {
       let options = SysletEngine.Options()
-      let ring = try Ring(entries: options.entries, completionEntries: options.completionEntries)
+      let ring = try Ring.largest(entries: options.entries, completionEntries: options.completionEntries)
       defer { ring.close() }
       report.setupFlags = names(ring.facts.setup_flags, setupFlagNames)
       report.features = names(ring.facts.features, featureNames)

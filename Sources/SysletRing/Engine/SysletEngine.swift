@@ -22,8 +22,13 @@ internal import Glibc
     /// SQEs in the submission queue, 1 to 32,768; rounded up to a power of two. It bounds a segment and what one enter can submit, not how
     /// many syslets are in flight.
     public var entries: Int = 256
-    /// CQEs in the completion queue, `entries` to 65,536: how many calls may be with the kernel at once. Further syslets wait their turn.
-    public var completionEntries: Int = 4096
+    /// CQEs in the completion queue, `entries` to 65,536: how many calls may be with the kernel at once. Further syslets wait their turn. Left alone
+    /// it is 4096, or `entries` if that is more.
+    public var completionEntries: Int {
+      get { completionEntriesGiven ?? max(4096, entries) }
+      set { completionEntriesGiven = newValue }
+    }
+    private var completionEntriesGiven: Int?
     /// Worker threads, 1 to 32,768. As many calls can wait for other parties at the same time outside the ring; while so many do, a few threads more
     /// serve the others (docs/SEMANTICS.md, "Workers").
     public var maxWorkers: Int = 64
@@ -40,6 +45,13 @@ internal import Glibc
     public var inlineLimit: Duration = .milliseconds(1)
     /// End a syslet with `Completion.Reason.stepLimit` after so many atoms; nil for no limit.
     public var maxSteps: Int? = nil
+    /// The real-time signal that interrupts calls of workers, SIGRTMIN to SIGRTMAX; nil for one that the program does not use, as far as its handlers and
+    /// its signal mask tell when a worker begins. To name one is of use to a program that waits for real-time signals by sigwait or a signalfd
+    /// in threads that it starts later.
+    public var interruptSignal: Int32? = nil
+    /// Called for each engine of the backend `automatic` that runs on threads because io_uring cannot be used, with the reason, on the thread that makes it. nil:
+    /// the first of them writes a line to stderr, and `SysletEngine.ringUnavailability` tells the rest.
+    public var onFallback: (@Sendable (EngineError) -> Void)? = nil
 
     public init() {}
   }
@@ -58,7 +70,7 @@ internal import Glibc
   /// Makes an engine that belongs to the calling thread.
   ///
   /// - Throws: `.invalidOption`; `.ringUnavailable` for the backend `ring` where io_uring cannot be used; `.kernel` where a checked engine
-  ///   may not copy memory through the kernel (`process_vm_readv`).
+  ///   may not copy memory through the kernel (`process_vm_readv`), and where there is no memory for as much as the options ask for.
   public init(_ options: Options = Options()) throws(EngineError) {
     let made = try Core(options)
     unsafe core = .allocate(capacity: 1)
@@ -74,6 +86,7 @@ internal import Glibc
 
   deinit {
     unsafe core.pointee.closeInDeinit()
+    syslet_shield_lower()
     unsafe core.deinitialize(count: 1)
     unsafe core.deallocate()
   }
@@ -103,6 +116,7 @@ internal import Glibc
   /// - Throws: What keeps the head from being accepted: `.malformedAtom`, `.unreadableAtom` (checked engines), `.full`.
   public func exec<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    defer { syslet_shield_lower() }
     return try unsafe core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.tag)?.pointer.assumingMemoryBound(to: A.self)
   }
 
@@ -112,8 +126,11 @@ internal import Glibc
   ///   `wait(into:)` would copy. The corresponding call of 2007 is `sys_async_wait`.
   /// - Throws: `.kernel` when the kernel fails the engine's ring. All syslets are cancelled then; their completions are given first, and the
   ///   error once there is none left. A syslet that gets none is with the kernel: `pending` counts these, and their memory must stay.
+  ///   `.invalidOption` for a negative timeout.
   public func wait(atLeast count: Int, timeout: Duration? = nil) throws(EngineError) -> Int {
     guard unsafe core.pointee.isOpen else { throw unsafe core.pointee.refusal }
+    try Self.check(timeout)
+    defer { syslet_shield_lower() }
     return try unsafe core.pointee.wait(atLeast: count, timeout: timeout)
   }
 
@@ -126,7 +143,15 @@ internal import Glibc
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int = 1, timeout: Duration? = nil
   ) throws(EngineError) -> Int {
     guard unsafe core.pointee.isOpen else { throw unsafe core.pointee.refusal }
+    try Self.check(timeout)
+    defer { syslet_shield_lower() }
     return try unsafe core.pointee.wait(into: buffer, atLeast: count, timeout: timeout)
+  }
+
+  private static func check(_ timeout: Duration?) throws(EngineError) {
+    guard let timeout, timeout < .zero else { return }
+    throw .invalidOption(
+      name: "timeout", value: "\(timeout)", rule: "it must not be negative; .zero looks once, and nil waits without a limit")
   }
 
   // MARK: Batches
@@ -142,6 +167,7 @@ internal import Glibc
   /// Begins what was enqueued, and enters the kernel once for all of it, if need be. Does not wait.
   public func flush() throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    defer { syslet_shield_lower() }
     try unsafe core.pointee.flush()
   }
 
@@ -191,9 +217,11 @@ internal import Glibc
   /// Cancels what is pending, waits until the kernel and the workers have let go of all memory, and frees the ring and the threads.
   /// Completions that were not taken are dropped. Closing twice is fine; every other method throws `.closed` afterwards.
   ///
-  /// Only a ring that failed may keep syslets: `pending` counts them afterwards, and the kernel may still use their memory.
+  /// Only a ring that failed, or a call that nothing interrupts for 10 s (of a hung file server, of a device), keeps syslets: `pending` counts them
+  /// afterwards, and the kernel may still use their memory.
   public func close() throws(EngineError) {
     guard unsafe core.pointee.isOwner, unsafe !core.pointee.isForked else { throw unsafe core.pointee.refusal }
+    defer { syslet_shield_lower() }
     unsafe core.pointee.close()
   }
 

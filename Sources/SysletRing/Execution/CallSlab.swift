@@ -4,6 +4,7 @@
 // Unsafe fence: the memory belongs to the slab, which the engine frees after the ring is closed.
 
 internal import CLiburing
+internal import Glibc
 
 /// What `advance` needs of a call after the kernel has answered: the atom may have changed by then.
 @safe struct StagedCall {
@@ -52,10 +53,10 @@ extension StagedCall {
   private(set) var freeCount: Int
   let capacity: Int
 
-  init(capacity: Int) {
+  init(capacity: Int) throws(EngineError) {
     self.capacity = capacity
     freeCount = capacity
-    unsafe records = .allocate(capacity: capacity)
+    unsafe records = try Allocation.make(capacity, of: CallRecord.self, for: "completionEntries")
     for index in 0..<capacity {
       unsafe (records + index).initialize(
         to: CallRecord(
@@ -65,7 +66,7 @@ extension StagedCall {
     free = capacity > 0 ? 0 : Self.end
   }
 
-  deinit { unsafe records.deallocate() }
+  deinit { unsafe Glibc.free(records) }
 
   subscript(index: UInt32) -> Reference<CallRecord> { unsafe Reference(records + Int(index)) }
 

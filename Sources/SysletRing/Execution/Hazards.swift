@@ -4,6 +4,8 @@
 // therefore join a segment only if nothing that is read for it early is written by a call before it. Ranges are compared; where a
 // range is not known (the buffers of an iovec, the length of a path) the answer is the careful one, which costs a cut (law L1).
 
+internal import Glibc
+
 /// Why a call may not join the segment.
 enum Hazard: Equatable {
   /// The atom itself is written by an earlier call.
@@ -34,12 +36,12 @@ enum Hazard: Equatable {
     var count = 0
     var box = Range(low: .max, high: 0)
 
-    init(capacity: Int) {
+    init(capacity: Int) throws(EngineError) {
       self.capacity = capacity
-      unsafe list = .allocate(capacity: capacity)
+      unsafe list = try Allocation.make(capacity, of: Range.self, for: "entries")
     }
 
-    func free() { unsafe list.deallocate() }
+    func free() { unsafe Glibc.free(list) }
 
     mutating func clear() {
       count = 0
@@ -71,9 +73,17 @@ enum Hazard: Equatable {
   /// Nothing has been noted: nothing can be a hazard. Many calls write no memory of the program's.
   private(set) var isEmpty = true
 
-  init(callsMax: Int) {
-    filled = Ranges(capacity: callsMax * 2)
-    deferred = Ranges(capacity: callsMax * 2)
+  init(callsMax: Int) throws(EngineError) {
+    let filled = try Ranges(capacity: callsMax * 2)
+    let deferred: Ranges
+    do {
+      deferred = try Ranges(capacity: callsMax * 2)
+    } catch {
+      filled.free()
+      throw error
+    }
+    self.filled = filled
+    self.deferred = deferred
   }
 
   deinit {

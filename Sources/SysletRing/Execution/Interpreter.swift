@@ -4,7 +4,8 @@ internal import CLiburing
 internal import Glibc
 
 enum Interpreter {
-  /// Makes `call` on this thread and gives its result: non-negative or -errno.
+  /// Makes `call` on this thread and gives its result: non-negative or -errno. On the owner's thread or on a worker: a signal that it raises becomes its
+  /// result (law L12), for which the owner lowers its shield (`syslet_shield_lower`) before it sleeps and before it returns to the program.
   static func make(_ call: Reference<Call>, isChecked: Bool) -> Int {
     let traits = call.pointee.traits
     if traits.contains(.refused) { return -Int(EPERM) }
@@ -24,7 +25,7 @@ enum Interpreter {
         UnsafeMutablePointer(bitPattern: UInt(words.0)), Int(bitPattern: UInt(words.1)), isChecked ? 1 : 0, &sum)
       return result < 0 ? Int(result) : sum
     }
-    return syslet_call(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
+    return syslet_call_for_syslet(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
   }
 
   /// Makes `call`, which is no cached read, on the owner's thread; nil where an open would have to wait, and then nothing has happened.

@@ -151,7 +151,7 @@ extension AtomMemory {
 @safe struct RunMemory: @unchecked Sendable {
   private let runs: UnsafeMutablePointer<Run>
 
-  init(capacity: Int) { unsafe runs = .allocate(capacity: capacity) }
+  init(capacity: Int) throws(EngineError) { unsafe runs = try Allocation.make(capacity, of: Run.self, for: "maxPending") }
 
   subscript(slot: UInt32) -> Reference<Run> { unsafe Reference(runs + Int(slot)) }
 
@@ -159,7 +159,7 @@ extension AtomMemory {
 
   fileprivate func free(_ usedMax: Int) {
     unsafe runs.deinitialize(count: usedMax)
-    unsafe runs.deallocate()
+    unsafe Glibc.free(runs)
   }
 }
 
@@ -173,9 +173,9 @@ extension AtomMemory {
   private(set) var usedMax = 0
   private var free = RunSlab.end
 
-  init(capacity: Int) {
+  init(capacity: Int) throws(EngineError) {
     self.capacity = capacity
-    memory = RunMemory(capacity: capacity)
+    memory = try RunMemory(capacity: capacity)
   }
 
   deinit { memory.free(usedMax) }

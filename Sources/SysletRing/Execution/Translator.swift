@@ -65,14 +65,14 @@ enum Cut: Equatable {
   private(set) var softLinks = 0
   private(set) var hardLinks = 0
 
-  init(capacity: Int, sqes: SQESlots) {
+  init(capacity: Int, sqes: SQESlots) throws(EngineError) {
     self.capacity = capacity
     self.sqes = sqes
-    unsafe stagedCalls = .allocate(capacity: capacity)
+    unsafe stagedCalls = try Allocation.make(capacity, of: StagedCall.self, for: "entries")
     unsafe stagedCalls.initialize(repeating: .none, count: capacity)
   }
 
-  deinit { unsafe stagedCalls.deallocate() }
+  deinit { unsafe free(stagedCalls) }
 
   func call(_ position: Int) -> Reference<StagedCall> { unsafe Reference(stagedCalls + position) }
 
@@ -157,17 +157,26 @@ enum Cut: Equatable {
   /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
   private let spare: UnsafeMutablePointer<syslet_sqe>
 
-  init(memory: AtomMemory, router: Router, costs: PlainCosts, callsMax: Int) {
+  init(memory: AtomMemory, router: Router, costs: PlainCosts, callsMax: Int) throws(EngineError) {
+    let hazards = try Hazards(callsMax: callsMax)
+    let spare = unsafe try Allocation.make(1, of: syslet_sqe.self, for: "entries")
+    unsafe spare.initialize(to: syslet_sqe())
+    let segment: Segment
+    do {
+      segment = unsafe try Segment(capacity: callsMax, sqes: SQESlots(base: spare, first: 0, mask: 0))
+    } catch {
+      unsafe free(spare)
+      throw error
+    }
     self.memory = memory
     self.router = router
     self.costs = costs
-    unsafe spare = .allocate(capacity: 1)
-    unsafe spare.initialize(to: syslet_sqe())
-    segment = unsafe Segment(capacity: callsMax, sqes: SQESlots(base: spare, first: 0, mask: 0))
-    hazards = Hazards(callsMax: callsMax)
+    self.hazards = hazards
+    self.segment = segment
+    unsafe self.spare = unsafe spare
   }
 
-  deinit { unsafe spare.deallocate() }
+  deinit { unsafe free(spare) }
 
   /// Begins a segment whose SQEs are looked at and never issued.
   mutating func begin() { unsafe segment.begin(SQESlots(base: spare, first: 0, mask: 0)) }

@@ -38,7 +38,7 @@ extension EngineError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .ringUnavailable(let call, let errno):
-      return "io_uring cannot be used here: \(call) failed with \(Errno.name(errno)). \(Self.cure(errno))"
+      return "io_uring cannot be used here: \(call) failed with \(Errno.name(errno)). \(Self.cure(call, errno))"
     case .invalidOption(let name, let value, let rule):
       return "the option \(name) is \(value): \(rule)"
     case .malformedAtom(let address, let rule):
@@ -62,16 +62,33 @@ extension EngineError: CustomStringConvertible {
     case .closed:
       return "the engine is closed: make a new one"
     case .kernel(let call, let errno):
-      return "\(call) failed with \(Errno.name(errno)), and the engine cannot go on without it"
+      let cure = Self.limit(call, errno).map { ". " + $0 } ?? ""
+      return "\(call) failed with \(Errno.name(errno)), and the engine cannot go on without it\(cure)"
     case .stopOverrun(let operation, let result):
       return
         "the kernel ran \(operation), with the result \(result), although its syslet had stopped before it: links do not hold on this kernel as they did when the engine was started. Nothing further was given to it; use the backend threads, and report the kernel's version"
     }
   }
 
-  /// What to do about an io_uring_setup that failed: three causes, three different cures (docs/OPERATIONS.md, "Where it runs").
-  private static func cure(_ errno: Int32) -> String {
+  /// The limit that is reached where `call` fails with `errno`, and how it is raised; nil for none.
+  private static func limit(_ call: String, _ errno: Int32) -> String? {
     switch errno {
+    case EAGAIN where call.hasPrefix("pthread_create"):
+      return
+        "No more threads may be started: the user's processes and threads are as many as `ulimit -u` allows (or the control group's pids.max). Raise the limit, or end some; Options.maxWorkers bounds an engine's own"
+    case ENOMEM where call.contains("Options."):
+      return "There is not so much address space (`ulimit -v`) or memory. Set the option lower, or raise the limit"
+    case ENOMEM: return "There is too little memory or address space (`ulimit -v`)"
+    case EMFILE, ENFILE: return "Too many files are open: raise `ulimit -n`, or close engines that are no longer used"
+    default: return nil
+    }
+  }
+
+  /// What to do about a ring that cannot be had: three causes, three different cures (docs/OPERATIONS.md, "Where it runs").
+  private static func cure(_ call: String, _ errno: Int32) -> String {
+    switch errno {
+    case ENOMEM where !call.hasPrefix("io_uring"), EAGAIN, EMFILE, ENFILE:
+      return limit(call, errno) ?? "Use the backend automatic or threads"
     case EPERM:
       return
         "It is forbidden: by the sysctl kernel.io_uring_disabled (see /proc/sys/kernel/io_uring_disabled; 0 allows it) or by a seccomp filter, as containers have by default (Docker: run with --security-opt seccomp=PROFILE, where PROFILE allows io_uring_setup, io_uring_enter and io_uring_register). Until then use the backend automatic or threads"
@@ -80,9 +97,7 @@ extension EngineError: CustomStringConvertible {
         "The call does not exist here: the kernel is older than Linux 5.1 or built without io_uring, or a sandbox (gVisor, a seccomp filter that answers ENOSYS) hides it. Run on a stock kernel or outside the sandbox, or use the backend automatic or threads"
     case ENOMEM:
       return
-        "There is not enough memory that may be locked: before Linux 5.12 rings count against RLIMIT_MEMLOCK (see `ulimit -l`). Raise the limit, or use fewer Options.entries, or the backend automatic or threads"
-    case EMFILE, ENFILE:
-      return "Too many files are open: raise `ulimit -n`, or close engines that are no longer used"
+        "There is not enough memory that may be locked, not even for a small ring: without CAP_IPC_LOCK the rings of all of a user's processes count together against RLIMIT_MEMLOCK (see `ulimit -l`), on Linux 6.18 as on those before 5.12, and a closed one counts for a moment longer. A ring takes 80 KiB with the default options. Raise the limit, close engines, use fewer Options.entries and completionEntries, or the backend automatic or threads. A control group without memory gives the same error"
     case EOPNOTSUPP:
       return
         "This kernel's io_uring lacks features that the engine needs (EXT_ARG, NODROP, RW_CUR_POS, SUBMIT_STABLE): Linux 5.11 or newer has them. Use the backend automatic or threads"

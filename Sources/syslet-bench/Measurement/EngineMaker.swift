@@ -4,6 +4,9 @@ internal import SysletRing
 
 enum EngineMaker {
   static func make(_ options: SysletEngine.Options) throws(Failure) -> SysletEngine {
+    var options = options
+    // `adapt` has told it.
+    options.onFallback = { _ in }
     do throws(EngineError) {
       return try SysletEngine(options)
     } catch {
@@ -38,6 +41,7 @@ enum EngineMaker {
     for backend in plan.backends {
       var options = SysletEngine.Options()
       options.backend = backend
+      options.onFallback = { _ in }
       do throws(EngineError) {
         let engine = try SysletEngine(options)
         if let obstacle = engine.ringUnavailability {

@@ -83,6 +83,39 @@ int test_small_disk(unsigned long byte_count);
 bool test_has_address_sanitizer(void);
 bool test_has_thread_sanitizer(void);
 
+/* What a program does with all real-time signals: their default, ignored, or a handler with SA_RESTART that counts them, and those of them that were
+ * sent to a thread. */
+enum test_signal_use { TEST_SIGNALS_DEFAULT, TEST_SIGNALS_IGNORED, TEST_SIGNALS_HANDLED };
+void test_set_real_time_signals(enum test_signal_use use);
+int test_real_time_signals_other_than(enum test_signal_use use);
+int test_signals_handled(void);
+int test_signals_foreign(void);
+
+/* Blocks every signal in the calling thread, or none. */
+void test_mask_all_signals(bool is_masked);
+/* A signalfd for all signals that does not block: a descriptor or -1. */
+int test_signal_descriptor(void);
+/* Queues each real-time signal to the process, with a value: how many. Takes them from a signalfd: how many, or -1 if one of them is no such. */
+int test_queue_real_time_signals(bool is_downwards);
+int test_take_real_time_signals(int descriptor);
+int test_first_real_time_signal(void);
+int test_last_real_time_signal(void);
+
+/* In the calling thread: unblocks a signal and gives it its default action; blocks it; whether it does; whether one is pending. */
+void test_use_default_action(int number);
+void test_block_signal(int number);
+bool test_blocks_signal(int number);
+bool test_signal_is_pending(int number);
+/* To the calling thread. */
+int test_raise(int number);
+
+/* Sets a soft limit of this process. 0 or -errno. */
+enum test_limit { TEST_LIMIT_FILE_SIZE, TEST_LIMIT_PROCESSES, TEST_LIMIT_LOCKED_MEMORY, TEST_LIMIT_ADDRESS_SPACE, TEST_LIMIT_DESCRIPTORS };
+int test_set_limit(enum test_limit limit, unsigned long value);
+
+/* Gives up root's rights for those of `user`, in all threads, for good. 0 or -errno. */
+int test_become_nobody(unsigned user);
+
 /* CLOCK_MONOTONIC in milliseconds. */
 int64_t test_milliseconds(void);
 

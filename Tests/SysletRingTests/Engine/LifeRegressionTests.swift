@@ -299,7 +299,7 @@ struct LifeRegressionTests {
   }
 
   // The deadline's nanoseconds were added without a look at their size: a timeout of 292 years, or a very negative one, trapped.
-  @Test("No timeout is too long or too short")
+  @Test("No timeout is too long or too short, and one below zero is refused")
   func timeouts() async {
     await #expect(processExitsWith: .success) {
       ProcessSettings.endIfStuck()
@@ -324,6 +324,12 @@ struct LifeRegressionTests {
         }
         for timeout in short {
           try engine.enqueue(program)
+          guard timeout >= .zero else {
+            #expect(throws: EngineError.self, "\(backend), \(timeout)") { try engine.wait(atLeast: 1, timeout: timeout) }
+            #expect(throws: EngineError.self, "\(backend), \(timeout)") { try engine.take(timeout: timeout) }
+            #expect(try engine.take().count == 1, "\(backend), \(timeout)")
+            continue
+          }
           _ = try engine.wait(atLeast: 1, timeout: timeout)
           let taken = try engine.take(timeout: timeout)
           #expect(try taken.count + engine.take(timeout: taken.isEmpty ? .seconds(10) : .zero).count == 1, "\(backend), \(timeout)")

@@ -344,11 +344,11 @@ struct PlainCallTests {
     return results
   }
 
-  // Nothing that may block is made on the owner's thread when it may not be held at all. A limit that no call reaches, and one below nothing, are
-  // limits like others.
+  // Nothing that may block is made on the owner's thread when it may not be held at all. A limit that no call reaches is one like
+  // others.
   @Test(
     "inlineLimit decides where calls are made and never what they give",
-    arguments: [Duration.zero, .seconds(-1), .nanoseconds(1), .milliseconds(1), .seconds(Int64.max), .seconds(Int64.min)])
+    arguments: [Duration.zero, .nanoseconds(1), .milliseconds(1), .seconds(Int64.max)])
   func limits(limit: Duration) throws {
     let scratch = Scratch()
     for isBatch in [false, true] {

@@ -15,11 +15,15 @@ struct ExplanationTests {
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
     let costs = PlainCosts(OperationTable.shared)
     defer { costs.free() }
-    var translator = Translator(memory: memory, router: router, costs: costs, callsMax: 256)
     let isIndirect = program.form == .indirect
     let head = unsafe isIndirect ? UnsafeMutableRawPointer(program.indirectAtom(0)) : UnsafeMutableRawPointer(program.directAtom(0))
     let address = unsafe AtomAddress(head)
-    return translator.explain(address, isIndirect ? .indirect : .direct).description
+    do {
+      var translator = try Translator(memory: memory, router: router, costs: costs, callsMax: 256)
+      return translator.explain(address, isIndirect ? .indirect : .direct).description
+    } catch {
+      return "\(error)"
+    }
   }
 
   static func openReadClose(_ form: Form) -> Program {

@@ -91,7 +91,7 @@ enum Calibration {
     if let freed { close(freed) }
     let arguments = arguments(scene)
     let form = operation.form
-    let engines = engineSQE(operation, arguments, severing)
+    let engines = try? engineSQE(operation, arguments, severing)
     var encoded = syslet_sqe()
     let isEncodable = form.encode(arguments, into: &encoded) == nil && severing.isSupported(Int16(encoded.opcode))
     if !isEngines, !isEncodable || engines?.text == encoded.text {
@@ -124,11 +124,11 @@ enum Calibration {
   }
 
   /// The SQE that an engine on the ring would submit for the call; nil if it would make the call elsewhere.
-  static func engineSQE(_ operation: SysletRing.Operation, _ arguments: Arguments, _ severing: Severing) -> syslet_sqe? {
+  static func engineSQE(_ operation: SysletRing.Operation, _ arguments: Arguments, _ severing: Severing) throws -> syslet_sqe? {
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
     let costs = PlainCosts(OperationTable.shared)
     defer { costs.free() }
-    var translator = Translator(
+    var translator = try Translator(
       memory: memory, router: Router(backend: .ring, hasRing: true, severing: severing), costs: costs, callsMax: 1)
     let scratch = CallScratch()
     return withExtendedLifetime(scratch) {

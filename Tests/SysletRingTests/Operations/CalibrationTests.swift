@@ -129,7 +129,7 @@ struct CalibrationTests {
       let stage = Stage()
       let arguments = Calibration.arguments(wait.set(stage))
       defer { wait.end(arguments) }
-      let sqe = try #require(Calibration.engineSQE(operation, arguments, severing), "the engine would not give it to the ring")
+      let sqe = try #require(try Calibration.engineSQE(operation, arguments, severing), "the engine would not give it to the ring")
       let results = ring.cancelled(sqe)
       if results.contains(nil) { _ = unsafe Unmanaged.passRetained(stage) }
       return (results, severing.results(operation.form, arguments), Calibration.asked(operation.form, arguments))

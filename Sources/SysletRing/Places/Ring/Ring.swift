@@ -5,6 +5,7 @@
 
 internal import CLiburing
 internal import Glibc
+internal import Synchronization
 
 /// A value so that the engine can use it without counting references; whoever opens it closes it.
 @safe struct Ring {
@@ -27,6 +28,30 @@ internal import Glibc
     // refuse, and keep theirs.
     _ = unsafe syslet_ring_limit_workers(handle, UInt32(4 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 256)
   }
+
+  /// Opens a ring of these sizes or, where there is too little memory for it (RLIMIT_MEMLOCK, a control group), of half of them, a quarter and so on, down
+  /// to `entriesMin` and twice as many CQEs.
+  static func largest(entries: Int, completionEntries: Int, entriesMin: Int = 8) throws(KernelError) -> Ring {
+    var sizes = (entries, completionEntries)
+    while true {
+      do throws(KernelError) {
+        return try Ring(entries: sizes.0, completionEntries: sizes.1)
+      } catch {
+        guard error.errno == ENOMEM else { throw error }
+        // A closed ring's memory, such as the self-test's, counts until the kernel has taken it down, some 30 ms later.
+        if syslet_now() - closedLast.load(ordering: .relaxed) < closingNanoseconds {
+          usleep(1_000)
+          continue
+        }
+        guard sizes.0 > entriesMin || sizes.1 > 2 * entriesMin else { throw error }
+        sizes = (max(sizes.0 / 2, min(sizes.0, entriesMin)), max(sizes.1 / 2, min(sizes.1, 2 * entriesMin)))
+      }
+    }
+  }
+
+  /// When this process closed a ring last. Relaxed: a little late is no harm.
+  private static let closedLast = Atomic<Int64>(.min / 2)
+  private static let closingNanoseconds: Int64 = 50_000_000
 
   /// A ring without a kernel (`SimulatedKernel`). Both sizes are powers of two.
   init(entries: Int, completionEntries: Int, simulation: syslet_simulation) {
@@ -52,6 +77,7 @@ internal import Glibc
   /// Closes the ring. The kernel cancels what is still in flight, some time after this.
   func close() {
     unsafe syslet_ring_close(handle)
+    Self.closedLast.store(syslet_now(), ordering: .relaxed)
     Census.countRing(-1)
   }
 
@@ -137,7 +163,7 @@ internal import Glibc
   subscript(position: Int) -> syslet_cqe { unsafe base[Int((first &+ UInt32(truncatingIfNeeded: position)) & mask)] }
 }
 
-/// An errno from the kernel, at a place that has no words for it yet.
+/// An errno from the kernel, and the call that gave it.
 struct KernelError: Error {
   var call = "io_uring_setup"
   let errno: Int32

@@ -50,7 +50,8 @@ enum SelfTest {
 
   private final class Answer { var result: Result<Severing, KernelError> = .failure(KernelError(errno: EAGAIN)) }
 
-  /// On a thread of its own: taking a ring down interrupts, with -EINTR, what its thread does next, and that may be a call of the program's.
+  /// On a thread of its own: taking a ring down interrupts, with -EINTR, what its thread does next, and that may be a call of the program's. Where
+  /// no thread can be started (RLIMIT_NPROC), that is the lesser evil.
   private static func runApart() throws(KernelError) -> Severing {
     let answer = Answer()
     let started = unsafe syslet_thread_run(
@@ -59,7 +60,8 @@ enum SelfTest {
         do throws(KernelError) { answer.result = .success(try SelfTest.run()) } catch { answer.result = .failure(error) }
         return nil
       }, Unmanaged.passUnretained(answer).toOpaque())
-    guard started == 0 else { throw KernelError(errno: -started) }
+    if started == -EAGAIN { return try run() }
+    guard started == 0 else { throw KernelError(call: "pthread_create", errno: -started) }
     return try answer.result.get()
   }
 
@@ -68,23 +70,31 @@ enum SelfTest {
   static func run(backwards: Bool = false) throws(KernelError) -> Severing {
     // Without its objects every probe would fail for a bad descriptor, and prove what is not so.
     let fixture = try Fixture()
-    let ring = try Ring(entries: 256, completionEntries: 512)
+    let ring = try Ring.largest(entries: 256, completionEntries: 512, entriesMin: 32)
     defer { ring.close() }
     let supported = ring.supportedOperations()
     let probes = fixture.probes().filter { supported[$0.opcode] }
-    precondition(probes.count * 3 <= 256, "the self-test's ring is too small for its probes")
-    for index in backwards ? probes.indices.reversed() : Array(probes.indices) {
-      let probe = probes[index]
-      var chain = [syslet_sqe(), probe.sqe, syslet_sqe()]
-      chain[0].opcode = UInt8(SYSLET_OP_NOP)
-      chain[0].flags = UInt8(SYSLET_SQE_HARDLINK)
-      chain[1].flags = UInt8(SYSLET_SQE_LINK)
-      chain[2].opcode = UInt8(SYSLET_OP_NOP)
-      for position in 0..<3 { chain[position].user_data = UInt64(index * 3 + position) }
-      let isIssued = unsafe ring.issue(chain, 3)
-      precondition(isIssued, "L2: the self-test's ring has no room for its probes")
+    var results = [Int?](repeating: nil, count: probes.count * 3)
+    var errno: Int32?
+    var left = (backwards ? probes.indices.reversed() : Array(probes.indices))[...]
+    // A ring that is small for want of memory takes them in several submissions.
+    while !left.isEmpty, errno == nil {
+      let batch = left.prefix(Int(ring.facts.sq_entries) / 3)
+      left = left.dropFirst(batch.count)
+      for index in batch {
+        var chain = [syslet_sqe(), probes[index].sqe, syslet_sqe()]
+        chain[0].opcode = UInt8(SYSLET_OP_NOP)
+        chain[0].flags = UInt8(SYSLET_SQE_HARDLINK)
+        chain[1].flags = UInt8(SYSLET_SQE_LINK)
+        chain[2].opcode = UInt8(SYSLET_OP_NOP)
+        for position in 0..<3 { chain[position].user_data = UInt64(index * 3 + position) }
+        let isIssued = unsafe ring.issue(chain, 3)
+        precondition(isIssued, "L2: the self-test's ring has no room for its probes")
+      }
+      errno = collect(ring, batch.count * 3, into: &results)
+      // What has not answered may answer later, to whom it does not concern.
+      if batch.contains(where: { results[$0 * 3..<$0 * 3 + 3].contains(nil) }) { break }
     }
-    let (results, errno) = collect(ring, count: probes.count * 3)
     // Something did not answer: its memory must stay.
     if results.contains(nil) { _ = unsafe Unmanaged.passRetained(fixture) }
     // A ring that cannot be entered is none.
@@ -174,7 +184,8 @@ enum SelfTest {
       let isIssued = unsafe ring.issue(&sqe, 1)
       precondition(isIssued, "L2: the self-test's ring has no room for its cancellations")
     }
-    let results = collect(ring, count: waits.count * 3).results
+    var results = [Int?](repeating: nil, count: waits.count * 3)
+    _ = collect(ring, results.count, into: &results)
     for (index, wait) in waits.enumerated() {
       let hasSevered = results[index * 2] ?? 0 < 0 && results[index * 2 + 1] == -Int(ECANCELED)
       if !hasSevered { severing.confirm([], for: Int16(wait.opcode)) }
@@ -182,9 +193,8 @@ enum SelfTest {
     return !results.contains(nil)
   }
 
-  /// The results by position, nil for what did not answer in time, and the errno with which the ring failed.
-  private static func collect(_ ring: Ring, count: Int) -> (results: [Int?], errno: Int32?) {
-    var results = [Int?](repeating: nil, count: count)
+  /// Stores `count` results by position, those that answer in time, and gives the errno with which the ring failed.
+  private static func collect(_ ring: Ring, _ count: Int, into results: inout [Int?]) -> Int32? {
     var missing = count
     let end = syslet_now() + deadlineNanoseconds
     var cqes = [syslet_cqe](repeating: syslet_cqe(), count: 64)
@@ -193,7 +203,7 @@ enum SelfTest {
       guard left > 0 else { break }
       let entered = ring.enter(waitFor: missing, nanoseconds: left)
       if entered < 0, ![-Int(EINTR), -Int(EAGAIN), -Int(EBUSY), -Int(ETIME)].contains(entered) {
-        return (results, Int32(-entered))
+        return Int32(-entered)
       }
       while case let reaped = unsafe ring.reap(into: &cqes, 64), reaped > 0 {
         for cqe in cqes[..<reaped] {
@@ -202,7 +212,7 @@ enum SelfTest {
         }
       }
     }
-    return (results, nil)
+    return nil
   }
 
   /// What the probes work on: objects that fail in the way each operation needs.
@@ -274,7 +284,20 @@ enum SelfTest {
       _ = shutdown(closing.1, Int32(SHUT_WR))
       _ = shutdown(ended.1, Int32(SHUT_WR))
       // All stored: from here on deinit cleans up.
-      guard descriptors.allSatisfy({ $0 >= 0 }) else { throw KernelError(errno: EMFILE) }
+      guard let failed = descriptors.firstIndex(where: { $0 < 0 }) else { return }
+      // Which of them it is the order of `descriptors` tells. Its errno is what another one gets.
+      let another = Self.call(SystemCall.eventfd2, 0, UInt64(argument: O_CLOEXEC))
+      if another >= 0 { close(another) }
+      let call =
+        switch failed {
+        case 0: "memfd_create"
+        case 1..<7: "pipe2"
+        case 7: "eventfd2"
+        case 8: "epoll_create1"
+        case 15: "socket"
+        default: "socketpair"
+        }
+      throw KernelError(call: call + ", for the start-up self-test,", errno: another < 0 ? -another : EMFILE)
     }
 
     private var descriptors: [Int32] {

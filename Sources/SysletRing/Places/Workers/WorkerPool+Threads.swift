@@ -115,7 +115,7 @@ extension WorkerPool {
   private func startThread(_ generation: Generation) -> Int {
     let context = unsafe Unmanaged.passRetained(Start(self, generation))
     let result = unsafe syslet_thread_start(
-      SYSLET_THREAD_WORKER,
+      SYSLET_THREAD_WORKER, interruptSignal,
       { context in
         let start = unsafe Unmanaged<Start>.fromOpaque(context!).takeRetainedValue()
         start.pool.work(in: start.generation)

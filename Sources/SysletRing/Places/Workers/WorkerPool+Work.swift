@@ -203,8 +203,8 @@ extension WorkerPool {
       // While the owner is signalling, wait: the signal must be sent before this thread works for another run.
       state = original & Self.isSignalling != 0 ? tid | Self.wasSignalled : original
     }
-    // A signal that is sent may still be on its way; it is taken at the latest on the way out of a system call. This one cannot be hurt.
-    if state != tid { _ = syslet_call(SystemCall.getppid, 0, 0, 0, 0, 0, 0) }
+    // A signal that is sent may still be on its way.
+    if state != tid { syslet_thread_settle() }
     if isCancelled { return nil }
     if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed) { return nil }
     return result

@@ -26,6 +26,8 @@ internal import Synchronization
   let stepsMax: Int?
   let runs: RunMemory
   let workersMax: Int
+  /// The signal that interrupts the workers' calls; 0 lets the library choose one.
+  let interruptSignal: Int32
   let mail: Mailbox
   /// The processors that threads may use which were moved.
   let processors: syslet_processors
@@ -80,8 +82,13 @@ internal import Synchronization
   /// For how long an idle thread is kept. Tests shorten it.
   static let idleNanosecondsMax = Atomic<Int64>(3_000_000_000)
 
-  init(runs: RunMemory, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int) throws(KernelError) {
-    mail = try Mailbox(runs: runs)
+  init(
+    runs: RunMemory, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int, interruptSignal: Int32?
+  ) throws(EngineError) {
+    do { mail = try Mailbox(runs: runs) } catch {
+      throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
+    }
+    self.interruptSignal = interruptSignal ?? 0
     self.runs = runs
     self.memory = memory
     self.router = router

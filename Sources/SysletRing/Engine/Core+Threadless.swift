@@ -1,0 +1,71 @@
+// Where not a single worker can be started (RLIMIT_NPROC, no memory): the owner makes the calls that do not wait for another party.
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+extension Core {
+  /// Takes back what the pool has, makes each run's next call here if it cannot wait for another party, and lets the run be routed again. Whether any is
+  /// left, which the pool has then.
+  mutating func makeWithoutThreads() -> Bool {
+    guard let pool else { return false }
+    var returned = RunQueue()
+    var waiting = RunQueue()
+    // No thread exists, so nobody else takes them.
+    pool.takeBack(&returned)
+    while let run = returned.popFirst(in: runs.memory) {
+      runsOnWorkers -= 1
+      if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
+      if !makeWithoutThread(run) { waiting.append(run, in: runs.memory) }
+    }
+    // A call may have closed a descriptor, or opened one.
+    translator.descriptors.forgetAll()
+    isStalled = false
+    guard !waiting.isEmpty else { return false }
+    // None of them is cancelled: those have ended.
+    runsOnWorkers += waiting.count
+    isStalled = pool.submit(&waiting) < 0
+    return isStalled
+  }
+
+  /// False if the run's next call may wait.
+  private mutating func makeWithoutThread(_ run: Reference<Run>) -> Bool {
+    let call = scratch.call
+    if run.pointee.isCancelled.load(ordering: .relaxed) {
+      complete(run, .cancelled)
+      return true
+    }
+    if let verdict = memory.fetch(run, into: call) {
+      follow(run, verdict)
+      return true
+    }
+    guard let result = resultWithoutWaiting(call) else { return false }
+    run.pointee.isRefused = false
+    statistics.inlineCalls &+= 1
+    let tested = memory.store(result, call.pointee.result)
+    follow(run, run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested))
+    return true
+  }
+
+  /// nil where the call may wait for another party, and has not been made: one that has no row may, one that reads or writes something else than a file, and
+  /// the open of a FIFO.
+  private func resultWithoutWaiting(_ call: Reference<Call>) -> Int? {
+    let form = call.pointee.form
+    guard call.pointee.traits.isDisjoint(with: [.unlisted, .waits]),
+      !form.isTransfer || syslet_descriptor_is_file(call.pointee.arguments.descriptor(0)) != 0
+    else { return nil }
+    switch form.encoding {
+    case .open, .openAt, .create:
+      let open = form.openArguments(call.pointee.arguments)
+      guard open.flags & (O_NONBLOCK | Self.pathOnly) == 0 else { break }
+      let result = unsafe syslet_open_now(open.directory, UnsafePointer<CChar>(bitPattern: UInt(open.path)), open.flags, open.mode)
+      if result >= 0 { syslet_open_settle(Int32(truncatingIfNeeded: result), open.flags) }
+      return result == -Int(EAGAIN) ? nil : Int(result)
+    default: break
+    }
+    return Interpreter.make(call, isChecked: options.isChecked)
+  }
+
+  /// O_PATH, which Swift does not see.
+  private static let pathOnly: Int32 = 0o10000000
+}
