@@ -105,7 +105,7 @@ extension Core {
       interruptCancelled()
       var pause = Self.pauseMax
       if cancelledOnWorkers > 0 { pause = min(pause, askingWorkers.left) }
-      if cancelledOnRing > 0 { pause = min(pause, askingRing.left) }
+      if cancelledOnRing > 0, askingRing.left > 0 { pause = min(pause, askingRing.left) }
       pause = max(Self.pauseMin, pause)
       guard inRing > 0 else {
         if let pool, pool.announceSleep(until: 1, inRing: false) { _ = pool.sleep(nanoseconds: pause) }

@@ -67,6 +67,8 @@ extension Core {
           if plain.isCollecting, reason != .ownThread, collect(run, call, costing: call.pointee.row) { return .left }
         }
         result = Interpreter.make(call, isChecked: options.isChecked)
+        // Setting a socket's option, or taking another descriptor, changes what is known of one.
+        if call.pointee.form.aftermath.contains(.descriptors) { translator.descriptors.forgetAll() }
       case .plain(let reason):
         let row = costs.row(call, reason)
         let isHinted = reason == .buffered || reason == .device

@@ -87,6 +87,8 @@ internal import Glibc
   deinit {
     unsafe core.pointee.closeInDeinit()
     syslet_shield_lower()
+    // What is left to the kernel writes into it: kept for good rather than freed under it.
+    if unsafe core.pointee.mustStay { return Census.countEngine(-1) }
     unsafe core.deinitialize(count: 1)
     unsafe core.deallocate()
   }

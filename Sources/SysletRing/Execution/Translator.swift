@@ -321,9 +321,9 @@ enum Cut: Equatable {
 
   /// MSG_WAITALL: the ring goes on for streams alone as the call does, and only without what else ends a receive.
   private func messageObstacle(_ flags: UInt32, _ kind: DescriptorKind, hasControl: @autoclosure () -> Bool) -> RingObstacle? {
-    let (peek, waitAll): (UInt32, UInt32) = (0x02, 0x100)
+    let (peek, truncate, waitAll): (UInt32, UInt32, UInt32) = (0x02, 0x20, 0x100)
     guard flags & waitAll != 0 else { return nil }
-    return kind != .stream || flags & peek != 0 || hasControl() ? .flags : nil
+    return kind != .stream || flags & (peek | truncate) != 0 || hasControl() ? .flags : nil
   }
 
   /// Whether a cancellation may find the call waiting, in which case what is linked behind it must not run.

@@ -93,7 +93,7 @@ struct Waiting {
     // Neither waits: a queue of errors is looked at, whatever the socket is.
     if flags & (Self.dontWait | Self.errorQueue) != 0 { return .made(makePlainly()) }
     // All of it: on a stream of the network in several tries. Elsewhere what ends it is not known, and a look at it cannot be had in parts.
-    if flags & Self.waitAll != 0, isStream, flags & Self.peek != 0 || isMessage || !isOfNetwork { return .worker }
+    if flags & Self.waitAll != 0, isStream, flags & (Self.peek | Self.truncate) != 0 || isMessage || !isOfNetwork { return .worker }
     let result: Int
     if isMessage {
       result = unsafe syslet_receive_now(
@@ -303,6 +303,7 @@ struct Waiting {
 
   private static let outOfBand: UInt32 = 0x01
   private static let peek: UInt32 = 0x02
+  private static let truncate: UInt32 = 0x20
   private static let dontWait: UInt32 = 0x40
   private static let waitAll: UInt32 = 0x100
   private static let errorQueue: UInt32 = 0x2000

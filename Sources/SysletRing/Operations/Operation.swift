@@ -150,7 +150,8 @@ struct Operation: Sendable {
     form = OperationForm(
       opcode: Int16(opcode), encoding: encoding, links: links, results: results,
       isConditional: known.dependsOnDescriptor || known.flagsArgument >= 0, isRepeatable: known.isRepeatable,
-      aftermath: encoding.aftermath.union(traits.contains(.waits) ? .waits : []))
+      aftermath: encoding.aftermath.union(traits.contains(.waits) ? .waits : []).union(
+        number == SystemCall.setsockopt ? .descriptors : []))
     self.traits = traits
     func role(_ index: Int) -> ArgumentRole { index < roles.count ? roles[index] : .value }
     self.roles = (role(0), role(1), role(2), role(3), role(4), role(5))

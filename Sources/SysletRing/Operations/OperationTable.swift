@@ -70,7 +70,7 @@ extension Operation {
       SystemCall.ftruncate, "ftruncate", opcode: SYSLET_OP_FTRUNCATE, .ftruncate, .punted, known: .wholeFile,
       note: "On the ring where a file's size has no limit (RLIMIT_FSIZE)."),
     Operation(
-      SystemCall.statx, "statx", opcode: SYSLET_OP_STATX, .statx, .punted, known: .alwaysRepeatable,
+      SystemCall.statx, "statx", opcode: SYSLET_OP_STATX, .statx, .punted, known: .always,
       [.value, .path, .value, .value, .filled(256)]),
     Operation(
       SystemCall.fadvise64, "fadvise64", opcode: SYSLET_OP_FADVISE, .fadvise, known: .wholeFile,
