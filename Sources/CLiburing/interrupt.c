@@ -7,8 +7,8 @@
  * - SIG_IGN or a handler: the program's, which lends it until the workers have had their signals, and gets it back. In between `interrupted`
  *   calls the program's handler for whatever is not ours.
  *
- * A signal to the process may be given to a worker, which the program knows nothing of. There it is sent on: the worker blocks that number from
- * then on, goes on with another one, and the signal is queued again, for the threads, the sigwait or the signalfd that it was meant for.
+ * A signal to the process may be given to a worker. There it is sent on: the worker blocks that number from then on, goes on with another one, and the
+ * signal is queued again, for the threads, the sigwait or the signalfd that it was meant for.
  *
  * The handler makes the call return -EINTR by itself, by moving the program counter behind it. So SA_RESTART, with which the program's threads are left
  * alone, does not keep the call going. */
@@ -53,8 +53,7 @@ __asm__(".text\n"
         "  .cfi_endproc\n"
         ".size syslet_worker_call, .-syslet_worker_call\n"
         /* What a handler returns to: debuggers know it by these bytes. */
-        ".hidden syslet_signal_return\n"
-        ".globl syslet_signal_return\n"
+        ".hidden syslet_signal_return\n.globl syslet_signal_return\n"
         "  nop\n"
         "syslet_signal_return:\n"
         "  movq $15, %rax\n"
@@ -130,8 +129,8 @@ static void set_action(int number, const struct action *action) {
 }
 static struct action our_action(unsigned long flags, uint64_t mask) {
   struct action action = {.handler = (void *)interrupted, .flags = SA_SIGINFO | flags, .mask = mask};
-#if defined(__x86_64__)
-  action.flags |= 0x04000000; /* SA_RESTORER */
+#if defined(__x86_64__) /* SA_RESTORER */
+  action.flags |= 0x04000000;
   action.restorer = (void *)syslet_signal_return;
 #endif
   return action;
@@ -225,7 +224,7 @@ static void end_by(int number) {
   syslet_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (uintptr_t)&set, 0, sizeof set, 0, 0);
 }
 
-/* On a thread of the program's: does what it would have done. */
+/* Does what the program would have done. */
 static void deliver(int number, siginfo_t *info, void *context) {
   struct action action = program[number].action;
   if (is_free(&action)) return end_by(number);
@@ -238,10 +237,9 @@ static void deliver(int number, siginfo_t *info, void *context) {
 /* On a worker: the signal is the program's. */
 static void pass_on(int number, siginfo_t *info, ucontext_t *context) {
   uint64_t pending = 0;
-  int other;
   take_lock();
   syslet_call(SYS_rt_sigpending, (uintptr_t)&pending, sizeof pending, 0, 0, 0, 0);
-  other = choose(0, self.owner_blocks, pending | SIGNAL_BIT(number));
+  int other = choose(0, self.owner_blocks, pending | SIGNAL_BIT(number));
   if (other) {
     claim(other);
     self.signal = other;
@@ -249,8 +247,11 @@ static void pass_on(int number, siginfo_t *info, ucontext_t *context) {
     sigdelset(&context->uc_sigmask, other);
     release(number);
   }
+  bool is_lent = program[number].is_lent;
   free_lock();
-  /* This one is blocked until the handler returns. Without another number it cannot remain so, and the owner's thread is given the signal. */
+  /* Without another number this one cannot remain blocked, as it is until the handler returns. The program's own handler may run on any thread that does not
+   * block it; for a sigwait or a signalfd the owner's thread is given the signal. */
+  if (!other && is_lent) return deliver(number, info, context);
   if (!other && syslet_call(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)self.owner, (uint64_t)number, (uintptr_t)info, 0, 0) == 0)
     return;
   if (!other) sigaddset(&context->uc_sigmask, number);

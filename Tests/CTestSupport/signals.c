@@ -1,7 +1,10 @@
 /* What the tests do to their process's signals and limits. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -114,8 +117,24 @@ int test_set_limit(enum test_limit limit, unsigned long value) {
                  : limit == TEST_LIMIT_ADDRESS_SPACE  ? RLIMIT_AS
                                                       : RLIMIT_NOFILE;
   if (getrlimit(resource, &both) != 0) return -errno;
-  both.rlim_cur = value;
+  both.rlim_cur = value < both.rlim_max ? value : both.rlim_max;
   return setrlimit(resource, &both) == 0 ? 0 : -errno;
+}
+
+int test_count_threads(const char *file, const char *beginning) {
+  DIR *threads = opendir("/proc/self/task");
+  int count = 0;
+  if (!threads) return -errno;
+  for (struct dirent *entry; (entry = readdir(threads));) {
+    char path[288], line[64] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%s/%s", entry->d_name, file);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) continue; /* it has ended */
+    if (read(descriptor, line, sizeof line - 1) > 0) count += strncmp(line, beginning, strlen(beginning)) == 0;
+    close(descriptor);
+  }
+  closedir(threads);
+  return count;
 }
 
 int test_become_nobody(unsigned user) {

@@ -109,7 +109,10 @@ bool test_signal_is_pending(int number);
 /* To the calling thread. */
 int test_raise(int number);
 
-/* Sets a soft limit of this process. 0 or -errno. */
+/* The threads of this process whose file in /proc, such as "comm" or "syscall", begins so. */
+int test_count_threads(const char *file, const char *beginning);
+
+/* Sets a soft limit of this process, up to the hard one. 0 or -errno. */
 enum test_limit { TEST_LIMIT_FILE_SIZE, TEST_LIMIT_PROCESSES, TEST_LIMIT_LOCKED_MEMORY, TEST_LIMIT_ADDRESS_SPACE, TEST_LIMIT_DESCRIPTORS };
 int test_set_limit(enum test_limit limit, unsigned long value);
 

@@ -143,7 +143,8 @@ struct LimitTests {
       #expect(test_become_nobody(1_000_000 + UInt32(getpid())) == 0)
       #expect(test_set_limit(TEST_LIMIT_PROCESSES, 1) == 0)
       let engine = try BadInputTests.engine(backend)
-      #expect(engine.backend == backend)
+      let hasFallenBack = backend == .automatic && !SysletEngine.Backend.available.contains(.ring)
+      #expect(engine.backend == (hasFallenBack ? .threads : backend))
       for way in CallWay.allCases {
         #expect(try way.result(of: SystemCall.pread64, [.int(scene.file), scene.content.address, 5, 0], on: engine) == 5)
         let synced = try way.result(of: SystemCall.fsync, [.int(scene.file)], on: engine)
@@ -151,6 +152,8 @@ struct LimitTests {
         let opened = try way.result(of: SystemCall.openat, [.int(AT_FDCWD), scene.stage.text("/").address, .int(O_RDONLY), 0], on: engine)
         #expect(opened ?? -1 >= 0, "\(way): \(opened ?? -1)")
       }
+      // The leak sanitizer looks from a thread of its own.
+      defer { _ = test_set_limit(TEST_LIMIT_PROCESSES, .max) }
       guard backend != .inline else { return try engine.close() }
       // It waits, and only a worker can make it.
       let program = Program(.direct)

@@ -2,7 +2,7 @@
 
 import CLiburing
 import CTestSupport
-import Foundation
+import Glibc
 import SysletRing
 
 /// How a call is made.
@@ -112,20 +112,10 @@ struct Raising: Sendable {
   ]
 
   /// A thread of this process is in write.
-  static var isSomebodyWriting: Bool {
-    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
-    return threads.contains {
-      (try? String(contentsOfFile: "/proc/self/task/\($0)/syscall", encoding: .utf8))?.hasPrefix("\(SystemCall.write) ") == true
-    }
-  }
+  static var isSomebodyWriting: Bool { unsafe test_count_threads("syscall", "\(SystemCall.write) ") > 0 }
 }
 
 /// This process's worker threads.
 enum Workers {
-  static var count: Int {
-    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
-    return threads.count {
-      (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8))?.hasPrefix("syslet-worker") == true
-    }
-  }
+  static var count: Int { unsafe Int(test_count_threads("comm", "syslet-worker")) }
 }

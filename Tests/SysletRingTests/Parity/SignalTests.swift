@@ -36,12 +36,7 @@ import Testing
   }
 
   /// A thread of this process is in flock.
-  private static var isSomebodyLocked: Bool {
-    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
-    return threads.contains {
-      (try? String(contentsOfFile: "/proc/self/task/\($0)/syscall", encoding: .utf8))?.hasPrefix("\(SystemCall.flock) ") == true
-    }
-  }
+  private static var isSomebodyLocked: Bool { unsafe test_count_threads("syscall", "\(SystemCall.flock) ") > 0 }
 }
 
 /// What a program does with its signals while a syslet waits.

@@ -191,7 +191,7 @@ final class SoakCounts: Sendable {
     var options = SysletEngine.Options()
     options.backend = backend
     options.entries = random.pick([8, 64, 256])
-    options.completionEntries = random.pick([64, 1024, 4096])
+    options.completionEntries = max(options.entries, random.pick([64, 1024, 4096]))
     options.maxWorkers = random.pick([2, 8, 64])
     options.maxPending = 4096
     options.isChecked = random.chance(10)
