@@ -108,13 +108,16 @@ struct DescriptorFact {
     if fact.kind == .unknown { fact.kind = askKind(descriptor) }
     // Files are never waited for: O_NONBLOCK means nothing to them, and they have no time-outs.
     var missing = wanted.subtracting(fact.asked)
-    if DescriptorKinds.files.contains(fact.kind) { missing.formIntersection(.append) }
-    if !missing.isDisjoint(with: [.nonblocking, .append]) {
+    if DescriptorKinds.files.contains(fact.kind) { missing.formIntersection([.append, .unreadable, .unwritable]) }
+    if !missing.isDisjoint(with: .flags) {
       let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
       if flags == -Int(EBADF) { fact.kind = .closed }
       if flags >= 0, flags & Int(O_NONBLOCK) != 0 { fact.states.insert(.nonblocking) }
       if flags >= 0, flags & Int(O_APPEND) != 0 { fact.states.insert(.append) }
-      fact.asked.formUnion([.nonblocking, .append])
+      let isPath = flags >= 0 && flags & Int(OpenFlags.pathOnly) != 0
+      if isPath || flags & Int(O_ACCMODE) == Int(O_WRONLY) { fact.states.insert(.unreadable) }
+      if isPath || flags & Int(O_ACCMODE) == Int(O_RDONLY) { fact.states.insert(.unwritable) }
+      fact.asked.formUnion(.flags)
     }
     if DescriptorKinds.sockets.contains(fact.kind) {
       // An option that cannot be asked for holds, as far as the ring is concerned: what is not known is not the same.

@@ -102,10 +102,8 @@ struct Router: Sendable {
         // Once it is asynchronous a syslet is the worker's, whatever it calls: the owner's thread is not there for loops of others.
         return traits.contains(.neverBlocks) && isSynchronous ? .inline(.neverBlocks) : .worker(.noRing)
       }
-      // `ring` shows what the ring does; `automatic` makes a cheap call where it is met.
-      let hasOpcode = call.pointee.form.hasOpcode
-      if traits.contains(.neverBlocks), !hasOpcode || isAutomatic { return .inline(.neverBlocks) }
-      guard hasOpcode else { return .worker(.obstacle(.noOperation)) }
+      if traits.contains(.neverBlocks) { return .inline(.neverBlocks) }
+      guard call.pointee.form.hasOpcode else { return .worker(.obstacle(.noOperation)) }
       return encode(call, into: sqe)
     }
   }

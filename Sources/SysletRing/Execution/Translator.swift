@@ -281,13 +281,8 @@ enum Cut: Equatable {
     let descriptor = call.pointee.arguments.descriptor(0)
     let fact = descriptors.fact(descriptor, known.states)
     guard known.kinds.contains(fact.kind) else {
-      if call.pointee.form.isTransfer, !call.pointee.form.takesOffset(call.pointee.arguments),
-        fact.kind == .closed || DescriptorKinds.files.contains(fact.kind)
-      {
-        return .position
-      }
-      // The answer is -EBADF, wherever it is asked for.
-      return fact.kind == .closed ? nil : .kind(fact.kind)
+      let isAtPosition = call.pointee.form.isTransfer && !call.pointee.form.takesOffset(call.pointee.arguments)
+      return isAtPosition && DescriptorKinds.files.contains(fact.kind) ? .position : .kind(fact.kind)
     }
     guard fact.states.isDisjoint(with: known.states) else { return .states(fact.states.intersection(known.states)) }
     return argumentsObstacle(call, fact.kind)

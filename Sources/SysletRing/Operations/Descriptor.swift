@@ -57,6 +57,11 @@ struct DescriptorStates: OptionSet, Sendable {
   static let sendTimeout = DescriptorStates(rawValue: 8)
   /// O_APPEND.
   static let append = DescriptorStates(rawValue: 16)
+  /// Not opened for reading, or not for writing: the ring finds out later than the call, and may meet another error first.
+  static let unreadable = DescriptorStates(rawValue: 32)
+  static let unwritable = DescriptorStates(rawValue: 64)
+  /// Those that one question tells.
+  static let flags: DescriptorStates = [.nonblocking, .append, .unreadable, .unwritable]
 
   static let receiving: DescriptorStates = [.nonblocking, .lowWater, .receiveTimeout]
   static let sending: DescriptorStates = [.nonblocking, .sendTimeout]
@@ -96,7 +101,7 @@ extension DescriptorStates: CustomStringConvertible {
   var description: String {
     let names: [(DescriptorStates, String)] = [
       (.nonblocking, "O_NONBLOCK"), (.lowWater, "SO_RCVLOWAT"), (.receiveTimeout, "SO_RCVTIMEO"), (.sendTimeout, "SO_SNDTIMEO"),
-      (.append, "O_APPEND"),
+      (.append, "O_APPEND"), (.unreadable, "O_WRONLY"), (.unwritable, "O_RDONLY"),
     ]
     return names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
   }

@@ -58,7 +58,7 @@ extension RingObstacle: CustomStringConvertible {
     case .length: "the ring does not take this length as the system call does"
     case .offset: "a negative offset means the file's position to the ring"
     case .position: "it is at the file's own position, which the ring does not move as the system call does"
-    case .address: "the ring's send and recv take no address"
+    case .address: "the ring does not take this address as the system call does"
     case .resourceUsage: "the ring's waitid reports no resource usage"
     case .timeout: "the ring's operation takes no timeout"
     case .clock: "the ring has no such clock, or reads its times otherwise"
@@ -97,14 +97,14 @@ extension OperationForm {
       guard Int64(bitPattern: a[3]) >= 0 else { return .offset }
       sqe.transfer(a, offset: a[3])
     case .readVector, .writeVector:
-      guard a[2] <= Self.transferMax else { return .length }
+      guard a[2] <= Self.vectorsMax else { return .length }
       sqe.transfer(a, offset: .max)
     case .readVectorAt, .writeVectorAt:
-      guard a[2] <= Self.transferMax else { return .length }
+      guard a[2] <= Self.vectorsMax else { return .length }
       guard Int64(bitPattern: a[3]) >= 0 else { return .offset }
       sqe.transfer(a, offset: a[3])
     case .readVectorFlags, .writeVectorFlags:
-      guard a[2] <= Self.transferMax else { return .length }
+      guard a[2] <= Self.vectorsMax else { return .length }
       // preadv2 and pwritev2 take an offset of -1 as the file's position, as the ring does.
       guard Int64(bitPattern: a[3]) >= -1 else { return .offset }
       sqe.transfer(a, offset: a[3])
@@ -122,6 +122,9 @@ extension OperationForm {
       guard let size = UInt32(exactly: a[3]) else { return .length }
       guard let flags = UserMemory.load(a[2], as: UInt64.self) else { return .unreadable }
       guard UInt32(truncatingIfNeeded: flags) & OpenFlags.creating == 0 else { return .creation }
+      // Of a structure with a mistake in it the ring may say something else.
+      guard size == 24, flags & ~UInt64(KnownFlags.opening) == 0, UserMemory.load(a[2] &+ 8, as: UInt64.self) == 0 else { return .flags }
+      guard let resolve = UserMemory.load(a[2] &+ 16, as: UInt64.self), resolve & ~OpenFlags.resolving == 0 else { return .flags }
       sqe.path(directory: a.descriptor(0), a[1], mode: size, flags: 0)
       sqe.off = a[2]
     case .close:
@@ -150,6 +153,8 @@ extension OperationForm {
       sqe.off = a[1]
 
     case .statx:
+      // The bit that is reserved is refused before the name is looked up, and on the ring behind it.
+      guard a.low(3) & 0x8000_0000 == 0 else { return .flags }
       sqe.path(directory: a.descriptor(0), a[1], mode: a.low(3), flags: a.low(2))
       sqe.off = a[4]
     case .unlink:
@@ -215,6 +220,10 @@ extension OperationForm {
       sqe.len = 1
       sqe.op_flags = a.low(2)
     case .accept, .accept4:
+      // A length that cannot be is told when a connection has been taken, and the ring waits for another one.
+      if a[1] != 0 {
+        guard let size = UserMemory.load(a[2], as: Int32.self), size >= 0 else { return .address }
+      }
       sqe.fd = a.descriptor(0)
       sqe.addr = a[1]
       sqe.off = a[2]
@@ -244,6 +253,7 @@ extension OperationForm {
       sqe.off = UInt64(a.low(2))
       sqe.addr = a[3]
     case .epollWait:
+      guard Int32(truncatingIfNeeded: a[2]) > 0 else { return .length }
       guard Int32(truncatingIfNeeded: a[3]) == -1 else { return .timeout }
       sqe.fd = a.descriptor(0)
       sqe.addr = a[1]
@@ -298,6 +308,8 @@ extension OperationForm {
     }
   }
 
+  /// UIO_MAXIOV.
+  private static let vectorsMax: UInt64 = 1024
   /// The most that one transfer moves (MAX_RW_COUNT): above it the system calls move less than asked for, which would be "short".
   static let transferMax: UInt64 = 0x7fff_f000
 }
@@ -412,6 +424,10 @@ enum OpenFlags {
   private static let temporaryFile: UInt32 = 0o20000000
   /// O_PATH.
   static let pathOnly: UInt32 = 0o10000000
+  /// O_LARGEFILE, which the kernel sees on 64-bit machines too when a program sets it.
+  static let large: UInt32 = 0o100000
+  /// RESOLVE_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH, _IN_ROOT.
+  static let resolving: UInt64 = 0x1F
 
   /// Whether an open with these flags that has not waited may be of a FIFO that open(2) would have waited for.
   static func mayHaveToWait(_ flags: UInt32) -> Bool {

@@ -17,11 +17,11 @@ extension Operation {
       SystemCall.readv, "readv", opcode: SYSLET_OP_READV, .readVector, links: .vectorTransfer, results: .any, known: .receivingStream,
       [.value, .vectorFilled(countIn: 2)], note: "On the ring for pipes and sockets: at a file's own position the call is plain."),
     Operation(
-      SystemCall.preadv, "preadv", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any, known: .readingFile,
+      SystemCall.preadv, "preadv", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any, known: .readingVectors,
       [.value, .vectorFilled(countIn: 2)]),
     Operation(
       SystemCall.preadv2, "preadv2", opcode: SYSLET_OP_READV, .readVectorFlags, links: .vectorTransfer, results: .any,
-      known: .readingFileWithFlags,
+      known: .readingVectorsWithFlags,
       [.value, .vectorFilled(countIn: 2)], note: "With an offset, and without flags."),
     Operation(
       SystemCall.write, "write", opcode: SYSLET_OP_WRITE, .write, links: .transfer, results: .any, known: .never,
@@ -44,10 +44,12 @@ extension Operation {
 
     // Opening and closing. A descriptor is a positive result; 0 is one too.
     Operation(
-      SystemCall.open, "open", opcode: SYSLET_OP_OPENAT, .open, .mayPunt, results: .descriptor, known: .always, [.path],
+      SystemCall.open, "open", opcode: SYSLET_OP_OPENAT, .open, .mayPunt, results: .descriptor,
+      known: RingKnowledge(.all, flags: (1, KnownFlags.opening)), [.path],
       note: "Plain with O_CREAT, O_TRUNC or O_TMPFILE. A FIFO is waited for by a worker."),
     Operation(
-      SystemCall.openat, "openat", opcode: SYSLET_OP_OPENAT, .openAt, .mayPunt, results: .descriptor, known: .always, [.value, .path],
+      SystemCall.openat, "openat", opcode: SYSLET_OP_OPENAT, .openAt, .mayPunt, results: .descriptor,
+      known: RingKnowledge(.all, flags: (2, KnownFlags.opening)), [.value, .path],
       note: "Plain with O_CREAT, O_TRUNC or O_TMPFILE. A FIFO is waited for by a worker."),
     Operation(
       SystemCall.openat2, "openat2", opcode: SYSLET_OP_OPENAT2, .openAt2, results: .descriptor, known: .always,
@@ -70,8 +72,8 @@ extension Operation {
       SystemCall.ftruncate, "ftruncate", opcode: SYSLET_OP_FTRUNCATE, .ftruncate, .punted, known: .wholeFile,
       note: "On the ring where a file's size has no limit (RLIMIT_FSIZE)."),
     Operation(
-      SystemCall.statx, "statx", opcode: SYSLET_OP_STATX, .statx, .punted, known: .always,
-      [.value, .path, .value, .value, .filled(256)]),
+      SystemCall.statx, "statx", opcode: SYSLET_OP_STATX, .statx, .punted, known: RingKnowledge(.all, flags: (2, KnownFlags.examining)),
+      [.value, .path, .value, .value, .filled(256)], note: "On the ring with the flags of Linux 6.18."),
     Operation(
       SystemCall.fadvise64, "fadvise64", opcode: SYSLET_OP_FADVISE, .fadvise, known: .wholeFile,
       note: "On the ring for up to 4 GiB - 1 bytes."),
@@ -81,35 +83,51 @@ extension Operation {
 
     // Names.
     Operation(SystemCall.unlink, "unlink", opcode: SYSLET_OP_UNLINKAT, .unlink, .punted, [.path]),
-    Operation(SystemCall.unlinkat, "unlinkat", opcode: SYSLET_OP_UNLINKAT, .unlinkAt, .punted, [.value, .path]),
+    Operation(
+      SystemCall.unlinkat, "unlinkat", opcode: SYSLET_OP_UNLINKAT, .unlinkAt, .punted,
+      known: RingKnowledge(.all, flags: (2, KnownFlags.removing)), [.value, .path]),
     Operation(SystemCall.rmdir, "rmdir", opcode: SYSLET_OP_UNLINKAT, .rmdir, .punted, [.path]),
-    Operation(SystemCall.rename, "rename", opcode: SYSLET_OP_RENAMEAT, .rename, .punted, [.path, .path]),
     Operation(
-      SystemCall.renameat, "renameat", opcode: SYSLET_OP_RENAMEAT, .renameAt, .punted, [.value, .path, .value, .path]),
+      SystemCall.rename, "rename", opcode: SYSLET_OP_RENAMEAT, .rename, .punted, known: .never, [.path, .path],
+      note: "Never on the ring, which reads both names before it looks the first one up."),
     Operation(
-      SystemCall.renameat2, "renameat2", opcode: SYSLET_OP_RENAMEAT, .renameAt2, .punted, [.value, .path, .value, .path]),
+      SystemCall.renameat, "renameat", opcode: SYSLET_OP_RENAMEAT, .renameAt, .punted, known: .never, [.value, .path, .value, .path],
+      note: "Never on the ring, which reads both names before it looks the first one up."),
+    Operation(
+      SystemCall.renameat2, "renameat2", opcode: SYSLET_OP_RENAMEAT, .renameAt2, .punted, known: .never, [.value, .path, .value, .path],
+      note: "Never on the ring, which reads both names before it looks the first one up."),
     Operation(SystemCall.mkdir, "mkdir", opcode: SYSLET_OP_MKDIRAT, .mkdir, .punted, [.path]),
     Operation(SystemCall.mkdirat, "mkdirat", opcode: SYSLET_OP_MKDIRAT, .mkdirAt, .punted, [.value, .path]),
-    Operation(SystemCall.symlink, "symlink", opcode: SYSLET_OP_SYMLINKAT, .symlink, .punted, [.path, .path]),
     Operation(
-      SystemCall.symlinkat, "symlinkat", opcode: SYSLET_OP_SYMLINKAT, .symlinkAt, .punted, [.path, .value, .path]),
-    Operation(SystemCall.link, "link", opcode: SYSLET_OP_LINKAT, .link, .punted, [.path, .path]),
+      SystemCall.symlink, "symlink", opcode: SYSLET_OP_SYMLINKAT, .symlink, .punted, known: .never, [.path, .path],
+      note: "Never on the ring, which reads both names before it looks the first one up."),
     Operation(
-      SystemCall.linkat, "linkat", opcode: SYSLET_OP_LINKAT, .linkAt, .punted, [.value, .path, .value, .path]),
+      SystemCall.symlinkat, "symlinkat", opcode: SYSLET_OP_SYMLINKAT, .symlinkAt, .punted, known: .never, [.path, .value, .path],
+      note: "Never on the ring, which reads both names before it looks the first one up."),
+    Operation(
+      SystemCall.link, "link", opcode: SYSLET_OP_LINKAT, .link, .punted, known: .never, [.path, .path],
+      note: "Never on the ring, which reads both names before it looks the first one up."),
+    Operation(
+      SystemCall.linkat, "linkat", opcode: SYSLET_OP_LINKAT, .linkAt, .punted, known: .never, [.value, .path, .value, .path],
+      note: "Never on the ring, which reads both names before it looks the first one up."),
 
     // Extended attributes. A value that is set is copied when the SQE is submitted.
     Operation(
-      SystemCall.setxattr, "setxattr", opcode: SYSLET_OP_SETXATTR, .setxattr, .punted,
-      [.path, .captured(256), .captured(countIn: 3)]),
+      SystemCall.setxattr, "setxattr", opcode: SYSLET_OP_SETXATTR, .setxattr, .punted, known: .never,
+      [.path, .captured(256), .captured(countIn: 3)],
+      note: "Never on the ring, which reads the attribute's name before it looks at the file."),
     Operation(
-      SystemCall.fsetxattr, "fsetxattr", opcode: SYSLET_OP_FSETXATTR, .fsetxattr, .punted, known: .wholeFile,
-      [.value, .captured(256), .captured(countIn: 3)]),
+      SystemCall.fsetxattr, "fsetxattr", opcode: SYSLET_OP_FSETXATTR, .fsetxattr, .punted, known: .never,
+      [.value, .captured(256), .captured(countIn: 3)],
+      note: "Never on the ring, which reads the attribute's name before it looks at the file."),
     Operation(
-      SystemCall.getxattr, "getxattr", opcode: SYSLET_OP_GETXATTR, .getxattr, .punted, results: .any,
-      [.path, .captured(256), .filled(countIn: 3)]),
+      SystemCall.getxattr, "getxattr", opcode: SYSLET_OP_GETXATTR, .getxattr, .punted, results: .any, known: .never,
+      [.path, .captured(256), .filled(countIn: 3)], note: "Never on the ring, which reads the attribute's name before it looks at the file."
+    ),
     Operation(
-      SystemCall.fgetxattr, "fgetxattr", opcode: SYSLET_OP_FGETXATTR, .fgetxattr, .punted, results: .any, known: .wholeFile,
-      [.value, .captured(256), .filled(countIn: 3)]),
+      SystemCall.fgetxattr, "fgetxattr", opcode: SYSLET_OP_FGETXATTR, .fgetxattr, .punted, results: .any, known: .never,
+      [.value, .captured(256), .filled(countIn: 3)],
+      note: "Never on the ring, which reads the attribute's name before it looks at the file."),
 
     // Pipes.
     Operation(
@@ -151,7 +169,7 @@ extension Operation {
       SystemCall.epoll_ctl, "epoll_ctl", opcode: SYSLET_OP_EPOLL_CTL, .epollControl, .neverBlocks, known: .alwaysRepeatable,
       [.value, .value, .value, .captured(16)]),
     Operation(
-      SystemCall.epoll_wait, "epoll_wait", opcode: SYSLET_OP_EPOLL_WAIT, .epollWait, .waits, results: .any, known: .alwaysRepeatable,
+      SystemCall.epoll_wait, "epoll_wait", opcode: SYSLET_OP_EPOLL_WAIT, .epollWait, .waits, results: .any, known: .waitingForEvents,
       [.value, .filledUnbounded], note: "On the ring without a timeout."),
     Operation(
       SystemCall.poll, "poll", opcode: SYSLET_OP_POLL_ADD, .poll, .waits, results: .any, known: .alwaysRepeatable, [.deferred(8)],

@@ -1,6 +1,9 @@
 // For which descriptors, states and flags the ring is known to answer as the system call does (law L10). Data, a part of each row of the
 // operation table: the router, `explain`, docs/OPERATIONS.md, calibration and the parity fuzzer read it.
 
+internal import CLiburing
+internal import Glibc
+
 /// What is known about a row's operation on the ring. What is not known is made plainly.
 struct RingKnowledge: Sendable {
   /// The kinds of the descriptor that the call works on. Of a descriptor that is not open the answer is -EBADF everywhere.
@@ -36,9 +39,11 @@ struct RingKnowledge: Sendable {
   /// it, and of two reads that are not in memory both begin at the old one.
   static let receivingStream = RingKnowledge(DescriptorKinds.sockets.union(.init(.pipe)), not: .receiving)
   static let readingFile = RingKnowledge(.files, repeatable: true)
-  static let readingFileWithFlags = RingKnowledge(.files, flags: (5, 0), repeatable: true)
-  static let writingFile = RingKnowledge(.files, not: .append)
-  static let writingFileWithFlags = RingKnowledge(.files, not: .append, flags: (5, 0))
+  /// With vectors, which the ring reads before it looks whether the file was opened for reading.
+  static let readingVectors = RingKnowledge(.files, not: .unreadable, repeatable: true)
+  static let readingVectorsWithFlags = RingKnowledge(.files, not: .unreadable, flags: (5, 0), repeatable: true)
+  static let writingFile = RingKnowledge(.files, not: [.append, .unwritable])
+  static let writingFileWithFlags = RingKnowledge(.files, not: [.append, .unwritable], flags: (5, 0))
   /// Calls on a file as a whole.
   static let wholeFile = RingKnowledge(DescriptorKinds(.file, .block, .directory))
   /// Not of an io_uring, which the ring refuses to close, nor of what asks another party first (FUSE, NFS).
@@ -49,6 +54,7 @@ struct RingKnowledge: Sendable {
   static func receiving(flagsIn argument: Int8) -> RingKnowledge {
     RingKnowledge(.sockets, not: .receiving, flags: (argument, KnownFlags.receiving))
   }
+  static let waitingForEvents = RingKnowledge(DescriptorKinds(.anonymous), repeatable: true)
   static let accepting = RingKnowledge(DescriptorKinds(.stream, .packet), not: [.nonblocking, .receiveTimeout])
   static let connecting = RingKnowledge(.sockets, not: .sending)
 
@@ -62,6 +68,14 @@ enum KnownFlags {
   static let receiving: UInt32 = 0x02 | 0x20 | 0x40 | 0x100 | 0x4000 | 0x4000_0000
   /// MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_NOSIGNAL, MSG_MORE.
   static let sending: UInt32 = 0x04 | 0x40 | 0x80 | 0x4000 | 0x8000
+  /// AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH, AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC.
+  static let examining: UInt32 = 0x100 | 0x800 | 0x1000 | 0x2000 | 0x4000
+  /// AT_REMOVEDIR.
+  static let removing: UInt32 = 0x200
+  /// O_ACCMODE and those that mean the same on each architecture, and what `OpenFlags` adds; the others are for creating, or rare.
+  static let opening =
+    UInt32(O_ACCMODE | O_NOCTTY | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY)
+    | OpenFlags.pathOnly | UInt32(SYSLET_O_DIRECT) | OpenFlags.large
   /// WNOHANG, WSTOPPED, WEXITED, WCONTINUED, WNOWAIT. Not __WNOTHREAD: whose children is the thread's that looks.
   static let waiting: UInt32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x0100_0000
 }
