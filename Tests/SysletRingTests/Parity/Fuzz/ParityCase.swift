@@ -79,6 +79,8 @@ struct ParityCase: Equatable {
     }
     if event == nil, calls.contains(where: { !$0.event.isEmpty }), random.chance(40) { event = .ofCall }
     isInMemory = random.chance(50)
+    // Which of two comes to an end by an event is a matter of time.
+    if shape == .pair { event = nil }
     // What a descriptor is while another syslet closes it is nobody's promise.
     if shape == .pair, calls.contains(where: { ["close", "shutdown", "vmsplice"].contains($0.name) }) { shape = .chainHard }
   }

@@ -44,7 +44,7 @@ extension ParityForm {
   static let waits: [ParityForm] = [
     ParityForm("poll", SystemCall.poll, .wait, weight: 6) { maker in
       let count = maker.pollEntries()
-      return [.at(maker.structures + 0x680), .number(count), maker.number([0, 0, 1, 2, -1, 3])]
+      return [.at(maker.structures + 0x680), .number(count), maker.number([0, 0, 1, -1])]
     },
     ParityForm("ppoll", SystemCall.ppoll, .wait, weight: 3) { maker in
       let count = maker.pollEntries()

@@ -5,35 +5,6 @@ import Glibc
 
 @testable import SysletRing
 
-/// In what a case differs.
-struct ParityDifference {
-  enum Nature: String {
-    /// Another result; it does not end; it ends where the call would wait; a cancellation does not end it.
-    case result, hangs, doesNotWait, notCancelled
-    /// Something else in memory, or in descriptors, positions, files and names.
-    case memory, world
-    /// A signal that the program should not have seen; the engine threw; the calling thread was held.
-    case signal, threw, held
-  }
-
-  var nature: Nature
-  var story: String
-  /// The results, for grouping.
-  var plain = ""
-  var here = ""
-}
-
-/// What a case came to by plain calls.
-struct ParityExpectation {
-  /// By program and step; nil for what was not reached.
-  var results: [[Int?]]
-  /// The step that waits for ever.
-  var waiting: (program: Int, step: Int)?
-  /// A call that waits had moved something before.
-  var isPartial = false
-  var view = ParityView()
-}
-
 /// An engine and all that a case needs, in a process of its own.
 @safe final class ParityRunner {
   let backend: SysletEngine.Backend
@@ -50,8 +21,6 @@ struct ParityExpectation {
   private var results: UnsafeMutablePointer<Int>
   private static let stepsMax = 40
   private static let untouched = -77_777
-  /// Engines that did not let go: their memory must stay.
-  private var stuck: [SysletEngine] = []
   private(set) var waitingCases = 0
 
   init(_ backend: SysletEngine.Backend, folders: [String]) throws {
@@ -91,9 +60,13 @@ struct ParityExpectation {
   private func renewEngine() throws {
     casesOnEngine = 0
     if engine.pending == 0 {
+      // Should it not return, the alarm ends the process.
+      test_alarm_set(5000)
       try engine.close()
+      test_alarm_set(0)
     } else {
-      stuck.append(engine)
+      // Never let go of: its end would wait for what did not end, and the kernel may still use its memory.
+      _ = unsafe Unmanaged.passRetained(engine)
       arena = ParityArena()
       unsafe atoms = .allocate(capacity: Self.stepsMax)
       unsafe results = .allocate(capacity: Self.stepsMax)
@@ -392,9 +365,6 @@ struct ParityExpectation {
 
   /// Lets go of everything that can be.
   func end() throws {
-    if engine.pending == 0 { try engine.close() }
+    if engine.pending == 0 { try engine.close() } else { _ = unsafe Unmanaged.passRetained(engine) }
   }
 }
-
-/// An errno by its name.
-func errnoName(_ number: Int) -> String { unsafe String(cString: test_error_name(Int32(number))) }
