@@ -106,9 +106,8 @@ struct ParityCase: Equatable {
 
   /// What cannot be compared in the memory.
   var masks: [Range<Int>] {
-    calls.flatMap(\.masks)
-      + (kind.isRandom || usesOther && other.isRandom
-        ? [0..<ParityArena.Place.structures[0], ParityArena.Place.half..<ParityArena.Place.observed] : [])
+    let isRandom = kind.isRandom || usesOther && other.isRandom
+    return calls.flatMap(\.masks) + (isRandom ? [0..<ParityArena.Place.observed] : [])
   }
 
   // MARK: making it smaller
