@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "CTestParity.h"
+#include "parity_fuzz.h"
 
 /* Makes system call `nr`: what the kernel returned, a non-negative value or -errno. */
 long test_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);

@@ -35,13 +35,11 @@ struct ExplanationTests {
     return p
   }
 
-  /// A number that names no descriptor: what the process has open must not show in a listing.
-  static var nothing: Program.Argument { 1_000_000 }
-
   static func writeSyncRename(_ form: Form) -> Program {
     let p = Program(form)
-    p.atom(SystemCall.pwrite64, nothing, .to(p.buffer(64)), 64, 0, flags: .stopOnNegative)
-    p.atom(SystemCall.fsync, nothing, flags: .stopOnNegative)
+    let file = Program.Argument.int(Int(p.descriptors.open(p.scratch.file("file"), O_RDWR)))
+    p.atom(SystemCall.pwrite64, file, .to(p.buffer(64)), 64, 0, flags: .stopOnNegative)
+    p.atom(SystemCall.fsync, file, flags: .stopOnNegative)
     p.atom(SystemCall.renameat, .int(AT_FDCWD), .to(p.path("new")), .int(AT_FDCWD), .to(p.path("current")))
     return p
   }
@@ -60,9 +58,10 @@ struct ExplanationTests {
 
   static func fourReads(_ form: Form) -> Program {
     let p = Program(form)
+    let file = Program.Argument.int(Int(p.descriptors.open(p.scratch.file("file"), O_RDONLY)))
     for position in 0..<4 {
       p.atom(
-        SystemCall.pread64, nothing, .to(p.buffer(4096)), 4096, .int(position * 4096),
+        SystemCall.pread64, file, .to(p.buffer(4096)), 4096, .int(position * 4096),
         flags: position % 2 == 0 ? .stopOnNonPositive : .stopOnNegative)
     }
     return p
