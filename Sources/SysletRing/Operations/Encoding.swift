@@ -153,8 +153,8 @@ extension OperationForm {
       sqe.off = a[1]
 
     case .statx:
-      // The bit that is reserved is refused before the name is looked up, and on the ring behind it.
-      guard a.low(3) & 0x8000_0000 == 0 else { return .flags }
+      // The bit that is reserved, and two flags that exclude each other, are refused before the name is looked up, and on the ring behind it.
+      guard a.low(3) & 0x8000_0000 == 0, a.low(2) & 0x6000 != 0x6000 else { return .flags }
       sqe.path(directory: a.descriptor(0), a[1], mode: a.low(3), flags: a.low(2))
       sqe.off = a[4]
     case .unlink:
