@@ -159,6 +159,13 @@ struct Operation: Sendable {
     hasMemory = roles.contains { $0.kind != .value }
   }
 
+  /// The same row with other knowledge, right or wrong: for tests.
+  func knowing(_ knowledge: RingKnowledge) -> Operation {
+    Operation(
+      number, name, opcode: Int(opcode), encoding, links: links, traits, results: results, known: knowledge, (0..<6).map { role($0) },
+      note: note)
+  }
+
   func role(_ index: Int) -> ArgumentRole {
     switch index {
     case 0: roles.0

@@ -359,7 +359,8 @@ extension ResultClasses {
 
   static let shared = OperationTable(Operation.rows)
 
-  private init(_ listed: [Operation]) {
+  /// The memory is kept for good: the process's one table, and what tests make.
+  init(_ listed: [Operation]) {
     let rows = UnsafeMutablePointer<Operation>.allocate(capacity: listed.count + 1)
     let positions = UnsafeMutablePointer<UInt16>.allocate(capacity: Self.numbersMax)
     unsafe positions.initialize(repeating: UInt16(listed.count), count: Self.numbersMax)
