@@ -270,7 +270,6 @@ internal import Synchronization
   /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
-    if run.pointee.heldDescriptor >= 0 { releaseHeld(run) }
     if reason == .faulted { statistics.faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
@@ -288,7 +287,10 @@ internal import Synchronization
   }
 
   /// The run was cancelled before the open that waits was made.
-  private func releaseHeld(_ run: Reference<Run>) { _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil) }
+  func releaseHeld(_ run: Reference<Run>) {
+    _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil)
+    run.pointee.heldDescriptor = -1
+  }
 
   private mutating func retire(_ run: Reference<Run>) {
     runs.release(run)
