@@ -200,8 +200,8 @@ internal import Glibc
 
   // MARK: Control
 
-  /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked: on a worker at once,
-  /// on the ring with the next `flush` or wait. Does not wait: the completion, with the reason `cancelled` unless the syslet ended first, comes
+  /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked: parked or on a worker at
+  /// once, on the ring with the next `flush` or wait. Does not wait: the completion, with the reason `cancelled` unless the syslet ended first, comes
   /// as always.
   ///
   /// - Throws: `.notPending`.

@@ -31,7 +31,8 @@ enum Place: UInt8 {
   var isSynchronous = false
   /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
   var isSingleStep = false
-  /// The next call goes to a worker although the ring has the operation: the ring refused it (docs/decisions/0005).
+  /// The next call goes to a worker although the ring has the operation: the ring refused it (docs/decisions/0005), or the poller gave it up, or
+  /// it is the open of a FIFO.
   var isRefused = false
   var lastFlags = AtomFlags()
   var lastResult = 0
@@ -54,7 +55,7 @@ enum Place: UInt8 {
 
   /// The record of the call that the poller has for it, which is tried and not made yet; `RunSlab.end` for none.
   var parked = RunSlab.end
-  /// A FIFO that an open for reading has opened without waiting, and that is to be closed when the open that waits has been made; -1 for none.
+  /// A FIFO that an open for reading has opened without waiting. Its number is the result's when the open that waits has been made; -1 for none.
   var heldDescriptor: Int32 = -1
 
   /// The task that awaits the syslet, by its number with the executor that the engine belongs to.

@@ -364,7 +364,7 @@ enum Cut: Equatable {
       var severs: ResultClasses = []
       let stopsAt = call.pointee.flags.stopClasses
       if call.pointee.form.isOpen {
-        // Of a FIFO it has to be made again, by somebody who waits (`Core.settleOpen`).
+        // Of a FIFO it has to be made again, by somebody who waits (`Core.outcome`).
         segment.cut = .open
         return
       }
