@@ -29,8 +29,8 @@ internal import Glibc
       set { completionEntriesGiven = newValue }
     }
     private var completionEntriesGiven: Int?
-    /// Worker threads, 1 to 32,768. As many calls can wait for other parties at the same time outside the ring; while so many do, a few threads more
-    /// serve the others (docs/SEMANTICS.md, "Workers").
+    /// Worker threads, 1 to 32,768. As many calls can wait for other parties at the same time that neither the ring nor an epoll can wait for; while so
+    /// many do, a few threads more serve the others (docs/SEMANTICS.md, "Workers").
     public var maxWorkers: Int = 64
     /// Syslets accepted and not yet completed, plus completions not yet taken, 1 to 16,777,216.
     public var maxPending: Int = 65_536

@@ -324,7 +324,7 @@ enum Cut: Equatable {
   /// Whether a cancellation may find the call waiting, in which case what is linked behind it must not run.
   private mutating func mayWait(_ call: Reference<Call>) -> Bool {
     if call.pointee.traits.contains(.waits) { return true }
-    // An open may be of a FIFO, a close of a socket that lingers.
+    // An open may be of a FIFO.
     if call.pointee.form.isOpen { return true }
     guard call.pointee.form.isTransfer else { return false }
     let kind = descriptors.kind(call.pointee.arguments.descriptor(0))
