@@ -252,12 +252,12 @@ extension Core {
       let index = calls.take()
       let record = calls[index]
       record.pointee.call = translator.segment.call(position).pointee
-      if record.pointee.call.nature.contains(.waits) { waitsOut &+= 1 }
       record.pointee.runSlot = run.pointee.slot
       translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
       previous = index
     }
+    waitsOut &+= translator.segment.waits
     statistics.softLinks &+= translator.segment.softLinks
     statistics.hardLinks &+= translator.segment.hardLinks
     let after = translator.segment.after

@@ -253,7 +253,7 @@ extension Core {
       interruptCancelled()
       limit = min(limit ?? .max, askingWorkers.left)
     }
-    if let pool, runsOnWorkers > 0, pool.needsRelief {
+    if runsOnWorkers > 0, let pool, pool.needsRelief {
       // All workers may be at calls that never end, with others behind them (law L11).
       limit = min(limit ?? .max, WorkerPool.reliefPeriod)
       isHurrying = true

@@ -59,7 +59,9 @@ enum Cut: Equatable {
   var cut = Cut.end
   /// No link severs on anything but a stop.
   private(set) var isExact = true
-  private(set) var hasWaits = false
+  /// Calls that may wait for another party.
+  private(set) var waits = 0
+  var hasWaits: Bool { waits > 0 }
   private(set) var hasOpens = false
   private(set) var hasCloses = false
   private(set) var softLinks = 0
@@ -88,7 +90,7 @@ enum Cut: Equatable {
     after = nil
     cut = .end
     isExact = true
-    hasWaits = false
+    waits = 0
     softLinks = 0
     hardLinks = 0
   }
@@ -98,7 +100,7 @@ enum Cut: Equatable {
     unsafe stagedCalls[count] = StagedCall(call)
     count &+= 1
     after = call.pointee.next
-    if call.pointee.form.nature.contains(.waits) { hasWaits = true }
+    if call.pointee.form.nature.contains(.waits) { waits &+= 1 }
     if call.pointee.form.nature.contains(.descriptors) {
       if call.pointee.form.encoding == .close { hasCloses = true } else { hasOpens = true }
     }
@@ -285,12 +287,12 @@ enum Cut: Equatable {
     guard known.dependsOnDescriptor else { return nil }
     let descriptor = call.pointee.arguments.descriptor(0)
     let fact = descriptors.fact(descriptor, known.states)
-    guard known.kinds.contains(fact.kind) else {
+    guard fact.isOne(of: known.kinds) else {
       let isAtPosition = call.pointee.form.isTransfer && !call.pointee.form.takesOffset(call.pointee.arguments)
       return isAtPosition && DescriptorKinds.files.contains(fact.kind) ? .position : .kind(fact.kind)
     }
     guard fact.states.isDisjoint(with: known.states) else { return .states(fact.states.intersection(known.states)) }
-    return argumentsObstacle(call, fact.kind)
+    return call.pointee.form.encoding == .readAt ? nil : argumentsObstacle(call, fact.kind)
   }
 
   /// The same of arguments that matter together.
@@ -373,7 +375,7 @@ enum Cut: Equatable {
       var severs: ResultClasses = []
       let stopsAt = call.pointee.flags.stopClasses
       if call.pointee.form.isOpen {
-        // Of a FIFO it has to be made again, by somebody who waits (`Core.settleOpen`).
+        // Of a FIFO it has to be made again, by somebody who waits (`Core.outcome`).
         segment.cut = .open
         return
       }

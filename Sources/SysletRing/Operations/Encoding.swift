@@ -69,45 +69,37 @@ extension Encoding {
 /// Why a call that io_uring could do in general is not given to the ring with these arguments.
 ///
 /// In one byte, so that a placement is a word: each kind of descriptor and each state is a case of its own.
-struct RingObstacle: Sendable, Equatable {
-  private let rawValue: UInt8
-
-  private init(_ rawValue: UInt8) { self.rawValue = rawValue }
-
-  static let noOperation = RingObstacle(0)
-  static let length = RingObstacle(1)
-  static let offset = RingObstacle(2)
-  static let position = RingObstacle(3)
-  static let address = RingObstacle(4)
-  static let resourceUsage = RingObstacle(5)
-  static let timeout = RingObstacle(6)
-  static let clock = RingObstacle(7)
-  static let futexOperation = RingObstacle(8)
-  static let pollSet = RingObstacle(9)
-  static let unreadable = RingObstacle(10)
+enum RingObstacle: UInt8, Sendable, Equatable {
+  case noOperation
+  case length, offset, position, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable
   /// A flag that is not known to mean the same.
-  static let flags = RingObstacle(11)
+  case flags
   /// An open that creates or truncates: a failed one may have had its effect.
-  static let creation = RingObstacle(12)
+  case creation
   /// It could reach the limit of a file's size, which the kernel tells with a signal.
-  static let sizeLimit = RingObstacle(13)
+  case sizeLimit
   /// The process's threads may see other names than the ring's (`renewWorkers`).
-  static let staleNames = RingObstacle(14)
-  /// What the descriptor names, of what is not known to be the same.
-  static func kind(_ kind: DescriptorKind) -> RingObstacle { RingObstacle(firstKind + kind.rawValue) }
-  /// A state in which it is, the first of those that are not known to be the same.
-  static func states(_ states: DescriptorStates) -> RingObstacle { RingObstacle(firstState + UInt8(states.rawValue.trailingZeroBitCount)) }
+  case staleNames
+  // What the descriptor names, in the order of `DescriptorKind`.
+  case isUnknown, isClosed, isFile, isForeignFile, isBlock, isDirectory, isPipe, isFIFO, isStream, isDatagram, isPacket, isForeignSocket,
+    isCharacter, isAnonymous
+  // The state in which it is, in the order of `DescriptorStates`.
+  case isNonblocking, hasLowWater, hasReceiveTimeout, hasSendTimeout, appends, isUnreadable, isUnwritable
 
-  private static let firstKind: UInt8 = 32
-  private static let firstState: UInt8 = 64
+  /// What the descriptor names is not known to be the same.
+  static func kind(_ kind: DescriptorKind) -> RingObstacle { RingObstacle(rawValue: isUnknown.rawValue + kind.rawValue)! }
+  /// Nor is a state in which it is: the first of these.
+  static func states(_ states: DescriptorStates) -> RingObstacle {
+    RingObstacle(rawValue: isNonblocking.rawValue + UInt8(states.rawValue.trailingZeroBitCount))!
+  }
 }
 
 extension RingObstacle: CustomStringConvertible {
   var description: String {
-    if rawValue >= Self.firstState {
-      return "the ring is not known to do the same with \(DescriptorStates(rawValue: 1 << (rawValue - Self.firstState)))"
+    if rawValue >= Self.isNonblocking.rawValue {
+      return "the ring is not known to do the same with \(DescriptorStates(rawValue: 1 << (rawValue - Self.isNonblocking.rawValue)))"
     }
-    if rawValue >= Self.firstKind, let kind = DescriptorKind(rawValue: rawValue - Self.firstKind) {
+    if rawValue >= Self.isUnknown.rawValue, let kind = DescriptorKind(rawValue: rawValue - Self.isUnknown.rawValue) {
       return "the descriptor names \(kind), for which the ring is not known to do the same"
     }
     return switch self {

@@ -120,8 +120,7 @@ import SysletRing
     return .int(ends.read)
   }
 
-  /// A file of 4,096 bytes that is sealed against growing: a write across its end is short. Its position is not in the description, because on
-  /// the ring it stays behind ("A short transfer moves the file's position", a known issue).
+  /// A file of 4,096 bytes that is sealed against growing: a write across its end is short. Its position is not in the description.
   func sealed() -> UInt64 {
     // MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS, F_SEAL_GROW.
     let descriptor = Int32(plainCall(SystemCall.memfd_create, text("test").address, 3))
