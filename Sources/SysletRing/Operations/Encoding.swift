@@ -166,14 +166,7 @@ extension OperationForm {
     case .create:
       return .creation
     case .openAt2:
-      guard let size = UInt32(exactly: a[3]) else { return .length }
-      guard let flags = UserMemory.load(a[2], as: UInt64.self) else { return .unreadable }
-      guard UInt32(truncatingIfNeeded: flags) & OpenFlags.creating == 0 else { return .creation }
-      // Of a structure with a mistake in it the ring may say something else.
-      guard size == 24, flags & ~UInt64(KnownFlags.opening) == 0, UserMemory.load(a[2] &+ 8, as: UInt64.self) == 0 else { return .flags }
-      guard let resolve = UserMemory.load(a[2] &+ 16, as: UInt64.self), resolve & ~OpenFlags.resolving == 0 else { return .flags }
-      sqe.path(directory: a.descriptor(0), a[1], mode: size, flags: 0)
-      sqe.off = a[2]
+      return sqe.openAt2(a)
     case .close:
       sqe.fd = a.descriptor(0)
 
@@ -267,10 +260,7 @@ extension OperationForm {
       sqe.len = 1
       sqe.op_flags = a.low(2)
     case .accept, .accept4:
-      // A length that cannot be is told when a connection has been taken, and the ring waits for another one.
-      if a[1] != 0 {
-        guard let size = UserMemory.load(a[2], as: Int32.self), size >= 0 else { return .address }
-      }
+      guard a[1] == 0 || Self.isLength(a[2]) else { return .address }
       sqe.fd = a.descriptor(0)
       sqe.addr = a[1]
       sqe.off = a[2]
@@ -306,12 +296,7 @@ extension OperationForm {
       sqe.addr = a[1]
       sqe.len = a.low(2)
     case .poll:
-      guard a[1] == 1 else { return .pollSet }
-      guard Int32(truncatingIfNeeded: a[2]) == -1 else { return .timeout }
-      guard let entry = UserMemory.load(a[0], as: pollfd.self) else { return .unreadable }
-      guard entry.fd >= 0 else { return .pollSet }
-      sqe.fd = entry.fd
-      sqe.op_flags = UInt32(UInt16(bitPattern: entry.events)).pollWord
+      return sqe.poll(a)
 
     case .nanosleep:
       return sqe.sleep(until: a[0], clock: CLOCK_MONOTONIC, isAbsolute: false)
@@ -380,7 +365,39 @@ extension UInt32 {
   }
 }
 
+extension OperationForm {
+  /// Whether there is a length at `pointer` that an address can have. Of one that cannot be the call tells when it has taken a connection, and the ring
+  /// waits for another one.
+  @inline(never)
+  fileprivate static func isLength(_ pointer: UInt64) -> Bool { UserMemory.load(pointer, as: Int32.self).map { $0 >= 0 } ?? false }
+}
+
+// What looks at memory is kept out of `encode`: with it there every call paid for the room that it takes on the stack, 7 instructions.
 extension syslet_sqe {
+  @inline(never)
+  fileprivate mutating func openAt2(_ a: Arguments) -> RingObstacle? {
+    guard let how = UserMemory.load(a[2], as: (flags: UInt64, mode: UInt64, resolve: UInt64).self) else { return .unreadable }
+    guard how.flags & UInt64(OpenFlags.creating) == 0 else { return .creation }
+    // Of a structure with a mistake in it the ring may say something else.
+    guard a[3] == 24, how.flags & ~UInt64(KnownFlags.opening) == 0, how.mode == 0, how.resolve & ~OpenFlags.resolving == 0 else {
+      return .flags
+    }
+    path(directory: a.descriptor(0), a[1], mode: 24, flags: 0)
+    off = a[2]
+    return nil
+  }
+
+  @inline(never)
+  fileprivate mutating func poll(_ a: Arguments) -> RingObstacle? {
+    guard a[1] == 1 else { return .pollSet }
+    guard Int32(truncatingIfNeeded: a[2]) == -1 else { return .timeout }
+    guard let entry = UserMemory.load(a[0], as: pollfd.self) else { return .unreadable }
+    guard entry.fd >= 0 else { return .pollSet }
+    fd = entry.fd
+    op_flags = UInt32(UInt16(bitPattern: entry.events)).pollWord
+    return nil
+  }
+
   fileprivate mutating func transfer(_ a: Arguments, offset: UInt64) {
     fd = a.descriptor(0)
     addr = a[1]
@@ -403,6 +420,7 @@ extension syslet_sqe {
     op_flags = flags
   }
 
+  @inline(never)
   fileprivate mutating func sleep(until pointer: UInt64, clock: Int32, isAbsolute: Bool) -> RingObstacle? {
     guard let time = UserMemory.load(pointer, as: timespec.self) else { return .unreadable }
     // The ring takes any number of nanoseconds; the system call refuses these.
@@ -425,6 +443,7 @@ extension syslet_sqe {
     return nil
   }
 
+  @inline(never)
   fileprivate mutating func futex(_ a: Arguments) -> RingObstacle? {
     let command = a.low(1) & ~UInt32(FutexOperation.isPrivate)
     addr = a[0]
