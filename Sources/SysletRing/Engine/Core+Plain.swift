@@ -246,7 +246,7 @@ extension Core {
         // What comes next mostly reads, and finds out by that. Otherwise it has to be looked at now.
         plain.before = PlainTurn.RunState(
           opening: call.pointee.atom, last: run.pointee.last, lastFlags: run.pointee.lastFlags, lastResult: run.pointee.lastResult)
-        if call.pointee.next == nil || call.pointee.flags.stops(on: opened), lookForFIFO() {
+        if call.pointee.next == nil || call.pointee.flags.stops(on: opened) || flags & Int32(SYSLET_O_DIRECT) != 0, lookForFIFO() {
           holdOpened(run)
           return nil
         }
@@ -280,6 +280,11 @@ extension Core {
       result = isRead == -Int(EAGAIN) ? nil : isRead
     } else {
       result = Interpreter.readWithoutWaiting(call, isNonblocking: false)
+      if plain.mayBeFIFO {
+        // A pipe takes no offset.
+        if result == -Int(ESPIPE), lookForFIFO() { return nil }
+        plain.mayBeFIFO = false
+      }
     }
     let isSlow = result == nil || isTimed && syslet_ticks() &- ticks > plain.cachedTicksMax
     if isSlow || plain.hasSlowReads { noteRead(call, isSlow: isSlow) }
@@ -312,10 +317,19 @@ extension Core {
 
   /// The same, before `call` is made, which will not find out by itself.
   @inline(__always)
-  mutating func isUnsettledFIFO(before call: Reference<Call>) -> Bool {
+  mutating func isUnsettledFIFO(before call: Reference<Call>, mayMake: Bool) -> Bool {
     guard plain.mayBeFIFO else { return false }
-    if call.pointee.form.encoding == .read, call.pointee.arguments.descriptor(0) == plain.opened, plain.isAllowed { return false }
-    return lookForFIFO()
+    return !(mayMake && isReadHere(call)) && lookForFIFO()
+  }
+
+  /// Whether `call` is a read of what was opened just now that will surely be made here, by `readPlainly`.
+  private func isReadHere(_ call: Reference<Call>) -> Bool {
+    let arguments = call.pointee.arguments
+    guard arguments.descriptor(0) == plain.opened, arguments[2] <= OperationForm.transferMax, plain.opened < DescriptorHints.capacity,
+      plain.isAllowed, costs[call.pointee.row] <= plain.nanosecondsMax, !call.pointee.flags.contains(.sync)
+    else { return false }
+    let encoding = call.pointee.form.encoding
+    return encoding == .read || encoding == .readAt && Int64(bitPattern: arguments[3]) >= 0
   }
 
   /// Keeps the descriptor for whoever makes the open as it is to be made: meanwhile the FIFO has a reader, as it has while an open waits.

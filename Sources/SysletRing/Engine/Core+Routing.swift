@@ -36,7 +36,7 @@ extension Core {
       }
       if call.pointee.flags.contains(.async), run.pointee.isSynchronous { leaveContext(run, mayRunInline: mayRunInline) }
       if plain.hasOpened {
-        if isUnsettledFIFO(before: call) { return reopen(run) }
+        if isUnsettledFIFO(before: call, mayMake: run.pointee.isSynchronous || turns > 0) { return reopen(run) }
         if !call.pointee.form.ignoresNonblocking { settleOpened() }
       }
       if plain.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }

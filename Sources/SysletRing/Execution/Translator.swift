@@ -285,6 +285,7 @@ enum Cut: Equatable {
     let known = call.pointee.operation.pointee.knowledge
     if known.flagsArgument >= 0, call.pointee.arguments.low(Int(known.flagsArgument)) & ~known.flags != 0 { return .flags }
     guard known.dependsOnDescriptor else { return nil }
+    if known.kinds.isEmpty, !call.pointee.form.isTransfer { return .isNeverKnown }
     let descriptor = call.pointee.arguments.descriptor(0)
     let fact = descriptors.fact(descriptor, known.states)
     guard fact.isOne(of: known.kinds) else {

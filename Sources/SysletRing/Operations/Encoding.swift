@@ -71,6 +71,8 @@ extension Encoding {
 /// In one byte, so that a placement is a word: each kind of descriptor and each state is a case of its own.
 enum RingObstacle: UInt8, Sendable, Equatable {
   case noOperation
+  /// Nothing is known of the operation.
+  case isNeverKnown
   case length, offset, position, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable
   /// A flag that is not known to mean the same.
   case flags
@@ -100,10 +102,12 @@ extension RingObstacle: CustomStringConvertible {
       return "the ring is not known to do the same with \(DescriptorStates(rawValue: 1 << (rawValue - Self.isNonblocking.rawValue)))"
     }
     if rawValue >= Self.isUnknown.rawValue, let kind = DescriptorKind(rawValue: rawValue - Self.isUnknown.rawValue) {
+      if kind == .closed { return "the descriptor names nothing yet: what it names when the atom is reached decides where it is made" }
       return "the descriptor names \(kind), for which the ring is not known to do the same"
     }
     return switch self {
     case .noOperation: "io_uring has no such operation"
+    case .isNeverKnown: "the ring's operation is not known to do the same, or to have done nothing where it refuses"
     case .length: "the ring does not take this length as the system call does"
     case .offset: "a negative offset means the file's position to the ring"
     case .position: "it is at the file's own position, which the ring does not move as the system call does"
