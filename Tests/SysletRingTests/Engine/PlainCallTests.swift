@@ -361,9 +361,9 @@ struct PlainCallTests {
         if isBatch { try engine.enqueue(program) } else { try Self.run(engine, program, isBatch: false) }
       }
       if isBatch { #expect(try engine.takeAll(count).count == count) }
+      for results in results { #expect(results.map(\.value) == [100, 39_000, 0, 20, 0, 0, 0, 0, 0, Int(getppid())]) }
       // An optimised build ends an array's life at its last use.
       withExtendedLifetime(programs) {}
-      for results in results { #expect(results.map(\.value) == [100, 39_000, 0, 20, 0, 0, 0, 0, 0, Int(getppid())]) }
       let statistics = engine.statistics
       #expect(statistics.inlineCalls + statistics.workerCalls + statistics.cqes == 11 * count)
       if engine.backend == .automatic, limit <= .zero { #expect(statistics.inlineCalls <= count) }
