@@ -27,10 +27,15 @@ internal import Glibc
   var hasPointers: Bool
 
   /// Whether it may wait for another party, and keep a worker which others may need.
-  var mayWait: Bool { traits.mayWait(number, arguments) }
+  var mayWait: Bool {
+    @inline(__always) get { traits.contains(.waits) && traits.mayWait(number, arguments) }
+  }
 
   /// Where it may be made.
-  var threadNeed: ThreadNeed { traits.threadNeed(number, arguments) }
+  var threadNeed: ThreadNeed {
+    // Looked at for each atom, and for most there is nothing to see: no call, and no copy of the arguments.
+    @inline(__always) get { traits.contains(.ownThread) ? traits.threadNeed(number, arguments) : .none }
+  }
 
   /// A call that has not been fetched.
   static var none: Call {

@@ -159,7 +159,7 @@ extension Core {
 
   mutating func endUnserved(_ run: Reference<Run>) {
     cancelledOnWorkers -= 1
-    complete(run, .cancelled)
+    complete(run, stopParked(run))
   }
 
   /// The kernel or workers have runs that nothing ends: the memory must stay (law L4).

@@ -321,7 +321,7 @@ extension Core {
   /// Keeps the descriptor for whoever makes the open as it is to be made: meanwhile the FIFO has a reader, as it has while an open waits.
   private mutating func holdOpened(_ run: Reference<Run>) {
     run.pointee.heldDescriptor = plain.opened
-    run.pointee.isRefused = true
+    run.pointee.isUnderway = true
     plain.opened = -1
     plain.isFIFO = false
   }

@@ -25,6 +25,7 @@ extension Core {
       if number == RunSlab.end {
         number = poller.take(run.pointee.slot, ParkedCall(call))
         run.pointee.parked = number
+        run.pointee.isUnderway = true
       } else if poller[number].pointee.moved == waiting.moved {
         poller[number].pointee.vainWakes += 1
         // It is said to be ready, and is not, again and again: a thread that waits in the call knows better.
@@ -46,7 +47,7 @@ extension Core {
   private mutating func giveUpPolling(_ run: Reference<Run>, _ moved: UInt64) -> Int? {
     unparkForGood(run)
     if moved > 0 { return Int(moved) }
-    run.pointee.isRefused = true
+    run.pointee.isUnderway = true
     return nil
   }
 
@@ -73,10 +74,12 @@ extension Core {
     poller.unpark(run.pointee.parked)
     poller.release(run.pointee.parked)
     run.pointee.parked = RunSlab.end
+    run.pointee.isUnderway = false
   }
 
   /// Ends the waiting of a run that was asked to stop. What its call has moved is the call's result, as it is of one that a signal interrupts.
   mutating func stopParked(_ run: Reference<Run>) -> Completion.Reason {
+    if run.pointee.heldDescriptor >= 0 { releaseHeld(run) }
     guard run.pointee.parked != RunSlab.end else { return .cancelled }
     let record = poller[run.pointee.parked]
     let (call, moved) = (record.pointee.call, record.pointee.moved)

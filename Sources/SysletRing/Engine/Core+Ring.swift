@@ -76,7 +76,8 @@ extension Core {
     record.pointee.value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
     callsOut &-= 1
     statistics.cqes &+= 1
-    if !record.pointee.call.aftermath.isEmpty { noteAftermath(record) }
+    let isNotable = !record.pointee.call.nature.isDisjoint(with: .aftermath)
+    if isNotable { noteAftermath(record) }
     let run = runs[record.pointee.runSlot]
     run.pointee.callsOut &-= 1
     guard run.pointee.callsOut == 0 else { return }
@@ -87,9 +88,7 @@ extension Core {
     }
     if !run.pointee.isFinalSegment { openSegments &-= 1 }
     // The way of most: one call, which has succeeded.
-    guard run.pointee.callCount == 1, record.pointee.value >= 0, record.pointee.call.form.encoding != .poll,
-      !record.pointee.call.aftermath.contains(.open)
-    else { return conclude(run) }
+    guard run.pointee.callCount == 1, record.pointee.value >= 0, !isNotable || Self.isItsOwn(record) else { return conclude(run) }
     let tested = memory.store(Int(record.pointee.value), record.pointee.call.result)
     let verdict = run.pointee.advance(
       record.pointee.call.atom, record.pointee.call.flags, run.pointee.afterSegment, result: tested)
@@ -97,13 +96,19 @@ extension Core {
     follow(run, verdict)
   }
 
+  /// Whether the result of a call that has succeeded is the system call's own in any case. An open that should have waited has none yet, and poll's is
+  /// made of the ring's.
+  private static func isItsOwn(_ record: Reference<CallRecord>) -> Bool {
+    !record.pointee.call.nature.contains(.open) && record.pointee.call.encoding != .poll
+  }
+
   /// What a call leaves behind that others depend on.
   private mutating func noteAftermath(_ record: Reference<CallRecord>) {
     let call = record.pointee.call
-    if call.aftermath.contains(.waits) { waitsOut &-= 1 }
-    guard call.aftermath.contains(.descriptors) else { return }
+    if call.nature.contains(.waits) { waitsOut &-= 1 }
+    guard call.nature.contains(.descriptors) else { return }
     // Between its issue and its end others may have asked what the number names.
-    if call.form.encoding == .close { translator.descriptors.forget(Int32(truncatingIfNeeded: call.firstArgument)) }
+    if call.encoding == .close { translator.descriptors.forget(Int32(truncatingIfNeeded: call.firstArgument)) }
     if record.pointee.value >= 0 { translator.descriptors.forget(record.pointee.value) }
   }
 
@@ -155,7 +160,7 @@ extension Core {
       case .refused:
         verdict = .route
         run.pointee.cursor = record.pointee.call.atom
-        run.pointee.isRefused = true
+        run.pointee.isUnderway = true
         statistics.refused += 1
         calls.release(index)
         index = next
@@ -178,7 +183,7 @@ extension Core {
       let value = Int(record.pointee.value)
       if value != -Int(ECANCELED), value != Int(Self.neverSubmitted) {
         // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
-        let row = Operation.ringRows.first { $0.encoding == record.pointee.call.form.encoding } ?? Operation.unlistedRow
+        let row = Operation.ringRows.first { $0.encoding == record.pointee.call.encoding } ?? Operation.unlistedRow
         failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
       }
       index = record.pointee.next
@@ -190,15 +195,13 @@ extension Core {
   private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32) -> Outcome {
     let value = Int(record.pointee.value)
     if value < 0 { return failedOutcome(run, record.pointee.call, value, next == CallSlab.end ? nil : Int(calls[next].pointee.value)) }
+    if record.pointee.call.nature.isDisjoint(with: [.waits, .open]) { return .finished(value) }
     // The ring opens a FIFO without waiting for its other end. The open is made again by a worker, who waits, and until then the FIFO has a reader, as
     // it has while an open waits.
-    if record.pointee.call.aftermath.contains(.open), Interpreter.isFIFO(record.pointee.value), !Self.isNonblocking(record.pointee.value) {
-      run.pointee.heldDescriptor = record.pointee.value
-      return .refused
-    }
+    if record.pointee.call.nature.contains(.open), hasNotWaited(run, record) { return .refused }
     // Of the calls that succeed only poll's results are not the system call's own.
-    guard record.pointee.call.form.encoding == .poll else { return .finished(value) }
-    return record.pointee.call.form.systemCallResult(value, record.pointee.call.firstArgument).map { .finished($0) } ?? .refused
+    guard record.pointee.call.encoding == .poll else { return .finished(value) }
+    return record.pointee.call.encoding.systemCallResult(value, record.pointee.call.firstArgument).map { .finished($0) } ?? .refused
   }
 
   private func failedOutcome(_ run: Reference<Run>, _ call: StagedCall, _ value: Int, _ nextValue: Int?) -> Outcome {
@@ -212,7 +215,7 @@ extension Core {
       if isCancelled || run.pointee.callCount > 1 { return .notStarted }
       // Alone in its segment it is the call's own result, or the kernel has no thread for what it hands to its workers, and may start none
       // (RLIMIT_NPROC): such calls name or examine something, and have not been made.
-      return call.form.dependsOnDescriptor ? .finished(value) : .refused
+      return call.nature.contains(.ofDescriptor) ? .finished(value) : .refused
     case EINTR where isCancelled && isLastToRun:
       return .notStarted
     case Self.restartFirst...Self.restartLast:
@@ -220,13 +223,21 @@ extension Core {
       return isCancelled && isLastToRun ? .notStarted : .finished(-Int(EINTR))
     case EINVAL, EOPNOTSUPP:
       // Only where nothing can have happened the call is made again (`RingKnowledge.isRepeatable`).
-      return isLastToRun && call.form.isRepeatable ? .refused : .finished(value)
-    case ENXIO where call.form.isOpen:
+      return isLastToRun && call.nature.contains(.repeatable) ? .refused : .finished(value)
+    // An open: what looks a name up and gives a descriptor.
+    case ENXIO where call.nature.isSuperset(of: [.names, .descriptors]):
       // A FIFO that nobody reads: open(2) waits for a reader. Nothing has been opened.
       return isLastToRun ? .refused : .finished(value)
     default:
-      return call.form.systemCallResult(value, call.firstArgument).map { .finished($0) } ?? .refused
+      return call.encoding.systemCallResult(value, call.firstArgument).map { .finished($0) } ?? .refused
     }
+  }
+
+  /// Whether what was opened is a FIFO whose open should have waited; then the run holds it.
+  private func hasNotWaited(_ run: Reference<Run>, _ record: Reference<CallRecord>) -> Bool {
+    guard Interpreter.isFIFO(record.pointee.value), !Self.isNonblocking(record.pointee.value) else { return false }
+    run.pointee.heldDescriptor = record.pointee.value
+    return true
   }
 
   private static func isNonblocking(_ descriptor: Int32) -> Bool {
@@ -248,7 +259,7 @@ extension Core {
     case .finish(let reason):
       complete(run, reason)
     case .route:
-      if run.pointee.isCancelled.load(ordering: .relaxed) { return complete(run, .cancelled) }
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return complete(run, stopParked(run)) }
       run.pointee.place = .ready
       ready.append(run, in: runs.memory)
     }

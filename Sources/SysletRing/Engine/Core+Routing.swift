@@ -26,15 +26,9 @@ extension Core {
     let call = scratch.call
     var turns = Self.inlineTurnMax
     if router.isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
+    if run.pointee.isUnderway, let turn = resume(run, call) { return turn }
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
-      if run.pointee.parked != RunSlab.end {
-        reload(run, into: call)
-        guard let result = makeOrPark(run, call) else { return leaveForPoller(run) }
-        if let turn = advance(run, call, by: result) { return turn }
-        continue
-      }
-      if run.pointee.isRefused { return handOver(run) }
       if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
       if let verdict = memory.fetch(run, into: call) {
         guard case .finish(let reason) = verdict else { continue }
@@ -68,7 +62,7 @@ extension Core {
         }
         result = Interpreter.make(call, isChecked: options.isChecked)
         // Setting a socket's option, or taking another descriptor, changes what is known of one.
-        if call.pointee.form.aftermath.contains(.descriptors) { translator.descriptors.forgetAll() }
+        if call.pointee.form.nature.contains(.descriptors) { translator.descriptors.forgetAll() }
       case .plain(let reason):
         let row = costs.row(call, reason)
         let isHinted = reason == .buffered || reason == .device
@@ -146,8 +140,20 @@ extension Core {
     return makeOrPark(run, call)
   }
 
+  /// Goes on with a call that has been reached before: one that the poller has had, which is tried again, or one that is a worker's. nil when it has
+  /// been made, and there is another atom.
+  private mutating func resume(_ run: Reference<Run>, _ call: Reference<Call>) -> Turn? {
+    if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
+    if run.pointee.parked == RunSlab.end { return handOver(run) }
+    reload(run, into: call)
+    guard let result = makeOrPark(run, call) else { return leaveForPoller(run) }
+    return advance(run, call, by: result)
+  }
+
   /// The run has left for the poller, or, because its call cannot be polled, for a worker.
-  private mutating func leaveForPoller(_ run: Reference<Run>) -> Turn { run.pointee.isRefused ? handOver(run) : .left }
+  private mutating func leaveForPoller(_ run: Reference<Run>) -> Turn {
+    run.pointee.isUnderway && run.pointee.parked == RunSlab.end ? handOver(run) : .left
+  }
 
   /// The run waits for room in the ring. Whoever else is ready goes on (law L11), and those that wait come first when there is room.
   private mutating func queueForRing(_ run: Reference<Run>) -> Turn {
@@ -197,7 +203,7 @@ extension Core {
   private mutating func translate(_ run: Reference<Run>, _ call: Reference<Call>, room: Int) -> Turn? {
     // Checked before the atoms behind the first one are read: they are read again when there is room.
     var callsMax = min(translator.segment.capacity, calls.freeCount)
-    guard callsMax > 0, let ring else { return queueForRing(run) }
+    guard let ring else { return queueForRing(run) }
     guard room > 0 else { return makeRoom(run, on: ring, than: 0) }
     if call.pointee.next == nil {
       issueAlone(run, call, on: ring)
@@ -229,7 +235,7 @@ extension Core {
     let index = calls.take()
     let record = calls[index]
     record.pointee.call = StagedCall(call)
-    if record.pointee.call.aftermath.contains(.waits) { waitsOut &+= 1 }
+    if record.pointee.call.nature.contains(.waits) { waitsOut &+= 1 }
     record.pointee.runSlot = run.pointee.slot
     translator.segment.sqes[0].pointee.user_data = UserData.call(index, record.pointee.generation)
     run.pointee.firstRecord = index
@@ -246,7 +252,7 @@ extension Core {
       let index = calls.take()
       let record = calls[index]
       record.pointee.call = translator.segment.call(position).pointee
-      if record.pointee.call.aftermath.contains(.waits) { waitsOut &+= 1 }
+      if record.pointee.call.nature.contains(.waits) { waitsOut &+= 1 }
       record.pointee.runSlot = run.pointee.slot
       translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }

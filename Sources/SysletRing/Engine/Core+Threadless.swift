@@ -32,7 +32,7 @@ extension Core {
   private mutating func makeWithoutThread(_ run: Reference<Run>) -> Bool {
     let call = scratch.call
     if run.pointee.isCancelled.load(ordering: .relaxed) {
-      complete(run, .cancelled)
+      complete(run, stopParked(run))
       return true
     }
     if let verdict = memory.fetch(run, into: call) {
@@ -40,7 +40,7 @@ extension Core {
       return true
     }
     guard let result = resultWithoutWaiting(call) else { return false }
-    run.pointee.isRefused = false
+    run.pointee.isUnderway = false
     statistics.inlineCalls &+= 1
     let tested = memory.store(result, call.pointee.result)
     follow(run, run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested))

@@ -89,7 +89,9 @@ internal import Synchronization
   /// Atoms that an asynchronous run may execute inline before the others get their turn.
   static let inlineTurnMax = 256
 
-  init(_ options: SysletEngine.Options, on given: (ring: Ring, severing: Severing)? = nil) throws(EngineError) {
+  init(_ options: SysletEngine.Options, on given: (ring: Ring, severing: Severing)? = nil, table: OperationTable = .shared)
+    throws(EngineError)
+  {
     try Self.check(options)
     if options.isChecked, let errno = UserMemory.obstacle() {
       throw .kernel(call: "process_vm_readv, which a checked engine needs,", errno: errno)
@@ -113,7 +115,7 @@ internal import Synchronization
     }
     let backend: EngineBackend = unavailability == nil ? options.backend : .threads
     let router = Router(backend: backend, hasRing: ring != nil, severing: severing)
-    let memory = AtomMemory(table: OperationTable.shared, isChecked: options.isChecked)
+    let memory = AtomMemory(table: table, isChecked: options.isChecked)
     let costs = PlainCosts(OperationTable.shared)
     // Before 5.17 (LINKED_FILE) a linked call's file is looked up when it is submitted: after a close or an open in the same segment
     // that may be another file than the system call's. There, nothing is linked.
@@ -268,7 +270,6 @@ internal import Synchronization
   /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
-    if run.pointee.heldDescriptor >= 0 { releaseHeld(run) }
     if reason == .faulted { statistics.faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
@@ -286,7 +287,10 @@ internal import Synchronization
   }
 
   /// The run was cancelled before the open that waits was made.
-  private func releaseHeld(_ run: Reference<Run>) { _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil) }
+  func releaseHeld(_ run: Reference<Run>) {
+    _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil)
+    run.pointee.heldDescriptor = -1
+  }
 
   private mutating func retire(_ run: Reference<Run>) {
     runs.release(run)

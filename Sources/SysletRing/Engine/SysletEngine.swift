@@ -84,6 +84,13 @@ internal import Glibc
     unsafe core.initialize(to: made)
   }
 
+  /// An engine with a table of its own, whose rows may be wrong. For tests.
+  init(_ options: Options, table: OperationTable) throws(EngineError) {
+    let made = try Core(options, table: table)
+    unsafe core = .allocate(capacity: 1)
+    unsafe core.initialize(to: made)
+  }
+
   deinit {
     unsafe core.pointee.closeInDeinit()
     syslet_shield_lower()

@@ -12,16 +12,16 @@ internal import Glibc
   var result: UInt
   /// The call's first argument, for results that are made from it (poll).
   var firstArgument: UInt64
-  var form: OperationForm
+  var encoding: Encoding
   var flags: AtomFlags
-  var aftermath: OperationForm.Aftermath
+  var nature: OperationForm.Nature
   /// How it is linked to the next call, and for listings on what grounds.
   var link: Link
   var stops: ResultClasses
   var severs: ResultClasses
 
   static let none = StagedCall(
-    atom: .nowhere, result: 0, firstArgument: 0, form: Operation.unlistedRow.form, flags: [], aftermath: [], link: .cut, stops: [],
+    atom: .nowhere, result: 0, firstArgument: 0, encoding: .none, flags: [], nature: [], link: .cut, stops: [],
     severs: [])
 }
 
@@ -30,9 +30,10 @@ extension StagedCall {
   @inline(__always)
   init(_ call: Reference<Call>) {
     self.init(
-      atom: call.pointee.atom, result: call.pointee.result, firstArgument: call.pointee.arguments.words.0, form: call.pointee.form,
-      flags: call.pointee.flags, aftermath: call.pointee.form.aftermath, link: .cut, stops: [], severs: [])
-    if aftermath.contains(.open), !call.pointee.form.mayOpenAndHaveToWait(call.pointee.arguments) { aftermath.remove(.open) }
+      atom: call.pointee.atom, result: call.pointee.result, firstArgument: call.pointee.arguments.words.0,
+      encoding: call.pointee.form.encoding,
+      flags: call.pointee.flags, nature: call.pointee.form.nature, link: .cut, stops: [], severs: [])
+    if nature.contains(.open), !call.pointee.form.mayOpenAndHaveToWait(call.pointee.arguments) { nature.remove(.open) }
   }
 }
 

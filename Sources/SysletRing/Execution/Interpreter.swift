@@ -8,10 +8,8 @@ enum Interpreter {
   /// result (law L12), for which the owner lowers its shield (`syslet_shield_lower`) before it sleeps and before it returns to the program.
   static func make(_ call: Reference<Call>, isChecked: Bool) -> Int {
     let traits = call.pointee.traits
-    if traits.contains(.refused) { return -Int(EPERM) }
+    if !traits.isDisjoint(with: [.refused, .signalMask, .ownThread]), isRefused(call) { return -Int(EPERM) }
     let words = call.pointee.arguments.words
-    if traits.contains(.signalMask), hasSignalMask(call.pointee.number, call.pointee.arguments) { return -Int(EPERM) }
-    if call.pointee.threadNeed == .refused { return -Int(EPERM) }
     // Above 16 bits x86-64 has a second set of numbers for the same calls (x32), which no row would recognise.
     guard call.pointee.number <= 0xFFFF else { return -Int(ENOSYS) }
     if traits.contains(.pseudo) {
@@ -26,6 +24,13 @@ enum Interpreter {
       return result < 0 ? Int(result) : sum
     }
     return syslet_call_for_syslet(call.pointee.number, words.0, words.1, words.2, words.3, words.4, words.5)
+  }
+
+  /// Whether a call of which some are refused is one of them.
+  private static func isRefused(_ call: Reference<Call>) -> Bool {
+    let traits = call.pointee.traits
+    return traits.contains(.refused) || traits.contains(.signalMask) && hasSignalMask(call.pointee.number, call.pointee.arguments)
+      || call.pointee.threadNeed == .refused
   }
 
   /// Makes `call`, which is no cached read, on the owner's thread; nil where an open would have to wait, and then nothing has happened.

@@ -31,8 +31,8 @@ enum Place: UInt8 {
   var isSynchronous = false
   /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
   var isSingleStep = false
-  /// The next call goes to a worker although the ring has the operation: the ring refused it (docs/decisions/0005).
-  var isRefused = false
+  /// The next call has been reached before: the poller has it, or it is a worker's, whatever else could make it.
+  var isUnderway = false
   var lastFlags = AtomFlags()
   var lastResult = 0
   var executed = 0
@@ -100,15 +100,12 @@ extension Run {
     self.layout = layout
     self.isSynchronous = isSynchronous
     isSingleStep = false
-    isRefused = false
-    parked = RunSlab.end
-    heldDescriptor = -1
+    isUnderway = false
     lastFlags = []
     lastResult = 0
     executed = 0
     isCancelled.store(false, ordering: .relaxed)
     workerCalls = 0
-    isOrphan = false
     self.waiter = waiter
   }
 

@@ -98,9 +98,10 @@ enum Cut: Equatable {
     unsafe stagedCalls[count] = StagedCall(call)
     count &+= 1
     after = call.pointee.next
-    if call.pointee.form.aftermath.contains(.waits) { hasWaits = true }
-    if call.pointee.form.opensDescriptors { hasOpens = true }
-    if call.pointee.form.encoding == .close { hasCloses = true }
+    if call.pointee.form.nature.contains(.waits) { hasWaits = true }
+    if call.pointee.form.nature.contains(.descriptors) {
+      if call.pointee.form.encoding == .close { hasCloses = true } else { hasOpens = true }
+    }
   }
 
   /// Links the last call to the one that will follow.
@@ -126,7 +127,7 @@ enum Cut: Equatable {
   func closes(_ descriptor: Int32) -> Bool {
     for index in 0..<count {
       let staged = call(index)
-      if staged.pointee.form.encoding == .close, Int32(truncatingIfNeeded: staged.pointee.firstArgument) == descriptor { return true }
+      if staged.pointee.encoding == .close, Int32(truncatingIfNeeded: staged.pointee.firstArgument) == descriptor { return true }
     }
     return false
   }
@@ -197,9 +198,13 @@ enum Cut: Equatable {
   @inline(__always)
   mutating func placeElsewhere(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
-    guard placement == .ring else { return withoutRing(call, placement) }
-    if areNamesStale, call.pointee.form.usesNames { return .worker(.obstacle(.staleNames)) }
-    guard call.pointee.form.isConditional, let obstacle = obstacle(call) else { return .ring }
+    switch placement {
+    case .ring: break
+    case .worker: return withoutRing(call, placement)
+    default: return placement
+    }
+    if areNamesStale, call.pointee.form.nature.contains(.names) { return .worker(.obstacle(.staleNames)) }
+    guard call.pointee.form.nature.contains(.conditional), let obstacle = obstacle(call) else { return .ring }
     return withoutRing(call, .worker(.obstacle(obstacle)))
   }
 
@@ -322,11 +327,15 @@ enum Cut: Equatable {
   }
 
   /// Whether a cancellation may find the call waiting, in which case what is linked behind it must not run.
+  @inline(__always)
   private mutating func mayWait(_ call: Reference<Call>) -> Bool {
-    if call.pointee.traits.contains(.waits) { return true }
-    // An open may be of a FIFO, a close of a socket that lingers.
-    if call.pointee.form.isOpen { return true }
-    guard call.pointee.form.isTransfer else { return false }
+    let nature = call.pointee.form.nature
+    if nature.isDisjoint(with: [.waits, .open, .transfer]) { return false }
+    // An open may be of a FIFO.
+    return !nature.isDisjoint(with: [.waits, .open]) || isOfStream(call)
+  }
+
+  private mutating func isOfStream(_ call: Reference<Call>) -> Bool {
     let kind = descriptors.kind(call.pointee.arguments.descriptor(0))
     return !DescriptorKinds.files.contains(kind) && kind != .closed
   }
@@ -416,7 +425,7 @@ enum Cut: Equatable {
         segment.cut = .hazard(hazard)
         return
       }
-      if call.pointee.form.usesNames {
+      if call.pointee.form.nature.contains(.names) {
         // What is linked is made when its turn comes, with the rights that the owner's thread has by then (seen on Linux 6.18).
         segment.cut = .rights
         return
@@ -430,7 +439,9 @@ enum Cut: Equatable {
         return
       }
       let placement = placeElsewhere(call, isSynchronous: false)
-      guard placement == .ring else {
+      switch placement {
+      case .ring: break
+      default:
         segment.cut = .placement(placement)
         return
       }

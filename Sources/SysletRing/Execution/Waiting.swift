@@ -90,8 +90,9 @@ struct Waiting {
   private mutating func receive() -> Attempt {
     let isMessage = call.pointee.form.encoding == .receiveMessage
     let flags = arguments.low(isMessage ? 2 : 3)
-    // Neither waits: a queue of errors is looked at, whatever the socket is.
-    if flags & (Self.dontWait | Self.errorQueue) != 0 { return .made(makePlainly()) }
+    if flags & Self.dontWait != 0 { return .made(makePlainly()) }
+    // A socket of the network looks whether it has an error, and does not wait; others do not know of it.
+    if flags & Self.errorQueue != 0 { return isOfNetwork ? .made(makePlainly()) : .worker }
     // All of it: on a stream of the network in several tries. Elsewhere what ends it is not known, and a look at it cannot be had in parts.
     if flags & Self.waitAll != 0, isStream, flags & (Self.peek | Self.truncate) != 0 || isMessage || !isOfNetwork { return .worker }
     let result: Int
@@ -172,6 +173,8 @@ struct Waiting {
         unsafe isWrite ? writeNow($0, 1) : syslet_read_now(descriptor, $0, 1, moved)
       }
     }
+    // The try of nothing does nothing. The call may say that nothing is too little, and may wait before it says so.
+    if result == 0, moved == 0, length == 0 { return .worker }
     let wanted = UInt32(isWrite ? SYSLET_POLL_OUT : SYSLET_POLL_IN)
     if result == -Int(EOPNOTSUPP) || result == -Int(ENOSYS) {
       // This file has no try, or this kernel.

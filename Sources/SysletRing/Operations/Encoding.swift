@@ -23,37 +23,94 @@ enum Encoding: UInt8, Sendable {
 }
 
 extension Encoding {
-  var aftermath: OperationForm.Aftermath {
+  /// What the form of the call tells of its nature.
+  var nature: OperationForm.Nature {
     switch self {
-    case .open, .openAt, .openAt2: [.open, .descriptors]
-    case .close, .create, .socket, .accept, .accept4, .pipe2, .receiveMessage: .descriptors
+    case .open, .openAt, .openAt2: [.open, .descriptors, .names]
+    case .statx, .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2, .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt,
+      .setxattr,
+      .getxattr, .bind:
+      .names
+    case .connect: [.names, .ofDescriptor]
+    case .close, .create, .socket, .pipe2: .descriptors
+    case .accept, .accept4, .receiveMessage: [.descriptors, .ofDescriptor]
+    case .receiveFrom, .sendTo, .sendMessage: .ofDescriptor
     // On the ring without an offset: of what has no position.
-    case .read, .readVector: .waits
+    case .read, .readVector: [.waits, .transfer, .ofDescriptor]
+    case .readAt, .readVectorAt, .readVectorFlags, .write, .writeAt, .writeVector, .writeVectorAt, .writeVectorFlags:
+      [.transfer, .ofDescriptor]
     default: []
     }
   }
 }
 
+extension Encoding {
+  /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.
+  func systemCallResult(_ result: Int, _ first: UInt64) -> Int? {
+    switch self {
+    case .nanosleep, .clockNanosleep:
+      return result == -Int(ETIME) ? 0 : result
+    case .poll:
+      // poll(2) answers a closed descriptor with POLLNVAL in revents, not with an error.
+      guard result >= 0 || result == -Int(EBADF) else { return result }
+      guard let entry = UserMemory.load(first, as: pollfd.self) else { return -Int(EFAULT) }
+      // The ring also reports, and ends on, POLLRDHUP, for which nobody has asked.
+      let asked = Int(UInt16(bitPattern: entry.events)) | Int(POLLERR) | Int(POLLHUP)
+      let revents = result >= 0 ? result & asked : Int(POLLNVAL)
+      guard revents != 0 else { return nil }
+      let field = first &+ UInt64(MemoryLayout<pollfd>.offset(of: \pollfd.revents)!)
+      return UserMemory.store(Int16(truncatingIfNeeded: revents), field) ? 1 : -Int(EFAULT)
+    default:
+      return result
+    }
+  }
+}
+
 /// Why a call that io_uring could do in general is not given to the ring with these arguments.
-enum RingObstacle: Sendable, Equatable {
-  case noOperation
-  case length, offset, position, address, resourceUsage, timeout, clock, futexOperation, pollSet, unreadable
+///
+/// In one byte, so that a placement is a word: each kind of descriptor and each state is a case of its own.
+struct RingObstacle: Sendable, Equatable {
+  private let rawValue: UInt8
+
+  private init(_ rawValue: UInt8) { self.rawValue = rawValue }
+
+  static let noOperation = RingObstacle(0)
+  static let length = RingObstacle(1)
+  static let offset = RingObstacle(2)
+  static let position = RingObstacle(3)
+  static let address = RingObstacle(4)
+  static let resourceUsage = RingObstacle(5)
+  static let timeout = RingObstacle(6)
+  static let clock = RingObstacle(7)
+  static let futexOperation = RingObstacle(8)
+  static let pollSet = RingObstacle(9)
+  static let unreadable = RingObstacle(10)
   /// A flag that is not known to mean the same.
-  case flags
+  static let flags = RingObstacle(11)
   /// An open that creates or truncates: a failed one may have had its effect.
-  case creation
-  /// What the descriptor names, and the states in which it is, of those that are not known to be the same.
-  case kind(DescriptorKind)
-  case states(DescriptorStates)
+  static let creation = RingObstacle(12)
   /// It could reach the limit of a file's size, which the kernel tells with a signal.
-  case sizeLimit
+  static let sizeLimit = RingObstacle(13)
   /// The process's threads may see other names than the ring's (`renewWorkers`).
-  case staleNames
+  static let staleNames = RingObstacle(14)
+  /// What the descriptor names, of what is not known to be the same.
+  static func kind(_ kind: DescriptorKind) -> RingObstacle { RingObstacle(firstKind + kind.rawValue) }
+  /// A state in which it is, the first of those that are not known to be the same.
+  static func states(_ states: DescriptorStates) -> RingObstacle { RingObstacle(firstState + UInt8(states.rawValue.trailingZeroBitCount)) }
+
+  private static let firstKind: UInt8 = 32
+  private static let firstState: UInt8 = 64
 }
 
 extension RingObstacle: CustomStringConvertible {
   var description: String {
-    switch self {
+    if rawValue >= Self.firstState {
+      return "the ring is not known to do the same with \(DescriptorStates(rawValue: 1 << (rawValue - Self.firstState)))"
+    }
+    if rawValue >= Self.firstKind, let kind = DescriptorKind(rawValue: rawValue - Self.firstKind) {
+      return "the descriptor names \(kind), for which the ring is not known to do the same"
+    }
+    return switch self {
     case .noOperation: "io_uring has no such operation"
     case .length: "the ring does not take this length as the system call does"
     case .offset: "a negative offset means the file's position to the ring"
@@ -67,10 +124,8 @@ extension RingObstacle: CustomStringConvertible {
     case .unreadable: "a structure behind a pointer cannot be read"
     case .flags: "it has a flag that the ring is not known to take as the system call does"
     case .creation: "it creates or truncates, and a try on the ring that fails may have done so"
-    case .kind(let kind): "the descriptor names \(kind), for which the ring is not known to do the same"
-    case .states(let states): "the ring is not known to do the same with \(states)"
     case .sizeLimit: "the file could reach the limit of its size, which the ring tells with a signal"
-    case .staleNames: "the workers were renewed, and the ring's own threads may still see the names of before"
+    default: "the workers were renewed, and the ring's own threads may still see the names of before"
     }
   }
 }
@@ -153,8 +208,8 @@ extension OperationForm {
       sqe.off = a[1]
 
     case .statx:
-      // The bit that is reserved is refused before the name is looked up, and on the ring behind it.
-      guard a.low(3) & 0x8000_0000 == 0 else { return .flags }
+      // The bit that is reserved, and two flags that exclude each other, are refused before the name is looked up, and on the ring behind it.
+      guard a.low(3) & 0x8000_0000 == 0, a.low(2) & 0x6000 != 0x6000 else { return .flags }
       sqe.path(directory: a.descriptor(0), a[1], mode: a.low(3), flags: a.low(2))
       sqe.off = a[4]
     case .unlink:
@@ -288,25 +343,8 @@ extension OperationForm {
     return nil
   }
 
-  /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.
-  func systemCallResult(_ result: Int, _ first: UInt64) -> Int? {
-    switch encoding {
-    case .nanosleep, .clockNanosleep:
-      return result == -Int(ETIME) ? 0 : result
-    case .poll:
-      // poll(2) answers a closed descriptor with POLLNVAL in revents, not with an error.
-      guard result >= 0 || result == -Int(EBADF) else { return result }
-      guard let entry = UserMemory.load(first, as: pollfd.self) else { return -Int(EFAULT) }
-      // The ring also reports, and ends on, POLLRDHUP, for which nobody has asked.
-      let asked = Int(UInt16(bitPattern: entry.events)) | Int(POLLERR) | Int(POLLHUP)
-      let revents = result >= 0 ? result & asked : Int(POLLNVAL)
-      guard revents != 0 else { return nil }
-      let field = first &+ UInt64(MemoryLayout<pollfd>.offset(of: \pollfd.revents)!)
-      return UserMemory.store(Int16(truncatingIfNeeded: revents), field) ? 1 : -Int(EFAULT)
-    default:
-      return result
-    }
-  }
+  /// `Encoding.systemCallResult`.
+  func systemCallResult(_ result: Int, _ first: UInt64) -> Int? { encoding.systemCallResult(result, first) }
 
   /// UIO_MAXIOV.
   private static let vectorsMax: UInt64 = 1024

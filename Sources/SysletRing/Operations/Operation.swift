@@ -75,21 +75,29 @@ struct OperationForm: Sendable {
   let links: LinkBehaviour
   /// The classes of results that the call can produce.
   let results: ResultClasses
-  /// What the descriptor names, or flags, decide whether the ring does what the system call does.
-  let isConditional: Bool
-  /// `RingKnowledge.isRepeatable`, where records of calls find it.
-  let isRepeatable: Bool
-  /// What the engine has to look at when the call is made; most need nothing.
-  let aftermath: Aftermath
+  /// What the engine has to know of it at every step, in one byte.
+  let nature: Nature
 
-  struct Aftermath: OptionSet, Sendable {
+  struct Nature: OptionSet, Sendable {
     let rawValue: UInt8
-    /// It may have waited for another party.
-    static let waits = Aftermath(rawValue: 1)
-    /// A descriptor names something else than before.
-    static let descriptors = Aftermath(rawValue: 2)
-    /// It has opened a name, which may be a FIFO's.
-    static let open = Aftermath(rawValue: 4)
+    /// It may wait for another party.
+    static let waits = Nature(rawValue: 1)
+    /// When it has been made, a descriptor names something else than before.
+    static let descriptors = Nature(rawValue: 2)
+    /// It opens a name, which may be a FIFO's.
+    static let open = Nature(rawValue: 4)
+    /// It looks names up, or depends otherwise on the rights of the thread that makes it.
+    static let names = Nature(rawValue: 8)
+    /// It reads or writes by descriptor, so that it may wait for what the descriptor names.
+    static let transfer = Nature(rawValue: 16)
+    /// `RingKnowledge.isRepeatable`.
+    static let repeatable = Nature(rawValue: 32)
+    /// What its descriptor names, or its flags, decide whether the ring does what the system call does.
+    static let conditional = Nature(rawValue: 64)
+    /// What it does depends on what its first argument names as a descriptor.
+    static let ofDescriptor = Nature(rawValue: 128)
+    /// What is to be looked after when it has been made.
+    static let aftermath: Nature = [.waits, .descriptors, .open]
   }
 
   var hasOpcode: Bool { opcode >= 0 }
@@ -149,14 +157,23 @@ struct Operation: Sendable {
     knowledge = known
     form = OperationForm(
       opcode: Int16(opcode), encoding: encoding, links: links, results: results,
-      isConditional: known.dependsOnDescriptor || known.flagsArgument >= 0, isRepeatable: known.isRepeatable,
-      aftermath: encoding.aftermath.union(traits.contains(.waits) ? .waits : []).union(
-        number == SystemCall.setsockopt ? .descriptors : []))
+      nature: encoding.nature
+        .union(traits.contains(.waits) ? .waits : [])
+        .union(known.isRepeatable ? .repeatable : [])
+        .union(known.dependsOnDescriptor || known.flagsArgument >= 0 ? .conditional : [])
+        .union(number == SystemCall.setsockopt ? .descriptors : []))
     self.traits = traits
     func role(_ index: Int) -> ArgumentRole { index < roles.count ? roles[index] : .value }
     self.roles = (role(0), role(1), role(2), role(3), role(4), role(5))
     self.note = note
     hasMemory = roles.contains { $0.kind != .value }
+  }
+
+  /// The same row with other knowledge, right or wrong: for tests.
+  func knowing(_ knowledge: RingKnowledge) -> Operation {
+    Operation(
+      number, name, opcode: Int(opcode), encoding, links: links, traits, results: results, known: knowledge, (0..<6).map { role($0) },
+      note: note)
   }
 
   func role(_ index: Int) -> ArgumentRole {
@@ -200,46 +217,13 @@ extension OperationForm {
   }
 
   /// Whether the call reads or writes by descriptor, so that it may wait for what the descriptor names.
-  var isTransfer: Bool {
-    switch encoding {
-    case .read, .readAt, .readVector, .readVectorAt, .readVectorFlags: true
-    default: isWrite
-    }
-  }
+  var isTransfer: Bool { nature.contains(.transfer) }
 
   /// Whether what the call does depends on what its first argument names as a descriptor.
-  var dependsOnDescriptor: Bool {
-    switch encoding {
-    case .receiveFrom, .receiveMessage, .sendTo, .sendMessage, .accept, .accept4, .connect: true
-    default: isTransfer
-    }
-  }
+  var dependsOnDescriptor: Bool { nature.contains(.ofDescriptor) }
 
   /// Whether the call opens a name.
-  var isOpen: Bool {
-    switch encoding {
-    case .open, .openAt, .openAt2: true
-    default: false
-    }
-  }
-
-  /// Whether the call looks names up, or does what depends on the rights of the thread that makes it.
-  var usesNames: Bool {
-    switch encoding {
-    case .open, .openAt, .openAt2, .create, .statx, .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2, .mkdir, .mkdirAt, .symlink,
-      .symlinkAt, .link, .linkAt, .setxattr, .getxattr, .connect, .bind, .socket:
-      true
-    default: false
-    }
-  }
-
-  /// Whether the call can leave descriptors open that were not; a message may bring some.
-  var opensDescriptors: Bool {
-    switch encoding {
-    case .open, .openAt, .openAt2, .create, .socket, .accept, .accept4, .pipe2, .receiveMessage: true
-    default: false
-    }
-  }
+  var isOpen: Bool { nature.contains(.open) }
 
   /// Whether the call names a place in the file, instead of the file's position.
   func takesOffset(_ arguments: Arguments) -> Bool {

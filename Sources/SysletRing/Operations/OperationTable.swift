@@ -14,7 +14,8 @@ extension Operation {
       SystemCall.pread64, "pread64", opcode: SYSLET_OP_READ, .readAt, links: .transfer, results: .any, known: .readingFile,
       [.value, .filled(countIn: 2)]),
     Operation(
-      SystemCall.readv, "readv", opcode: SYSLET_OP_READV, .readVector, links: .vectorTransfer, results: .any, known: .receivingStream,
+      SystemCall.readv, "readv", opcode: SYSLET_OP_READV, .readVector, links: .vectorTransfer, results: .any,
+      known: .receivingStreamVectors,
       [.value, .vectorFilled(countIn: 2)], note: "On the ring for pipes and sockets: at a file's own position the call is plain."),
     Operation(
       SystemCall.preadv, "preadv", opcode: SYSLET_OP_READV, .readVectorAt, links: .vectorTransfer, results: .any, known: .readingVectors,
@@ -358,7 +359,8 @@ extension ResultClasses {
 
   static let shared = OperationTable(Operation.rows)
 
-  private init(_ listed: [Operation]) {
+  /// The memory is kept for good: the process's one table, and what tests make.
+  init(_ listed: [Operation]) {
     let rows = UnsafeMutablePointer<Operation>.allocate(capacity: listed.count + 1)
     let positions = UnsafeMutablePointer<UInt16>.allocate(capacity: Self.numbersMax)
     unsafe positions.initialize(repeating: UInt16(listed.count), count: Self.numbersMax)

@@ -38,6 +38,7 @@ struct RingKnowledge: Sendable {
   /// Reads without an offset: of what has no position. A file's own position is for plain calls, because an O_DIRECT read on the ring never moves
   /// it, and of two reads that are not in memory both begin at the old one.
   static let receivingStream = RingKnowledge(DescriptorKinds.sockets.union(.init(.pipe)), not: .receiving)
+  static let receivingStreamVectors = RingKnowledge(DescriptorKinds.sockets.union(.init(.pipe)), not: .receiving.union(.unreadable))
   static let readingFile = RingKnowledge(.files, repeatable: true)
   /// With vectors, which the ring reads before it looks whether the file was opened for reading.
   static let readingVectors = RingKnowledge(.files, not: .unreadable, repeatable: true)
@@ -72,10 +73,11 @@ enum KnownFlags {
   static let examining: UInt32 = 0x100 | 0x800 | 0x1000 | 0x2000 | 0x4000
   /// AT_REMOVEDIR.
   static let removing: UInt32 = 0x200
-  /// O_ACCMODE and those that mean the same on each architecture, and what `OpenFlags` adds; the others are for creating, or rare.
+  /// O_ACCMODE and those that mean the same on each architecture, and what `OpenFlags` adds. The others are for creating, or rare; O_DIRECT is refused when the file
+  /// is open, so that a FIFO would not be waited for.
   static let opening =
     UInt32(O_ACCMODE | O_NOCTTY | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY)
-    | OpenFlags.pathOnly | UInt32(SYSLET_O_DIRECT) | OpenFlags.large
+    | OpenFlags.pathOnly | OpenFlags.large
   /// WNOHANG, WSTOPPED, WEXITED, WCONTINUED, WNOWAIT. Not __WNOTHREAD: whose children is the thread's that looks.
   static let waiting: UInt32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x0100_0000
 }

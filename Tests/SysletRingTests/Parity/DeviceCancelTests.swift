@@ -97,8 +97,9 @@ struct DeviceCancelTests {
       server.hold(.read, false)
       let taken = try early + (early.isEmpty ? engine.take() : [])
       // It was made, so it may be told as the end that it is, but for what stands behind it.
-      if taken.count != 1 || isChain && taken[0].reason != .cancelled { failures.append("\(taken)") }
-      if scene.hasRunOn { failures.append("what stands behind it was run") }
+      let mayRunOn = Self.mayRunOn(backend, device)
+      if taken.count != 1 || isChain && taken[0].reason != .cancelled && !mayRunOn { failures.append("\(taken)") }
+      if scene.hasRunOn, !mayRunOn { failures.append("what stands behind it was run") }
       return failures
     }
   }
@@ -118,8 +119,12 @@ struct DeviceCancelTests {
       let (spent, time) = (engine.statistics.enters - enters, Self.computed() - computed)
       if spent > 60 { failures.append("\(spent) enters in half a second") }
       if time > 150 { failures.append("\(time) ms of computing in half a second") }
-      if scene.hasRunOn { failures.append("what stands behind it was run") }
+      if scene.hasRunOn, !Self.mayRunOn(backend, device) { failures.append("what stands behind it was run") }
       return failures
     }
   }
+
+  /// On the ring, calls on which nothing stops and that wait for nobody are with the kernel as one (docs/SEMANTICS.md, "Loops"): a disk's, too, however
+  /// slow it is.
+  private static func mayRunOn(_ backend: SysletEngine.Backend, _ device: Device) -> Bool { backend == .ring && device == .block }
 }

@@ -56,7 +56,7 @@ final class SimulatedKernel {
     fileprivate var isRepeatable: Bool {
       guard isCall, Int(sqe.opcode) != SYSLET_OP_NOP else { return false }
       if Int(sqe.opcode) == SYSLET_OP_READ { return sqe.off != .max }
-      return Operation.ringRows.first { Int($0.opcode) == Int(sqe.opcode) }?.form.isRepeatable ?? false
+      return Operation.ringRows.first { Int($0.opcode) == Int(sqe.opcode) }?.form.nature.contains(.repeatable) ?? false
     }
   }
 

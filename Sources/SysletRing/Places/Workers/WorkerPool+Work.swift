@@ -149,6 +149,11 @@ extension WorkerPool {
     var isFirst = true
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) {
+        // The open that waits is not made.
+        if run.pointee.heldDescriptor >= 0 {
+          _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil)
+          run.pointee.heldDescriptor = -1
+        }
         run.pointee.verdict = .finish(.cancelled)
         return
       }
@@ -169,7 +174,7 @@ extension WorkerPool {
         return
       }
       isFirst = false
-      run.pointee.isRefused = false
+      run.pointee.isUnderway = false
       var made = make(call, run, worker.thread)
       if run.pointee.heldDescriptor >= 0 {
         made = Interpreter.exchange(run.pointee.heldDescriptor, for: made)

@@ -29,6 +29,8 @@ enum ParityKind: String, CaseIterable, Sendable {
 
   static let usual = allCases.filter { $0 != .fuse && $0 != .signals }
 
+  var isTerminal: Bool { rawValue.hasPrefix("pty") }
+
   var isSeekable: Bool {
     switch self {
     case .regular, .regularDirect, .regularAppend, .regularReadOnly, .regularWriteOnly, .regularSync, .tmpfs, .tmpfsDirect, .tmpfsAppend,
