@@ -165,6 +165,7 @@ struct SysletExecutorStressTests {
         #expect(returned.value == 60)
         #expect(words.reduce(0) { $0 + $1.value } >= ended.value)
       }
+      withExtendedLifetime(programs) {}
       ProcessSettings.endPastLeakSanitizer()
     }
   }

@@ -70,6 +70,8 @@ struct AloneTests {
       for program in programs { try engine.enqueue(program) }
       #expect(try engine.takeAll(2).map(\.executed) == [count, count])
       #expect((account.here, account.ring) == (isPlain ? 2 * count : 0, isPlain ? 0 : 2 * count))
+      // An optimised build ends an array's life at its last use.
+      withExtendedLifetime(programs) {}
     }
   }
 
@@ -93,6 +95,7 @@ struct AloneTests {
     let text = unsafe programs[0].form == .indirect ? "" : engine.explain(programs[0].directAtom(0)).description
     // On a busy machine the self-test may find that an enter pays later than for a line of this length.
     if (8..<length).contains(Self.breakEven), form != .indirect { #expect(text.contains("a line of 16 no-ops or more")) }
+    withExtendedLifetime(programs) {}
   }
 
   // The look ahead follows edges that nothing can change any more. Behind a result that is stored, or a call that writes, they may still change.

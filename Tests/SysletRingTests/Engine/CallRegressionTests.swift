@@ -208,6 +208,9 @@ struct CallRegressionTests {
       file = stage.file("f", String(repeating: "x", count: 8192))
       precondition(plainCall(SystemCall.mprotect, pages + 4096, 4096, .int(PROT_NONE)) == 0)
     } else {
+      // Linux 6.12 asks the seal about the whole at once, and writes nothing.
+      let plain = plainCall(SystemCall.write, stage.sealed(), pages, 8192)
+      guard plain == 4096 else { return reportSkipped("a short \(name)", "the plain call gives \(plain) on this kernel") }
       file = stage.sealed()
     }
     buffer = pages

@@ -178,7 +178,8 @@ final class SimulatedWorld: World {
     guard let object = objects[handle] else { return -Int(EBADF) }
     guard case .socket = object else { return -Int(ENOTSOCK) }
     if name == SO_RCVTIMEO || name == SO_SNDTIMEO {
-      unsafe UnsafeMutablePointer<timeval>(bitPattern: UInt(address))!.pointee = timeval()
+      let time = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address))!
+      unsafe time.initializeMemory(as: UInt8.self, repeating: 0, count: MemoryLayout<timeval>.size)
     } else {
       unsafe UnsafeMutablePointer<Int32>(bitPattern: UInt(address))!.pointee = 1
     }

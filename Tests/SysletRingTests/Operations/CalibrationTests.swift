@@ -125,14 +125,19 @@ struct CalibrationTests {
       return
     }
     ProcessSettings.apply()
-    let (results, believed, asked) = try onRingThread { ring in
+    let seen: (results: [Int?], believed: ResultClasses, asked: UInt64?)? = try onRingThread { ring in
       let stage = Stage()
       let arguments = Calibration.arguments(wait.set(stage))
       defer { wait.end(arguments) }
-      let sqe = try #require(try Calibration.engineSQE(operation, arguments, severing), "the engine would not give it to the ring")
+      guard let sqe = try Calibration.engineSQE(operation, arguments, severing) else { return nil }
       let results = ring.cancelled(sqe)
       if results.contains(nil) { _ = unsafe Unmanaged.passRetained(stage) }
       return (results, severing.results(operation.form, arguments), Calibration.asked(operation.form, arguments))
+    }
+    guard let (results, believed, asked) = seen else {
+      // Blocking sends are not whole on the ring before Linux 5.19.
+      LinkFactTests.fact(false, "\(wait): the engine would not give it to the ring")
+      return
     }
     let result = try #require(results[0], "no answer to the cancellation")
     // A send that has begun gives what it has sent.

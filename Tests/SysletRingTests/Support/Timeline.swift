@@ -12,6 +12,8 @@ final class Timeline: @unchecked Sendable {
   private var events: [(milliseconds: Int, body: @Sendable () -> Void)] = []
   private let ended = DispatchSemaphore(value: 0)
   private var hasBegun = false
+  /// What has been opened. Written by the events' thread, read when it has ended.
+  private var opened: [Int32] = []
 
   init(scale: Int = 1) { self.scale = scale }
 
@@ -36,9 +38,13 @@ final class Timeline: @unchecked Sendable {
     }
   }
 
-  /// Waits until all has happened.
+  /// Waits until all has happened, and closes what was opened.
   func end() {
-    if hasBegun, !events.isEmpty { ended.wait() }
+    guard hasBegun, !events.isEmpty else { return }
+    ended.wait()
+    for descriptor in opened { Glibc.close(descriptor) }
+    opened = []
+    events = []
   }
 
   // MARK: what happens often
@@ -67,9 +73,9 @@ final class Timeline: @unchecked Sendable {
     after(milliseconds) { _ = Glibc.shutdown(Int32(descriptor), Int32(SHUT_RDWR)) }
   }
 
-  /// Opens `path` and closes it at once. Without waiting for another end: nobody may be there.
+  /// Opens `path`, and keeps it until the end: a call that is late finds it open. Without waiting for another end: nobody may be there.
   func open(_ path: String, _ flags: Int32, after milliseconds: Int) {
-    after(milliseconds) {
+    after(milliseconds) { [unowned self] in
       let end = ContinuousClock.now + Deadline.usual
       var descriptor: Int32 = -1
       while descriptor < 0, ContinuousClock.now < end {
@@ -77,7 +83,7 @@ final class Timeline: @unchecked Sendable {
         // A writer that does not wait finds nobody until the reader is there.
         if descriptor < 0 { usleep(500) }
       }
-      Glibc.close(descriptor)
+      if descriptor >= 0 { self.opened.append(descriptor) }
     }
   }
 }
