@@ -179,9 +179,8 @@ internal import Glibc
       return messageObstacle(
         arguments.low(2), kind, hasControl: unsafe syslet_message_has_control(UnsafeRawPointer(bitPattern: UInt(arguments[1]))))
     case .sendTo, .sendMessage:
-      // A blocking send goes on until all is sent; io_uring's does so only when it is told, and before Linux 5.19, which also brought the operation
-      // of sockets, not even then.
-      guard router.severing.isSupported(Int16(SYSLET_OP_SOCKET)) else { return .flags }
+      // A blocking send goes on until all is sent; io_uring's does so only when it is told.
+      guard router.severing.areMessagesWhole else { return .flags }
       segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_WAITALL)
       return nil
     default: return nil
@@ -192,6 +191,7 @@ internal import Glibc
   private func messageObstacle(_ flags: UInt32, _ kind: DescriptorKind, hasControl: @autoclosure () -> Bool) -> RingObstacle? {
     let (peek, truncate, waitAll): (UInt32, UInt32, UInt32) = (0x02, 0x20, 0x100)
     guard flags & waitAll != 0 else { return nil }
+    guard router.severing.areMessagesWhole else { return .flags }
     return kind != .stream || flags & (peek | truncate) != 0 || hasControl() ? .flags : nil
   }
 

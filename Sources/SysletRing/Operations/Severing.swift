@@ -1,5 +1,7 @@
 // What is known about this kernel's links: the table's reference, less what the start-up self-test saw not to hold.
 
+internal import CLiburing
+
 /// On which results a soft link severs, per operation code, as far as it may be relied on (law L1).
 ///
 /// The reference alone is never enough: since about Linux 6.0 a failing fsync, rename, statx and others do not sever, and a rename
@@ -39,6 +41,7 @@
   /// the machine they are made on.
   static let reference: Severing = {
     let severing = Severing.empty()
+    for extra in extras { severing.support(Int16(extra)) }
     for operation in Operation.ringRows {
       severing.support(operation.opcode)
       let runsOn: Bool = Self.runOnAfterFailure.contains(operation.form.encoding)
@@ -52,6 +55,15 @@
     .fsync, .fdatasync, .syncFileRange, .fallocate, .ftruncate, .statx, .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2,
     .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt, .setxattr, .fsetxattr, .getxattr, .fgetxattr, .madvise, .shutdown, .futex,
   ]
+
+  /// Operations that no row names and that are asked for all the same: the other one of futexes, and the mark of kernels on which messages are whole
+  /// (`areMessagesWhole`).
+  static let extras = [SYSLET_OP_FUTEX_WAKE, SYSLET_OP_SEND_ZC]
+
+  /// A message that is to be transferred whole, and that ends early, gives what was transferred. Before Linux 5.19 a blocking send is not whole
+  /// whatever it is told, and before 6.0, which brought this operation, one that has begun and fails gives its error alone: what a receive had
+  /// taken was lost.
+  var areMessagesWhole: Bool { isSupported(Int16(SYSLET_OP_SEND_ZC)) }
 
   func support(_ opcode: Int16) { unsafe entries[Int(opcode)].isSupported = true }
   func confirm(_ classes: ResultClasses, for opcode: Int16) { unsafe entries[Int(opcode)].confirmed = classes }

@@ -135,7 +135,7 @@ struct CalibrationTests {
       return (results, severing.results(operation.form, arguments), Calibration.asked(operation.form, arguments))
     }
     guard let (results, believed, asked) = seen else {
-      // Blocking sends are not whole on the ring before Linux 5.19.
+      // Messages are not whole on the ring before Linux 6.0.
       LinkFactTests.fact(false, "\(wait): the engine would not give it to the ring")
       return
     }

@@ -138,6 +138,8 @@ struct StateChangeParityTests {
 
   @Test("Under a number that becomes another thing, the new one is meant", arguments: SysletEngine.Backend.available, numbers)
   func number(backend: SysletEngine.Backend, testCase: ParityCase) {
+    var testCase = testCase
+    testCase.isSequential = true
     #expect(Parity.differences(testCase, on: backend) == [])
   }
 

@@ -49,6 +49,8 @@ struct ParityCase: Sendable, CustomStringConvertible {
   var givesDescriptor = false
   /// Not where one thread makes all calls: there another syslet of the same engine cannot be quick beside it.
   var surroundings = Parity.Surroundings.allCases
+  /// Its trials run one after the other: they free numbers of descriptors, which another trial's descriptors would get.
+  var isSequential = false
   /// Sets the stage, and says what happens while the calls are made.
   let set: @Sendable (Stage, Timeline) -> ParityScene
 
@@ -268,7 +270,8 @@ enum Parity {
       + testCase.surroundings.map { surroundings in
         { do { return try run(testCase, surroundings, on: backend, scale: scale) } catch { return .failed("\(error)") } }
       }
-    let trials = onThreads(bodies, deadline: Deadline.usual + .seconds(15))
+    let deadline = Deadline.usual + .seconds(15)
+    let trials = testCase.isSequential ? bodies.flatMap { onThreads([$0], deadline: deadline) } : onThreads(bodies, deadline: deadline)
     guard case .came(let plain, _)? = trials[0] else { return ["the plain call does not return"] }
     if let expected = testCase.expected, plain.results != expected {
       print("\(testCase): the plain calls give \(plain.results) here, not \(expected); the engine must too")

@@ -102,7 +102,7 @@ enum SelfTest {
 
     let severing = Severing.empty()
     for operation in Operation.ringRows where supported[Int(operation.opcode)] { severing.support(operation.opcode) }
-    for extra in [SYSLET_OP_FUTEX_WAKE] where supported[Int(extra)] { severing.support(Int16(extra)) }
+    for extra in Severing.extras where supported[Int(extra)] { severing.support(Int16(extra)) }
     for (index, probe) in probes.enumerated() {
       let finding = Finding(before: results[index * 3], result: results[index * 3 + 1], after: results[index * 3 + 2])
       note(finding, of: probe, in: severing)

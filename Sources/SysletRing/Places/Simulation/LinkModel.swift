@@ -37,6 +37,7 @@ enum LinkModel: String, CaseIterable {
 
   private func makeFindings() -> Severing {
     let severing = Severing.empty()
+    severing.support(Int16(SYSLET_OP_SEND_ZC))
     for row in Operation.ringRows {
       severing.support(row.opcode)
       let isFound = self != .modern || !Self.runOn.contains(Int(row.opcode))
