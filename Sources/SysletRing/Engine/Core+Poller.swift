@@ -15,6 +15,8 @@ extension Core {
       waiting.deadline = record.pointee.wait.deadline
       waiting.isExpired = record.pointee.isExpired
     }
+    // Found out now, and not when a part has been made, with which a worker could not go on.
+    if number == RunSlab.end, !Waiting.isSleep(call.pointee.form), poller.open() != 0 { return giveUpPolling(run, 0) }
     switch waiting.attempt() {
     case .made(let result):
       unparkForGood(run)
@@ -112,15 +114,19 @@ extension Core {
     // A moment that is past is no sleep.
     if limit == 0 { return reapPoller(nanoseconds: 0) }
     if runsOnWorkers > 0 || heedsCalls, let pool {
-      guard poller.watch(doorbell: pool.doorbell) == 0, pool.announceSleep(until: 1, inRing: true) else {
-        return reapPoller(nanoseconds: 0)
+      guard poller.watch(doorbell: pool.doorbell) == 0 else {
+        return reapPoller(nanoseconds: limit < 0 ? Self.unwatchedSleepMax : min(limit, Self.unwatchedSleepMax))
       }
+      guard pool.announceSleep(until: 1, inRing: true) else { return reapPoller(nanoseconds: 0) }
       defer { pool.endSleep() }
       return reapPoller(nanoseconds: limit)
     }
-    if poller.open() != 0 { return reapPoller(nanoseconds: 0) }
+    if poller.open() != 0, limit < 0 { limit = Self.unwatchedSleepMax }
     return reapPoller(nanoseconds: limit)
   }
+
+  /// The sleep where no epoll can be had to end it: 1 ms.
+  private static let unwatchedSleepMax: Int64 = 1_000_000
 
   /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait.
   mutating func armPoller() {

@@ -65,7 +65,10 @@ extension Core {
         if call.pointee.form.nature.contains(.descriptors) { translator.descriptors.forgetAll() }
       case .plain(let reason):
         let row = costs.row(call, reason)
-        let isHinted = reason == .buffered || reason == .device
+        // A cached read at the position, of a socket that has the file's number now, would take less than SO_RCVLOWAT says.
+        let isHinted =
+          reason == .buffered || reason == .device
+          || reason == .cached && call.pointee.form.encoding == .read && call.pointee.arguments.descriptor(0) != plain.opened
         // What was placed by a hint may be no file, and then it is not to be timed as one. To ask costs a system call for each descriptor, so of many
         // that workers get only some are asked.
         let isTimed = !isHinted || plain.wantsSample()
@@ -166,7 +169,9 @@ extension Core {
   /// Lets as many runs that wait for room in the ring try again as there is room for.
   mutating func admitToRing() {
     var admitted = RunQueue()
-    let count = min(waitingForRing.count, max(calls.freeCount, hasCancelledQueued ? waitingForRing.count : 0))
+    // All that the ring has waits: whoever is in the queue goes around it.
+    let isStuck = calls.freeCount == 0 && waitsOut == callsOut
+    let count = hasCancelledQueued || isStuck ? waitingForRing.count : min(waitingForRing.count, calls.freeCount)
     hasCancelledQueued = false
     while admitted.count < count, let run = waitingForRing.popFirst(in: runs.memory) {
       run.pointee.place = .ready
@@ -257,11 +262,26 @@ extension Core {
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
       previous = index
     }
-    waitsOut &+= translator.segment.waits
+    if translator.segment.hasWaits { noteWaits(run) }
     statistics.softLinks &+= translator.segment.softLinks
     statistics.hardLinks &+= translator.segment.hardLinks
     let after = translator.segment.after
     leave(run, on: ring, calls: count, after: after, isFinal: after == nil && translator.segment.isExact)
+  }
+
+  /// Counts the calls of a segment just issued that wait. What stands behind one ends no sooner.
+  private mutating func noteWaits(_ run: Reference<Run>) {
+    var isBehind = false
+    var index = run.pointee.firstRecord
+    for _ in 0..<translator.segment.count {
+      let record = calls[index]
+      if record.pointee.call.nature.contains(.waits) { isBehind = true }
+      if isBehind {
+        record.pointee.call.nature.insert(.waits)
+        waitsOut &+= 1
+      }
+      index = record.pointee.next
+    }
   }
 
   @inline(__always)

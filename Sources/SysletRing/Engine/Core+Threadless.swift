@@ -39,7 +39,7 @@ extension Core {
       follow(run, verdict)
       return true
     }
-    guard let result = resultWithoutWaiting(call) else { return false }
+    guard run.pointee.heldDescriptor < 0, let result = resultWithoutWaiting(run, call) else { return false }
     run.pointee.isUnderway = false
     statistics.inlineCalls &+= 1
     let tested = memory.store(result, call.pointee.result)
@@ -49,17 +49,25 @@ extension Core {
 
   /// nil where the call may wait for another party, and has not been made: one that has no row may, one that reads or writes something else than a file, and
   /// the open of a FIFO.
-  private func resultWithoutWaiting(_ call: Reference<Call>) -> Int? {
+  private func resultWithoutWaiting(_ run: Reference<Run>, _ call: Reference<Call>) -> Int? {
     let form = call.pointee.form
     guard call.pointee.traits.isDisjoint(with: [.unlisted, .waits]),
       !form.isTransfer || syslet_descriptor_is_file(call.pointee.arguments.descriptor(0)) != 0
     else { return nil }
     switch form.encoding {
+    case .openAt2: return nil
     case .open, .openAt, .create:
       let open = form.openArguments(call.pointee.arguments)
       guard open.flags & (O_NONBLOCK | Self.pathOnly) == 0 else { break }
       let result = unsafe syslet_open_now(open.directory, UnsafePointer<CChar>(bitPattern: UInt(open.path)), open.flags, open.mode)
-      if result >= 0 { syslet_open_settle(Int32(truncatingIfNeeded: result), open.flags) }
+      let opened = Int32(truncatingIfNeeded: result)
+      if result >= 0, OpenFlags.mayHaveToWait(UInt32(bitPattern: open.flags)), Interpreter.isFIFO(opened) {
+        // Whoever makes the open when there is a thread finds the FIFO with a reader, as it has one while an open waits.
+        run.pointee.heldDescriptor = opened
+        run.pointee.isUnderway = true
+        return nil
+      }
+      if result >= 0 { syslet_open_settle(opened, open.flags) }
       return result == -Int(EAGAIN) ? nil : Int(result)
     default: break
     }

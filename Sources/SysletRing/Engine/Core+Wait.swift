@@ -137,7 +137,7 @@ extension Core {
     if callsOut + cancellationsOut > 0 || isDoorbellArmed || isPollerArmed { reap() }
     if runsOnWorkers > 0, let pool { takeMail(pool) }
     if poller.count > 0 { reapPoller(nanoseconds: 0) }
-    if !waitingForRing.isEmpty, calls.freeCount > 0 || hasCancelledQueued { admitToRing() }
+    if !waitingForRing.isEmpty, calls.freeCount > 0 || hasCancelledQueued || waitsOut == callsOut { admitToRing() }
   }
 
   private mutating func takeMail(_ pool: WorkerPool) {

@@ -270,6 +270,7 @@ internal import Synchronization
   /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
+    if run.pointee.heldDescriptor >= 0 { releaseHeld(run) }
     if reason == .faulted { statistics.faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
@@ -286,7 +287,7 @@ internal import Synchronization
     post(completion)
   }
 
-  /// The run was cancelled before the open that waits was made.
+  /// The run has ended before the open that waits was made.
   func releaseHeld(_ run: Reference<Run>) {
     _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil)
     run.pointee.heldDescriptor = -1

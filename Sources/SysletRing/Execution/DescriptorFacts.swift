@@ -193,7 +193,9 @@ struct DescriptorFact {
     let result = unsafe syslet_call(
       SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &time),
       UInt64(argument: &size), 0)
-    return result == 0 ? Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_usec) * 1000 : nil
+    guard result == 0 else { return nil }
+    let (seconds, isHuge) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    return isHuge ? .max / 2 : min(seconds, .max / 2) + Int64(time.tv_usec) * 1000
   }
 }
 

@@ -100,8 +100,10 @@ enum Cut: Equatable {
     unsafe stagedCalls[count] = StagedCall(call)
     count &+= 1
     after = call.pointee.next
-    if call.pointee.form.nature.contains(.waits) { waits &+= 1 }
-    if call.pointee.form.nature.contains(.descriptors) {
+    let nature = call.pointee.form.nature
+    if nature.isEmpty { return }
+    if nature.contains(.waits) { waits &+= 1 }
+    if nature.contains(.descriptors) {
       if call.pointee.form.encoding == .close { hasCloses = true } else { hasOpens = true }
     }
   }

@@ -155,8 +155,11 @@ internal import Glibc
     let descriptor = call.pointee.arguments.descriptor(0)
     let fact = descriptors.fact(descriptor, known.states)
     guard fact.isOne(of: known.kinds) else {
+      // Of what is not open all answers are the same.
+      let isClosed = fact.kind == .closed && !known.kinds.isEmpty
       let isAtPosition = call.pointee.form.isTransfer && !call.pointee.form.takesOffset(call.pointee.arguments)
-      return isAtPosition && DescriptorKinds.files.contains(fact.kind) ? .position : .kind(fact.kind)
+      if isAtPosition, fact.kind == .closed || DescriptorKinds.files.contains(fact.kind) { return .position }
+      return isClosed ? nil : .kind(fact.kind)
     }
     guard fact.states.isDisjoint(with: known.states) else { return .states(fact.states.intersection(known.states)) }
     return call.pointee.form.encoding == .readAt ? nil : argumentsObstacle(call, fact.kind)
@@ -237,43 +240,44 @@ internal import Glibc
         segment.cut = .limit
         return
       }
-      let link: Link
+      var link = Link.hard
       var stops: ResultClasses = []
       var severs: ResultClasses = []
       let stopsAt = call.pointee.flags.stopClasses
-      if call.pointee.form.isOpen {
-        // Of a FIFO it has to be made again, by somebody who waits (`Core.outcome`).
-        segment.cut = .open
-        return
-      }
-      if call.pointee.form.encoding == .poll || (memory.isChecked && call.pointee.result != 0 && stopsAt.contains(.negative)) {
-        segment.cut = .uncheckedResult
-        return
-      }
-      if stopsAt.isEmpty {
-        if mayWait(call) {
-          // A hard link would let the next call run when this one is cancelled. Severed early for another reason, the run resumes.
-          severs = router.severing.results(call.pointee.form, call.pointee.arguments)
-          link = severs.contains(.negative) ? .soft : .cut
+      // What neither stops nor waits, and concerns no descriptor, is linked hard.
+      if !stopsAt.isEmpty || !call.pointee.form.nature.isEmpty {
+        if call.pointee.form.isOpen {
+          // Of a FIFO it has to be made again, by somebody who waits (`Core.outcome`).
+          segment.cut = .open
+          return
+        }
+        if call.pointee.form.encoding == .poll || (memory.isChecked && call.pointee.result != 0 && stopsAt.contains(.negative)) {
+          segment.cut = .uncheckedResult
+          return
+        }
+        if stopsAt.isEmpty {
+          if mayWait(call) {
+            // A hard link would let the next call run when this one is cancelled. Severed early for another reason, the run resumes.
+            severs = router.severing.results(call.pointee.form, call.pointee.arguments)
+            link = severs.contains(.negative) ? .soft : .cut
+            if link == .cut {
+              segment.cut = .severing(stops: .negative, severs: severs)
+              return
+            }
+          }
         } else {
-          link = .hard
-        }
-        if link == .cut {
-          segment.cut = .severing(stops: .negative, severs: severs)
-          return
-        }
-      } else {
-        let reachable = call.pointee.form.reachableResults(call.pointee.arguments)
-        stops = stopsAt.intersection(reachable)
-        severs = router.severing.results(call.pointee.form, call.pointee.arguments).intersection(reachable)
-        if !stops.isEmpty, call.pointee.flags.contains(.skipToNextOnStop) {
-          segment.cut = .branch
-          return
-        }
-        link = LinkRule.link(stops: stops, severs: severs)
-        if link == .cut {
-          segment.cut = .severing(stops: stops, severs: severs)
-          return
+          let reachable = call.pointee.form.reachableResults(call.pointee.arguments)
+          stops = stopsAt.intersection(reachable)
+          severs = router.severing.results(call.pointee.form, call.pointee.arguments).intersection(reachable)
+          if !stops.isEmpty, call.pointee.flags.contains(.skipToNextOnStop) {
+            segment.cut = .branch
+            return
+          }
+          link = LinkRule.link(stops: stops, severs: severs)
+          if link == .cut {
+            segment.cut = .severing(stops: stops, severs: severs)
+            return
+          }
         }
       }
       // A loop has an edge that does not go forward in memory; only there is it worth looking.

@@ -60,6 +60,9 @@ struct Waiting {
     }
   }
 
+  /// Whether calls of this form need a timer and nothing else.
+  static func isSleep(_ form: OperationForm) -> Bool { form.encoding == .nanosleep || form.encoding == .clockNanosleep }
+
   /// Whether a transfer without an offset is tried, on what its descriptor names: what has no position, and is read as much as there is.
   static func isTried(on kind: DescriptorKind) -> Bool {
     switch kind {
@@ -105,7 +108,10 @@ struct Waiting {
         arguments[5])
     }
     let wanted = flags & Self.outOfBand != 0 ? UInt32(SYSLET_POLL_PRI) : UInt32(SYSLET_POLL_IN)
-    if result > 0, isExpired {
+    if flags & Self.outOfBand != 0 {
+      // One byte is all there is.
+      return conclude(result, wanted)
+    } else if result > 0, isExpired {
       return .made(Int(moved) + result)
     } else if result > 0, flags & Self.peek == 0 {
       if UInt64(result) + moved < length, goal(length, flags) > UInt64(result) + moved {
@@ -134,6 +140,8 @@ struct Waiting {
   private mutating func send() -> Attempt {
     let isMessage = call.pointee.form.encoding == .sendMessage
     let flags = arguments.low(isMessage ? 2 : 3)
+    // What a flag means together with MSG_DONTWAIT is known of these: MSG_FASTOPEN, for one, does not connect then.
+    if flags & ~KnownFlags.sending != 0 { return .worker }
     let result: Int
     if isMessage {
       result = unsafe syslet_send_now(
@@ -143,12 +151,16 @@ struct Waiting {
         SystemCall.sendto, arguments[0], arguments[1] &+ moved, arguments[2] &- moved, UInt64(flags | Self.dontWait | Self.noSignal),
         arguments[4], arguments[5])
     }
+    // A protocol that knows no MSG_NOSIGNAL.
+    if result == -Int(EINVAL), moved == 0 { return flags & Self.dontWait != 0 ? .made(makeShielded()) : .worker }
     if flags & Self.dontWait != 0 { return .made(result) }
     return concludeWriting(result)
   }
 
   private mutating func accept() -> Attempt {
     if isNonblocking { return .made(makePlainly()) }
+    // What does not listen, or is no socket, is refused, and never ready.
+    if option(SO_ACCEPTCONN) != 1 { return .worker }
     // Another thread or process may take the connection in between, so a worker makes the call.
     if syslet_poll_look(descriptor, UInt32(SYSLET_POLL_IN)) != 0 { return .worker }
     if isExpired { return .made(-Int(EAGAIN)) }
@@ -166,7 +178,7 @@ struct Waiting {
       guard let count = Int32(exactly: arguments[2]) else { return .worker }
       result = unsafe isWrite ? writeNow(vector, count) : syslet_read_now(descriptor, vector, count, moved)
     } else {
-      guard arguments[2] <= OperationForm.transferMax else { return .worker }
+      guard arguments[2] > 0, arguments[2] <= OperationForm.transferMax else { return .worker }
       var whole = unsafe iovec(
         iov_base: UnsafeMutableRawPointer(bitPattern: UInt(arguments[1])), iov_len: Int(bitPattern: UInt(arguments[2])))
       result = unsafe withUnsafePointer(to: &whole) {

@@ -30,6 +30,13 @@ final class SimulatedWorld: World {
     case rename(String, String)
     case unlink(String)
     case makeDirectory(String)
+
+    var isTransfer: Bool {
+      switch self {
+      case .read, .write, .receive, .send: true
+      default: false
+      }
+    }
   }
 
   private let identifier: UInt64
@@ -221,7 +228,8 @@ final class SimulatedWorld: World {
     let fault = faults[callCount]
     var result: Int
     if case .failure(let errno) = fault, objects[handle] != nil {
-      result = -Int(errno)
+      // A transfer that may wait never says "not now": to whoever tries without waiting that means to wait.
+      result = -Int(errno == EAGAIN && call.isTransfer ? EIO : errno)
     } else {
       var limit = Int.max
       if case .short(let bytes) = fault { limit = bytes }

@@ -98,9 +98,10 @@ internal import Glibc
     guard !isDoorbellWatched else { return 0 }
     let result = open()
     guard result == 0 else { return result }
-    isDoorbellWatched = true
     doorbellDescriptor = doorbell
-    return syslet_poll_watch(epoll, doorbell)
+    let watched = syslet_poll_watch(epoll, doorbell)
+    isDoorbellWatched = watched == 0
+    return watched
   }
   private var doorbellDescriptor: Int32 = -1
 
@@ -146,7 +147,8 @@ internal import Glibc
       polled += 1
       if checkAt == .max { checkAt = now + Self.checkPeriod }
       if wait.mayTimeOut {
-        record.pointee.parkedAt = now
+        // The time-out is that of the whole call, of which a part may have been made.
+        if record.pointee.parkedAt == 0 { record.pointee.parkedAt = now }
         appendUnasked(number)
       }
     }
@@ -189,7 +191,8 @@ internal import Glibc
   /// Wakes what is ready or due, and sleeps for it for up to `nanoseconds`, below 0 without a limit. False when a signal came.
   mutating func reap(nanoseconds: Int64, into woken: inout RunQueue, in memory: RunMemory) -> Bool {
     var isInterrupted = false
-    if epoll >= 0, polled > 0 || nanoseconds != 0 {
+    // Without an epoll it is a sleep.
+    if nanoseconds != 0 || epoll >= 0 && polled > 0 {
       var limit = nanoseconds
       while true {
         let count = unsafe syslet_poll_take(epoll, ready, Int32(Self.readyMax), limit)
@@ -254,7 +257,8 @@ internal import Glibc
     guard let timeout = DescriptorFacts.timeout(record.pointee.wait.descriptor, isSending ? SO_SNDTIMEO : SO_RCVTIMEO), timeout > 0 else {
       return
     }
-    record.pointee.wait.deadline = record.pointee.parkedAt &+ timeout
+    let (end, isHuge) = record.pointee.parkedAt.addingReportingOverflow(timeout)
+    record.pointee.wait.deadline = isHuge ? .max - 1 : end
     insertTimer(number, record.pointee.wait.deadline)
   }
 
