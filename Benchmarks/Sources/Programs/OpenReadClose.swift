@@ -4,8 +4,8 @@ internal import Glibc
 public import SysletRing
 
 extension UnsafeMutablePointer<Atom> {
-  /// Makes three atoms here of it: `openat → descriptor, stop on negative → read(*descriptor) → close(*descriptor)`. The path, the openat's
-  /// second argument, is still to be set.
+  /// Makes three atoms here of it: `openat → descriptor, stop on negative → pread64(*descriptor, 0) → close(*descriptor)`. The path, the openat's
+  /// second argument, is still to be set. Read at the file's own position, what may be a pipe is never linked to what stands before it.
   ///
   /// - Parameters:
   ///   - descriptor: Where the descriptor is stored and read from.
@@ -20,7 +20,7 @@ extension UnsafeMutablePointer<Atom> {
         next: self + 1))
     unsafe (self + 1).initialize(
       to: Atom(
-        SystemCall.read, UInt64(argument: descriptor), UInt64(argument: buffer), UInt64(argument: byteCount), pointers: 0b1,
+        SystemCall.pread64, UInt64(argument: descriptor), UInt64(argument: buffer), UInt64(argument: byteCount), 0, pointers: 0b1,
         result: count, next: self + 2))
     unsafe (self + 2).initialize(to: Atom(SystemCall.close, UInt64(argument: descriptor), pointers: 0b1))
   }

@@ -3,6 +3,7 @@
 #define SYSLET_CALL_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,17 @@ void syslet_open_settle(int descriptor, int flags);
  * below `length` is the end of the file. -EAGAIN, and nothing has been read, where it would have to wait or where the file system cannot tell. A
  * file opened with O_DIRECT waits for its device all the same. Costs 100 ns more than read(2). */
 long syslet_read_cached(int descriptor, void *buffer, size_t length);
+
+/* What a descriptor names. */
+struct syslet_file_facts {
+  uint64_t device; /* the file system's number */
+  uint64_t inode;
+  uint32_t mode;
+};
+
+/* Asks for it: 0 or -errno. Not `quick` it asks no file server (statx(2), AT_STATX_DONT_SYNC), which may never answer; `quick` it takes two thirds of
+ * the time (fstat(2)). */
+int syslet_file_facts_get(int descriptor, bool quick, struct syslet_file_facts *facts);
 
 /* The number of the file system that `descriptor` is on (f_type of fstatfs(2)); 0 where it cannot be told. */
 uint64_t syslet_file_system(int descriptor);

@@ -26,7 +26,7 @@ internal import Glibc
   var next: AtomAddress?
   var hasPointers: Bool
 
-  /// Whether it may wait for another party, and keep a worker which others may need.
+  /// Whether it may wait for another party; on a worker it keeps one which others may need.
   var mayWait: Bool {
     @inline(__always) get { traits.contains(.waits) && traits.mayWait(number, arguments) }
   }

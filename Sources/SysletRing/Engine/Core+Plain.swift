@@ -5,200 +5,6 @@ internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
-/// The owner's present turn, as far as plain calls go.
-struct PlainTurn {
-  /// How long a call may hold the owner's thread at the most, by `Options.inlineLimit`.
-  let limit: Int64
-  /// How long in this turn.
-  private(set) var nanosecondsMax: Int64 = 0
-  /// The same, if the owner waits for one run and for nothing else; 0 otherwise.
-  fileprivate private(set) var nanosecondsAlone: Int64 = 0
-  /// The owner waits for one run and for nothing else, and for as long as it takes.
-  private var isUnhurried = false
-  /// When it was first patient in the present wait, in ticks; 0 for not yet.
-  private var patientSince: UInt64 = 0
-  private let patienceTicksMax: UInt64
-  /// Calls placed by a hint that workers got, of which one in so many is asked for what it is.
-  private var hinted = 0
-  private static let hintedPerSample = 8
-  /// Runs that this turn began with.
-  private(set) var runs = 1
-  private var slowReads = 0
-  fileprivate var hasSlowReads: Bool { slowReads > 0 }
-  private var quickReads = 0
-  private var reads = 0
-  fileprivate let ringCallsMin = PlainCosts.ringCallsMin
-  /// The owner takes back what was shared, all of which is made plainly.
-  fileprivate var isHelping = false
-  /// A cached read that takes longer (20 µs) was none.
-  fileprivate let cachedTicksMax: UInt64
-  private let nanosecondsPerTick: Double
-  /// Runs are collected, to be shared with the workers, instead of being executed where they are met.
-  fileprivate(set) var isCollecting = false
-  /// The run may be executed on the owner's thread now.
-  fileprivate(set) var isAllowed = false
-  /// So many no-ops of each run are fewer, together, than are worth an enter of the ring.
-  fileprivate private(set) var idleCallsMax = 0
-  /// Few calls are faster without the ring. Cached reads are so for longer than calls that do nothing: measured at 2 to 64 at a time, 4 KiB
-  /// each, the ring draws level at 32.
-  fileprivate private(set) var isPreferred = false
-  /// When the run's first plain call began, in ticks, and its row; 0 for none yet. A clock takes three times as long to read, and both ends of it were
-  /// 3 % of a statx.
-  fileprivate var begin: UInt64 = 0
-  fileprivate private(set) var row: UInt16 = 0
-  /// The calls that the engine had made here before.
-  fileprivate private(set) var callsBefore = 0
-  /// The descriptor that the run has opened just now; -1 for none. Its flags are not settled yet.
-  fileprivate var opened: Int32 = -1
-  fileprivate var openedFlags: Int32 = 0
-  /// Nobody has looked yet whether it is a FIFO, whose open should have waited.
-  fileprivate var mayBeFIFO = false
-  /// It is one.
-  fileprivate(set) var isFIFO = false
-  /// Where it is read next: the file's own position is set when somebody else can see it, or never.
-  fileprivate var openedPosition = 0
-  /// The run as it was before that open, which is taken back if it should have waited.
-  fileprivate var before = RunState()
-
-  fileprivate struct RunState {
-    var opening = AtomAddress.nowhere
-    var last = AtomAddress.nowhere
-    var lastFlags = AtomFlags()
-    var lastResult = 0
-  }
-
-  /// The runs collected, and what they will take.
-  fileprivate var collected = RunQueue()
-  fileprivate var collectedNanoseconds: Int64 = 0
-  /// How many runs the owner takes back at once; 0 when nothing is offered.
-  fileprivate var portion = 0
-  /// Runs offered to the workers lately, and how many of them the owner has done itself.
-  private var offered = 0
-  private var own = 0
-  /// Turns that will not share, because the workers took nothing the last time; twice as many after each such time.
-  fileprivate var pauses = 0
-  fileprivate var pausesNext = 1
-
-  /// What the owner takes back at once.
-  fileprivate static let portion: Int64 = 20_000
-  private static let pausesMax = 64
-  private static let offersJudged = 64
-
-  init(_ limit: Duration) {
-    self.limit = limit.nanoseconds
-    cachedTicksMax = 20 * syslet_ticks_per_microsecond()
-    patienceTicksMax = Self.patienceMax * syslet_ticks_per_microsecond()
-    nanosecondsPerTick = 1000 / Double(syslet_ticks_per_microsecond())
-  }
-
-  /// Runs are offered to workers, and the owner is to take of them too.
-  var isSharing: Bool { portion > 0 }
-
-  /// The run has a descriptor whose flags are not settled yet.
-  var hasOpened: Bool { opened >= 0 }
-
-  /// - Parameter nanosecondsMax: `max`: as long as it takes, within `limit` for each call.
-  /// - Parameter isAlone: One run is all that the owner has.
-  mutating func beginTurn(runs: Int, nanosecondsMax: Int64, isAlone: Bool) {
-    self.runs = runs
-    self.nanosecondsMax = min(nanosecondsMax, limit)
-    nanosecondsAlone = isAlone && nanosecondsMax > PlainCosts.briefMax ? self.nanosecondsMax : 0
-    isUnhurried = isAlone && nanosecondsMax == .max
-    isCollecting = false
-    isPreferred = runs < 4 * ringCallsMin && self.nanosecondsMax > 0
-    // A division costs a tenth of a no-op.
-    idleCallsMax = !isPreferred || runs > ringCallsMin ? 0 : runs == 1 ? ringCallsMin : ringCallsMin / runs
-  }
-
-  /// A wait begins.
-  mutating func beginWait() { patientSince = 0 }
-
-  /// Whether the owner may go on with a long run of quick calls: what counts is how long each takes, not all of them together. For 10 ms in a wait,
-  /// because a signal ends only waits that sleep; then a worker has the rest.
-  mutating func mayBePatient() -> Bool {
-    guard isUnhurried else { return false }
-    let now = syslet_ticks()
-    if patientSince == 0 { patientSince = now }
-    return now &- patientSince < patienceTicksMax
-  }
-
-  private static let patienceMax: UInt64 = 10_000
-
-  /// Whether a cached read is timed: while some have been slow lately each is, and otherwise one in four, because it costs 2 % of one.
-  @inline(__always)
-  fileprivate mutating func wantsReadTimed() -> Bool {
-    reads &+= 1
-    return slowReads > 0 || reads & 3 == 1
-  }
-
-  /// Whether a call placed by a hint is asked for what it is, before it is known who makes it.
-  mutating func wantsSample() -> Bool {
-    guard runs >= Self.hintedPerSample else { return true }
-    hinted += 1
-    return hinted % Self.hintedPerSample == 0
-  }
-
-  /// A cached read was slow, or was not: for how many reads its descriptor is the ring's now. One slow read may have been interrupted only, so
-  /// that a few go to the ring; each further one doubles them, and 32 quick ones in a row take half of that back.
-  fileprivate mutating func noteRead(isSlow: Bool) -> UInt8? {
-    guard isSlow else {
-      quickReads += 1
-      guard quickReads == 32 else { return nil }
-      quickReads = 0
-      slowReads -= 1
-      return nil
-    }
-    quickReads = 0
-    slowReads = min(slowReads + 1, 4)
-    return min(2 << UInt8(slowReads), DescriptorHints.usesMax)
-  }
-
-  fileprivate var nanosecondsSinceBegin: Int64 {
-    // A thread that has moved to a processor whose counter is behind has not gone back in time.
-    Int64(min(Double(max(0, Int64(bitPattern: syslet_ticks() &- begin))) * nanosecondsPerTick, 1e15))
-  }
-
-  fileprivate mutating func time(_ row: UInt16, callsBefore: Int) {
-    begin = syslet_ticks()
-    self.row = row
-    self.callsBefore = callsBefore
-  }
-
-  /// Whether sharing is worth a try in this turn.
-  fileprivate mutating func maySharing() -> Bool {
-    guard pauses > 0 else { return true }
-    pauses -= 1
-    return false
-  }
-
-  /// So many runs are offered; before that, how much of the last offers the workers have done is taken in.
-  fileprivate mutating func noteOffer(_ count: Int) {
-    if offered >= Self.offersJudged {
-      if (offered - own) * 8 >= offered {
-        pausesNext = 1
-      } else {
-        pauses = pausesNext
-        pausesNext = min(pausesNext * 2, Self.pausesMax)
-      }
-      offered = 0
-      own = 0
-    }
-    offered += count
-  }
-
-  fileprivate mutating func noteOwn(_ count: Int) { own += count }
-}
-
-extension Duration {
-  /// In whole nanoseconds, as many as fit.
-  var nanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (whole, isHuge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let (sum, isHuger) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return isHuge || isHuger ? (seconds < 0 ? .min : .max) : sum
-  }
-}
-
 extension Core {
   /// Begins a turn with `runs` runs, in which a plain call may take `nanosecondsMax`, and decides whether they are collected.
   @inline(__always)
@@ -246,7 +52,7 @@ extension Core {
         // What comes next mostly reads, and finds out by that. Otherwise it has to be looked at now.
         plain.before = PlainTurn.RunState(
           opening: call.pointee.atom, last: run.pointee.last, lastFlags: run.pointee.lastFlags, lastResult: run.pointee.lastResult)
-        if call.pointee.next == nil || call.pointee.flags.stops(on: opened), lookForFIFO() {
+        if call.pointee.next == nil || call.pointee.flags.stops(on: opened) || flags & Int32(SYSLET_O_DIRECT) != 0, lookForFIFO() {
           holdOpened(run)
           return nil
         }
@@ -280,6 +86,11 @@ extension Core {
       result = isRead == -Int(EAGAIN) ? nil : isRead
     } else {
       result = Interpreter.readWithoutWaiting(call, isNonblocking: false)
+      if plain.mayBeFIFO {
+        // A pipe takes no offset.
+        if result == -Int(ESPIPE), lookForFIFO() { return nil }
+        plain.mayBeFIFO = false
+      }
     }
     let isSlow = result == nil || isTimed && syslet_ticks() &- ticks > plain.cachedTicksMax
     if isSlow || plain.hasSlowReads { noteRead(call, isSlow: isSlow) }
@@ -312,10 +123,19 @@ extension Core {
 
   /// The same, before `call` is made, which will not find out by itself.
   @inline(__always)
-  mutating func isUnsettledFIFO(before call: Reference<Call>) -> Bool {
+  mutating func isUnsettledFIFO(before call: Reference<Call>, mayMake: Bool) -> Bool {
     guard plain.mayBeFIFO else { return false }
-    if call.pointee.form.encoding == .read, call.pointee.arguments.descriptor(0) == plain.opened, plain.isAllowed { return false }
-    return lookForFIFO()
+    return !(mayMake && isReadHere(call)) && lookForFIFO()
+  }
+
+  /// Whether `call` is a read of what was opened just now that will surely be made here, by `readPlainly`.
+  private func isReadHere(_ call: Reference<Call>) -> Bool {
+    let arguments = call.pointee.arguments
+    guard arguments.descriptor(0) == plain.opened, arguments[2] <= OperationForm.transferMax, plain.opened < DescriptorHints.capacity,
+      plain.isAllowed, costs[call.pointee.row] <= plain.nanosecondsMax, !call.pointee.flags.contains(.sync)
+    else { return false }
+    let encoding = call.pointee.form.encoding
+    return encoding == .read || encoding == .readAt && Int64(bitPattern: arguments[3]) >= 0
   }
 
   /// Keeps the descriptor for whoever makes the open as it is to be made: meanwhile the FIFO has a reader, as it has while an open waits.

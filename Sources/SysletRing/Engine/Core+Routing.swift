@@ -36,7 +36,7 @@ extension Core {
       }
       if call.pointee.flags.contains(.async), run.pointee.isSynchronous { leaveContext(run, mayRunInline: mayRunInline) }
       if plain.hasOpened {
-        if isUnsettledFIFO(before: call) { return reopen(run) }
+        if isUnsettledFIFO(before: call, mayMake: run.pointee.isSynchronous || turns > 0) { return reopen(run) }
         if !call.pointee.form.ignoresNonblocking { settleOpened() }
       }
       if plain.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }
@@ -252,12 +252,12 @@ extension Core {
       let index = calls.take()
       let record = calls[index]
       record.pointee.call = translator.segment.call(position).pointee
-      if record.pointee.call.nature.contains(.waits) { waitsOut &+= 1 }
       record.pointee.runSlot = run.pointee.slot
       translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
       previous = index
     }
+    waitsOut &+= translator.segment.waits
     statistics.softLinks &+= translator.segment.softLinks
     statistics.hardLinks &+= translator.segment.hardLinks
     let after = translator.segment.after

@@ -240,8 +240,19 @@ extension Core {
   }
 
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
+  @inline(__always)
   private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
     syslet_shield_lower()
+    // Mostly there is nothing but the ring, and what it has was asked for by this wait: one look at all the rest.
+    guard callsOut > 0, cancelledOnRing | cancelledOnWorkers | runsOnWorkers | poller.count | ready.count | waitingForRing.count == 0,
+      !heedsCalls
+    else { return sleepAmongOthers(for: count, nanoseconds: nanoseconds) }
+    let wanted = completionsWorthWaiting(for: count)
+    return enterAndLook(wanted, wanted > 1 ? min(nanoseconds ?? .max, Self.batchWaitMax) : nanoseconds)
+  }
+
+  /// The same where runs are with workers or with the poller too, or are to be stopped.
+  private mutating func sleepAmongOthers(for count: Int, nanoseconds: Int64?) -> Bool {
     // A run that has used up its turn is routed again at once.
     let isBusy = !ready.isEmpty
     var limit = nanoseconds
@@ -253,7 +264,7 @@ extension Core {
       interruptCancelled()
       limit = min(limit ?? .max, askingWorkers.left)
     }
-    if let pool, runsOnWorkers > 0, pool.needsRelief {
+    if runsOnWorkers > 0, let pool, pool.needsRelief {
       // All workers may be at calls that never end, with others behind them (law L11).
       limit = min(limit ?? .max, WorkerPool.reliefPeriod)
       isHurrying = true
@@ -272,9 +283,8 @@ extension Core {
       if let moment = poller.nextMoment { limit = min(limit ?? .max, max(0, moment - syslet_now())) }
     }
     guard runsOnWorkers > 0 || heedsCalls, let pool else {
-      let wanted = cancelledOnRing > 0 || poller.count > 0 || !waitingForRing.isEmpty ? 1 : completionsWorthWaiting(for: count)
-      if wanted > 1 { limit = min(limit ?? .max, Self.batchWaitMax) }
-      return enterAndLook(wanted, limit)
+      // The others' next steps may come any time.
+      return enterAndLook(1, limit)
     }
     armDoorbell()
     guard isDoorbellArmed, pool.announceSleep(until: 1, inRing: true) else { return enterAndLook(0, nil) }

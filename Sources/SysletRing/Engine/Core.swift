@@ -1,4 +1,4 @@
-// The engine's state, and its one loop: route → (inline | ring | worker) → advance → route. What follows each step is decided here and
+// The engine's state, and its one loop: route → (inline | ring | poller | worker) → advance → route. What follows each step is decided here and
 // done by the place.
 //
 // Unsafe fence: runs and records are pointers into slabs that the core owns; they are valid until the core is gone, and the core does not

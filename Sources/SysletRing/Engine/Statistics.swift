@@ -18,7 +18,7 @@ public struct Statistics: Sendable, Equatable {
   public var softLinks = 0
   /// SQEs with `IOSQE_IO_HARDLINK`.
   public var hardLinks = 0
-  /// SQEs of the engine's own: the workers' doorbell, and cancellations.
+  /// SQEs of the engine's own: the workers' doorbell, the poller's epoll, and cancellations.
   public var auxiliarySQEs = 0
   /// Segments after which the run had to take up again an atom that the kernel had not started.
   public var resumed = 0
@@ -40,7 +40,7 @@ public struct Statistics: Sendable, Equatable {
   public var reliefWorkers = 0
   /// How often workers with other rights were needed than those that there were: 1 with the first worker.
   public var workerGenerations = 0
-  /// Calls that the ring refused (as invalid, forbidden or unsupported) and that were made plainly instead.
+  /// Calls that the ring refused, as invalid or unsupported, and opens of FIFOs that it did not wait in: they were made plainly instead.
   public var refused = 0
   /// Syslets that ended with a fault.
   public var faulted = 0

@@ -29,8 +29,8 @@ internal import Glibc
       set { completionEntriesGiven = newValue }
     }
     private var completionEntriesGiven: Int?
-    /// Worker threads, 1 to 32,768. As many calls can wait for other parties at the same time outside the ring; while so many do, a few threads more
-    /// serve the others (docs/SEMANTICS.md, "Workers").
+    /// Worker threads, 1 to 32,768. As many calls can wait for other parties at the same time that neither the ring nor an epoll can wait for; while so
+    /// many do, a few threads more serve the others (docs/SEMANTICS.md, "Workers").
     public var maxWorkers: Int = 64
     /// Syslets accepted and not yet completed, plus completions not yet taken, 1 to 16,777,216.
     public var maxPending: Int = 65_536
@@ -200,8 +200,8 @@ internal import Glibc
 
   // MARK: Control
 
-  /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked: on a worker at once,
-  /// on the ring with the next `flush` or wait. Does not wait: the completion, with the reason `cancelled` unless the syslet ended first, comes
+  /// Asks every pending syslet with this head to stop after its current atom, and interrupts that atom if it is blocked: parked or on a worker at
+  /// once, on the ring with the next `flush` or wait. Does not wait: the completion, with the reason `cancelled` unless the syslet ended first, comes
   /// as always.
   ///
   /// - Throws: `.notPending`.

@@ -3,20 +3,24 @@
 internal import CLiburing
 internal import Glibc
 
-/// What has been found out about a descriptor.
+/// What has been found out about a descriptor, in one word: its kind, which of the asked states hold, and which were asked.
 struct DescriptorFact {
-  var kind = DescriptorKind.unknown
-  /// Those of the asked states that hold.
-  var states = DescriptorStates()
-  fileprivate var asked = DescriptorStates()
+  fileprivate var word: UInt32 = 0
 
-  fileprivate init() {}
-  fileprivate init(word: UInt32) {
-    kind = DescriptorKind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .unknown
-    states = DescriptorStates(rawValue: UInt8(truncatingIfNeeded: word >> 8))
-    asked = DescriptorStates(rawValue: UInt8(truncatingIfNeeded: word >> 16))
+  /// Of those that were asked.
+  var states: DescriptorStates { DescriptorStates(rawValue: UInt8(truncatingIfNeeded: word >> 8)) }
+  fileprivate var asked: DescriptorStates { DescriptorStates(rawValue: UInt8(truncatingIfNeeded: word >> 16)) }
+
+  var kind: DescriptorKind {
+    get { DescriptorKind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .unknown }
+    set { word = word & ~0xFF | UInt32(newValue.rawValue) }
   }
-  fileprivate var word: UInt32 { UInt32(kind.rawValue) | UInt32(states.rawValue) << 8 | UInt32(asked.rawValue) << 16 }
+
+  @inline(__always)
+  func isOne(of kinds: DescriptorKinds) -> Bool { kinds.rawValue & 1 << UInt16(truncatingIfNeeded: word & 0xF) != 0 }
+
+  fileprivate mutating func insert(_ states: DescriptorStates) { word |= UInt32(states.rawValue) << 8 }
+  fileprivate mutating func noteAsked(_ states: DescriptorStates) { word |= UInt32(states.rawValue) << 16 }
 }
 
 /// What this engine has found out about descriptors during the present call into it. The owner's.
@@ -38,6 +42,8 @@ struct DescriptorFact {
   private let sockets: UnsafeMutablePointer<Socket>
   private var fileSystems = FileSystems()
   private var turn: UInt32 = 1
+  /// What the descriptor that is asked about named in an earlier turn.
+  private var lastKind: UInt8 = 0
   /// The limit of a file's size; 0 for not asked in this turn.
   private var sizeLimit: UInt64 = 0
 
@@ -79,10 +85,12 @@ struct DescriptorFact {
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return ask(descriptor, wanted, DescriptorFact()) }
     let finding = unsafe findings[index]
-    var fact = DescriptorFact()
+    var fact = DescriptorFact(word: UInt32(truncatingIfNeeded: finding))
     if UInt32(truncatingIfNeeded: finding >> 32) == turn {
-      fact = DescriptorFact(word: UInt32(truncatingIfNeeded: finding))
       if fact.asked.isSuperset(of: wanted) { return fact }
+    } else {
+      fact = DescriptorFact()
+      lastKind = UInt8(truncatingIfNeeded: finding)
     }
     fact = ask(descriptor, wanted, fact)
     if fact.kind != .closed { unsafe findings[index] = UInt64(turn) << 32 | UInt64(fact.word) }
@@ -112,36 +120,37 @@ struct DescriptorFact {
     if !missing.isDisjoint(with: .flags) {
       let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
       if flags == -Int(EBADF) { fact.kind = .closed }
-      if flags >= 0, flags & Int(O_NONBLOCK) != 0 { fact.states.insert(.nonblocking) }
-      if flags >= 0, flags & Int(O_APPEND) != 0 { fact.states.insert(.append) }
+      if flags >= 0, flags & Int(O_NONBLOCK) != 0 { fact.insert(.nonblocking) }
+      if flags >= 0, flags & Int(O_APPEND) != 0 { fact.insert(.append) }
       let isPath = flags >= 0 && flags & Int(OpenFlags.pathOnly) != 0
-      if isPath || flags & Int(O_ACCMODE) == Int(O_WRONLY) { fact.states.insert(.unreadable) }
-      if isPath || flags & Int(O_ACCMODE) == Int(O_RDONLY) { fact.states.insert(.unwritable) }
-      fact.asked.formUnion(.flags)
+      if isPath || flags & Int(O_ACCMODE) == Int(O_WRONLY) { fact.insert(.unreadable) }
+      if isPath || flags & Int(O_ACCMODE) == Int(O_RDONLY) { fact.insert(.unwritable) }
+      fact.noteAsked(.flags)
     }
     if DescriptorKinds.sockets.contains(fact.kind) {
       // An option that cannot be asked for holds, as far as the ring is concerned: what is not known is not the same.
-      if missing.contains(.lowWater), Self.option(descriptor, SO_RCVLOWAT) != 1 { fact.states.insert(.lowWater) }
-      if missing.contains(.receiveTimeout), Self.timeout(descriptor, SO_RCVTIMEO) != 0 { fact.states.insert(.receiveTimeout) }
-      if missing.contains(.sendTimeout), Self.timeout(descriptor, SO_SNDTIMEO) != 0 { fact.states.insert(.sendTimeout) }
+      if missing.contains(.lowWater), Self.option(descriptor, SO_RCVLOWAT) != 1 { fact.insert(.lowWater) }
+      if missing.contains(.receiveTimeout), Self.timeout(descriptor, SO_RCVTIMEO) != 0 { fact.insert(.receiveTimeout) }
+      if missing.contains(.sendTimeout), Self.timeout(descriptor, SO_SNDTIMEO) != 0 { fact.insert(.sendTimeout) }
     }
-    fact.asked.formUnion(wanted)
+    fact.noteAsked(wanted)
     return fact
   }
 
   private mutating func askKind(_ descriptor: Int32) -> DescriptorKind {
-    var status = stat()
-    let result = unsafe withUnsafeMutablePointer(to: &status) {
-      unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
-    }
-    guard result == 0 else { return result == -Int(EBADF) ? .closed : .unknown }
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: return fileSystems.kind(of: descriptor, on: UInt64(status.st_dev), isPipe: false)
-    case S_IFIFO: return fileSystems.kind(of: descriptor, on: UInt64(status.st_dev), isPipe: true)
-    case S_IFDIR: return .directory
-    case S_IFBLK: return .block
-    case S_IFCHR: return .character
-    case S_IFSOCK: return socketKind(descriptor, UInt64(status.st_ino))
+    // What was a file is one mostly, and fstat(2) costs less. Of anything else nobody knows whether a file server would have to be waited for.
+    let hasBeenFile = lastKind == DescriptorKind.file.rawValue
+    lastKind = 0
+    var facts = syslet_file_facts()
+    let result = unsafe syslet_file_facts_get(descriptor, hasBeenFile, &facts)
+    guard result == 0 else { return result == -EBADF ? .closed : .unknown }
+    switch facts.mode & UInt32(S_IFMT) {
+    case UInt32(S_IFREG): return fileSystems.kind(of: descriptor, on: facts.device, isPipe: false)
+    case UInt32(S_IFIFO): return fileSystems.kind(of: descriptor, on: facts.device, isPipe: true)
+    case UInt32(S_IFDIR): return .directory
+    case UInt32(S_IFBLK): return .block
+    case UInt32(S_IFCHR): return .character
+    case UInt32(S_IFSOCK): return socketKind(descriptor, facts.inode)
     case 0: return .anonymous
     default: return .unknown
     }
@@ -192,11 +201,8 @@ extension DescriptorKind {
   /// Whether a transfer without an offset may wait for another party on what `descriptor` names, asked for it alone. For whoever has no facts: a
   /// worker, which is to give such a call back.
   static func mayWait(_ descriptor: Int32) -> Bool {
-    var status = stat()
-    let result = unsafe withUnsafeMutablePointer(to: &status) {
-      unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
-    }
-    guard result == 0 else { return false }
-    return ![S_IFREG, S_IFDIR, S_IFBLK].contains(status.st_mode & S_IFMT)
+    var facts = syslet_file_facts()
+    guard unsafe syslet_file_facts_get(descriptor, false, &facts) == 0 else { return false }
+    return ![UInt32(S_IFREG), UInt32(S_IFDIR), UInt32(S_IFBLK)].contains(facts.mode & UInt32(S_IFMT))
   }
 }

@@ -17,7 +17,7 @@ internal import Glibc
     case direct
   }
 
-  private static let capacity = 65_536
+  static let capacity = 65_536
   /// A hint is good for so many uses: asking costs 450 ns, so 7 for each of them.
   static let usesMax: UInt8 = 63
   /// For each descriptor the hint (2 bits) and how many more times it may be used. calloc: pages that no descriptor needs are never touched.

@@ -27,11 +27,9 @@ struct FileSystems {
 
   /// Whether `descriptor` names a regular file on a known file system.
   mutating func isFile(_ descriptor: Int32) -> Bool {
-    var status = stat()
-    let result = unsafe withUnsafeMutablePointer(to: &status) {
-      unsafe syslet_call(SystemCall.fstat, UInt64(argument: descriptor), UInt64(argument: $0), 0, 0, 0, 0)
-    }
-    return result == 0 && status.st_mode & S_IFMT == S_IFREG && kind(of: descriptor, on: UInt64(status.st_dev), isPipe: false) == .file
+    var facts = syslet_file_facts()
+    guard unsafe syslet_file_facts_get(descriptor, false, &facts) == 0, facts.mode & UInt32(S_IFMT) == UInt32(S_IFREG) else { return false }
+    return kind(of: descriptor, on: facts.device, isPipe: false) == .file
   }
 
   private mutating func type(of descriptor: Int32, on device: UInt64) -> UInt64 {

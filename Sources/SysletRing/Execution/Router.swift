@@ -1,15 +1,18 @@
-// Where a call runs: inline, on the ring, or on a worker. Reads the call only; runs and queues are the engine's.
+// Where a call runs: inline, on the ring, or on a worker, as far as the call itself tells. What its descriptor has to say to that, and what the poller has
+// instead of a worker, is `Translator.placeElsewhere`'s. Runs and queues are the engine's.
 
 internal import CLiburing
 internal import Glibc
 
 /// What an engine runs on.
 public enum EngineBackend: String, CaseIterable, Sendable {
-  /// The ring where it pays, workers and the caller's thread elsewhere; workers alone where io_uring cannot be used.
+  /// The ring where it pays and is known to do as the system call does, workers and the caller's thread elsewhere; as `threads` where io_uring cannot
+  /// be used.
   case automatic
-  /// The ring for every call that io_uring has, workers for the rest. Making such an engine fails where io_uring cannot be used.
+  /// The ring for every call that io_uring is known to make as the system call does; for the rest what `threads` has. Making such an engine fails
+  /// where io_uring cannot be used.
   case ring
-  /// Worker threads: the emulation. Calls that never block run in `exec`.
+  /// Worker threads: the emulation. Calls that never block run in `exec`; what waits for another party is tried, and waits in an epoll where it can.
   case threads
   /// The calling thread: `exec`, or `flush` and `wait` for what was enqueued. Blocks where the calls block.
   case inline

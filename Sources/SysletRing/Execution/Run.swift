@@ -31,7 +31,8 @@ enum Place: UInt8 {
   var isSynchronous = false
   /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
   var isSingleStep = false
-  /// The next call has been reached before: the poller has it, or it is a worker's, whatever else could make it.
+  /// The next call has been reached before: the poller has it (`parked`), or it is a worker's, because the ring refused it (docs/decisions/0005), the
+  /// poller gave it up, or it is the open of a FIFO.
   var isUnderway = false
   var lastFlags = AtomFlags()
   var lastResult = 0
@@ -54,7 +55,7 @@ enum Place: UInt8 {
 
   /// The record of the call that the poller has for it, which is tried and not made yet; `RunSlab.end` for none.
   var parked = RunSlab.end
-  /// A FIFO that an open for reading has opened without waiting, and that is to be closed when the open that waits has been made; -1 for none.
+  /// A FIFO that an open for reading has opened without waiting. Its number is the result's when the open that waits has been made; -1 for none.
   var heldDescriptor: Int32 = -1
 
   /// The task that awaits the syslet, by its number with the executor that the engine belongs to.

@@ -66,70 +66,6 @@ extension Encoding {
   }
 }
 
-/// Why a call that io_uring could do in general is not given to the ring with these arguments.
-///
-/// In one byte, so that a placement is a word: each kind of descriptor and each state is a case of its own.
-struct RingObstacle: Sendable, Equatable {
-  private let rawValue: UInt8
-
-  private init(_ rawValue: UInt8) { self.rawValue = rawValue }
-
-  static let noOperation = RingObstacle(0)
-  static let length = RingObstacle(1)
-  static let offset = RingObstacle(2)
-  static let position = RingObstacle(3)
-  static let address = RingObstacle(4)
-  static let resourceUsage = RingObstacle(5)
-  static let timeout = RingObstacle(6)
-  static let clock = RingObstacle(7)
-  static let futexOperation = RingObstacle(8)
-  static let pollSet = RingObstacle(9)
-  static let unreadable = RingObstacle(10)
-  /// A flag that is not known to mean the same.
-  static let flags = RingObstacle(11)
-  /// An open that creates or truncates: a failed one may have had its effect.
-  static let creation = RingObstacle(12)
-  /// It could reach the limit of a file's size, which the kernel tells with a signal.
-  static let sizeLimit = RingObstacle(13)
-  /// The process's threads may see other names than the ring's (`renewWorkers`).
-  static let staleNames = RingObstacle(14)
-  /// What the descriptor names, of what is not known to be the same.
-  static func kind(_ kind: DescriptorKind) -> RingObstacle { RingObstacle(firstKind + kind.rawValue) }
-  /// A state in which it is, the first of those that are not known to be the same.
-  static func states(_ states: DescriptorStates) -> RingObstacle { RingObstacle(firstState + UInt8(states.rawValue.trailingZeroBitCount)) }
-
-  private static let firstKind: UInt8 = 32
-  private static let firstState: UInt8 = 64
-}
-
-extension RingObstacle: CustomStringConvertible {
-  var description: String {
-    if rawValue >= Self.firstState {
-      return "the ring is not known to do the same with \(DescriptorStates(rawValue: 1 << (rawValue - Self.firstState)))"
-    }
-    if rawValue >= Self.firstKind, let kind = DescriptorKind(rawValue: rawValue - Self.firstKind) {
-      return "the descriptor names \(kind), for which the ring is not known to do the same"
-    }
-    return switch self {
-    case .noOperation: "io_uring has no such operation"
-    case .length: "the ring does not take this length as the system call does"
-    case .offset: "a negative offset means the file's position to the ring"
-    case .position: "it is at the file's own position, which the ring does not move as the system call does"
-    case .address: "the ring does not take this address as the system call does"
-    case .resourceUsage: "the ring's waitid reports no resource usage"
-    case .timeout: "the ring's operation takes no timeout"
-    case .clock: "the ring has no such clock, or reads its times otherwise"
-    case .futexOperation: "the ring has only wait and wake, without a timeout"
-    case .pollSet: "the ring polls one descriptor at a time"
-    case .unreadable: "a structure behind a pointer cannot be read"
-    case .flags: "it has a flag that the ring is not known to take as the system call does"
-    case .creation: "it creates or truncates, and a try on the ring that fails may have done so"
-    case .sizeLimit: "the file could reach the limit of its size, which the ring tells with a signal"
-    default: "the workers were renewed, and the ring's own threads may still see the names of before"
-    }
-  }
-}
-
 extension OperationForm {
   /// Fills `sqe` (all zero before) with this call, or says why the ring would not do what the system call does.
   ///
@@ -174,14 +110,7 @@ extension OperationForm {
     case .create:
       return .creation
     case .openAt2:
-      guard let size = UInt32(exactly: a[3]) else { return .length }
-      guard let flags = UserMemory.load(a[2], as: UInt64.self) else { return .unreadable }
-      guard UInt32(truncatingIfNeeded: flags) & OpenFlags.creating == 0 else { return .creation }
-      // Of a structure with a mistake in it the ring may say something else.
-      guard size == 24, flags & ~UInt64(KnownFlags.opening) == 0, UserMemory.load(a[2] &+ 8, as: UInt64.self) == 0 else { return .flags }
-      guard let resolve = UserMemory.load(a[2] &+ 16, as: UInt64.self), resolve & ~OpenFlags.resolving == 0 else { return .flags }
-      sqe.path(directory: a.descriptor(0), a[1], mode: size, flags: 0)
-      sqe.off = a[2]
+      return sqe.openAt2(a)
     case .close:
       sqe.fd = a.descriptor(0)
 
@@ -275,10 +204,7 @@ extension OperationForm {
       sqe.len = 1
       sqe.op_flags = a.low(2)
     case .accept, .accept4:
-      // A length that cannot be is told when a connection has been taken, and the ring waits for another one.
-      if a[1] != 0 {
-        guard let size = UserMemory.load(a[2], as: Int32.self), size >= 0 else { return .address }
-      }
+      guard a[1] == 0 || Self.isLength(a[2]) else { return .address }
       sqe.fd = a.descriptor(0)
       sqe.addr = a[1]
       sqe.off = a[2]
@@ -314,12 +240,7 @@ extension OperationForm {
       sqe.addr = a[1]
       sqe.len = a.low(2)
     case .poll:
-      guard a[1] == 1 else { return .pollSet }
-      guard Int32(truncatingIfNeeded: a[2]) == -1 else { return .timeout }
-      guard let entry = UserMemory.load(a[0], as: pollfd.self) else { return .unreadable }
-      guard entry.fd >= 0 else { return .pollSet }
-      sqe.fd = entry.fd
-      sqe.op_flags = UInt32(UInt16(bitPattern: entry.events)).pollWord
+      return sqe.poll(a)
 
     case .nanosleep:
       return sqe.sleep(until: a[0], clock: CLOCK_MONOTONIC, isAbsolute: false)
@@ -388,7 +309,39 @@ extension UInt32 {
   }
 }
 
+extension OperationForm {
+  /// Whether there is a length at `pointer` that an address can have. Of one that cannot be the call tells when it has taken a connection, and the ring
+  /// waits for another one.
+  @inline(never)
+  fileprivate static func isLength(_ pointer: UInt64) -> Bool { UserMemory.load(pointer, as: Int32.self).map { $0 >= 0 } ?? false }
+}
+
+// What looks at memory is kept out of `encode`: with it there every call paid for the room that it takes on the stack, 7 instructions.
 extension syslet_sqe {
+  @inline(never)
+  fileprivate mutating func openAt2(_ a: Arguments) -> RingObstacle? {
+    guard let how = UserMemory.load(a[2], as: (flags: UInt64, mode: UInt64, resolve: UInt64).self) else { return .unreadable }
+    guard how.flags & UInt64(OpenFlags.creating) == 0 else { return .creation }
+    // Of a structure with a mistake in it the ring may say something else.
+    guard a[3] == 24, how.flags & ~UInt64(KnownFlags.opening) == 0, how.mode == 0, how.resolve & ~OpenFlags.resolving == 0 else {
+      return .flags
+    }
+    path(directory: a.descriptor(0), a[1], mode: 24, flags: 0)
+    off = a[2]
+    return nil
+  }
+
+  @inline(never)
+  fileprivate mutating func poll(_ a: Arguments) -> RingObstacle? {
+    guard a[1] == 1 else { return .pollSet }
+    guard Int32(truncatingIfNeeded: a[2]) == -1 else { return .timeout }
+    guard let entry = UserMemory.load(a[0], as: pollfd.self) else { return .unreadable }
+    guard entry.fd >= 0 else { return .pollSet }
+    fd = entry.fd
+    op_flags = UInt32(UInt16(bitPattern: entry.events)).pollWord
+    return nil
+  }
+
   fileprivate mutating func transfer(_ a: Arguments, offset: UInt64) {
     fd = a.descriptor(0)
     addr = a[1]
@@ -411,6 +364,7 @@ extension syslet_sqe {
     op_flags = flags
   }
 
+  @inline(never)
   fileprivate mutating func sleep(until pointer: UInt64, clock: Int32, isAbsolute: Bool) -> RingObstacle? {
     guard let time = UserMemory.load(pointer, as: timespec.self) else { return .unreadable }
     // The ring takes any number of nanoseconds; the system call refuses these.
@@ -433,6 +387,7 @@ extension syslet_sqe {
     return nil
   }
 
+  @inline(never)
   fileprivate mutating func futex(_ a: Arguments) -> RingObstacle? {
     let command = a.low(1) & ~UInt32(FutexOperation.isPrivate)
     addr = a[0]

@@ -19,7 +19,7 @@ struct DeviceCancelTests {
   }
 
   /// A read that the device keeps, behind a no-op and before a write.
-  private final class Scene {
+  final class Scene {
     let stage = Stage()
     let program = Program(.direct)
     let behind: Int32

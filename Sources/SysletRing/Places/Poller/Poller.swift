@@ -23,7 +23,6 @@ internal import Glibc
     var vainWakes: UInt8 = 0
     /// The moment has come.
     var isExpired = false
-    /// The file is not the one that the run began to wait for.
     fileprivate(set) var isParked = false
     fileprivate var parkedAt: Int64 = 0
     fileprivate var timer: Int32 = -1

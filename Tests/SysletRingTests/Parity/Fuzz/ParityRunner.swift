@@ -149,7 +149,8 @@ import Glibc
       }
     }
     // How much a terminal takes, and what has come to its other end by now, is a matter of when a kernel thread had its turn.
-    let isTimely = tried.kind.isTerminal && [.result, .world].contains(differences[0].nature) && tried.calls.contains { $0.name.contains("write") }
+    let isTimely =
+      tried.kind.isTerminal && [.result, .world].contains(differences[0].nature) && tried.calls.contains { $0.name.contains("write") }
     return isTimely ? .unsteady(differences[0]) : .different(differences[0])
   }
 
