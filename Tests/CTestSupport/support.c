@@ -71,15 +71,22 @@ static uint64_t page(int protection) {
   void *memory = mmap(NULL, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? 0 : (uint64_t)(uintptr_t)memory;
 }
-static uint64_t inaccessible, read_only;
+static uint64_t inaccessible, read_only, torn;
 static pthread_once_t pages_once = PTHREAD_ONCE_INIT;
 static void make_pages(void) {
   inaccessible = page(PROT_NONE);
   read_only = page(PROT_READ);
+  long size = sysconf(_SC_PAGESIZE);
+  char *pages = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages != MAP_FAILED && mprotect(pages + size, size, PROT_NONE) == 0) torn = (uint64_t)(uintptr_t)(pages + size - 4096);
 }
 uint64_t test_inaccessible_page(void) {
   pthread_once(&pages_once, make_pages);
   return inaccessible;
+}
+uint64_t test_torn_pages(void) {
+  pthread_once(&pages_once, make_pages);
+  return torn;
 }
 uint64_t test_read_only_page(void) {
   pthread_once(&pages_once, make_pages);

@@ -29,6 +29,8 @@ long test_refused(int position);
  * with no access at all, or for reading only. */
 uint64_t test_inaccessible_page(void);
 uint64_t test_read_only_page(void);
+/* The address of 8,192 bytes, of which the second half cannot be touched. */
+uint64_t test_torn_pages(void);
 
 /* Lets system call `nr` fail with `error` in every thread of this process, for good. 0 or -errno. */
 int test_deny(long nr, int error);

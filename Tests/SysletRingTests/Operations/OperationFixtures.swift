@@ -120,7 +120,7 @@ enum OperationFixtures {
         return Scene(pipe.write, s.text("abcd").address, 4) { _ in [s.drained(pipe.read)] }
       },
       works("nothing") { s in Scene(s.file("f", content), s.text("abcd").address, 0) },
-      works("what fits in a file that cannot grow") { s in Scene(s.sealed(), s.arena.buffer(8192).address, 8192) },
+      works("what can be read of the buffer") { s in Scene(s.file("f", content), Wild.torn, 8192) },
       fails(EBADF, "open for reading only") { s in Scene(s.file("f", content, O_RDONLY), s.text("abcd").address, 4) },
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.text("abcd").address, 4) },
       fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), Wild.inaccessible, 4) },
@@ -139,15 +139,15 @@ enum OperationFixtures {
       },
       works("in the middle") { s in Scene(s.file("f", content), s.text("abcd").address, 4, 3) },
       works("beyond the end") { s in Scene(s.file("f", content), s.text("abcd").address, 4, 20) },
-      works("what fits in a file that cannot grow") { s in Scene(s.sealed(), s.arena.buffer(8192).address, 8192, 0) },
+      works("what can be read of the buffer") { s in Scene(s.file("f", content), Wild.torn, 8192, 0) },
       works("nothing") { s in Scene(s.file("f", content), s.text("abcd").address, 0, 3) },
       fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), Wild.inaccessible, 4, 0) },
       fails(EINVAL, "a negative offset") { s in Scene(s.file("f", content), s.text("abcd").address, 4, .int(-1)) },
       fails(EBADF, "open for reading only") { s in Scene(s.file("f", content, O_RDONLY), s.text("abcd").address, 4, 0) },
     ],
     "writev": [
-      works("what fits in a file that cannot grow") { s in
-        Scene(s.sealed(), s.vector(s.arena.buffer(8192)), 1)
+      works("what can be read of the buffer") { s in
+        Scene(s.file("f", content), s.tornVector(), 1)
       },
       works("from none") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 0) },
       fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1) },
@@ -158,8 +158,8 @@ enum OperationFixtures {
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1) },
     ],
     "pwritev": [
-      works("what fits in a file that cannot grow") { s in
-        Scene(s.sealed(), s.vector(s.arena.buffer(8192)), 1, 0, 0)
+      works("what can be read of the buffer") { s in
+        Scene(s.file("f", content), s.tornVector(), 1, 0, 0)
       },
       works("from none") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 0, 0, 0) },
       fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1, 0, 0) },
@@ -170,8 +170,8 @@ enum OperationFixtures {
       fails(EBADF, "no descriptor") { s in Scene(noDescriptor, s.vector(s.buffer("a", 3)), 1, 0, 0) },
     ],
     "pwritev2": [
-      works("what fits in a file that cannot grow") { s in
-        Scene(s.sealed(), s.vector(s.arena.buffer(8192)), 1, 0, 0, 0)
+      works("what can be read of the buffer") { s in
+        Scene(s.file("f", content), s.tornVector(), 1, 0, 0, 0)
       },
       works("from none") { s in Scene(s.file("f", content), s.vector(s.buffer("a", 3)), 0, 0, 0, 0) },
       fails(EFAULT, "a bad buffer") { s in Scene(s.file("f", content), s.wildVector(), 1, 0, 0, 0) },

@@ -81,6 +81,8 @@ import CTestSupport
 enum Wild {
   static var inaccessible: UInt64 { test_inaccessible_page() }
   static var readOnly: UInt64 { test_read_only_page() }
+  /// 8,192 bytes, of which the second half cannot be touched: a write of them is short.
+  static var torn: UInt64 { test_torn_pages() }
 }
 
 extension UInt64 {

@@ -56,6 +56,14 @@ import SysletRing
     return vector.address
   }
 
+  /// An array of one `struct iovec` whose buffer cannot be touched from its middle on.
+  func tornVector() -> UInt64 {
+    let vector = arena.buffer(16)
+    vector.store(Wild.torn, at: 0)
+    vector.store(UInt64(8192), at: 8)
+    return vector.address
+  }
+
   /// A `struct msghdr` without an address.
   func message(_ buffers: Buffer...) -> Buffer {
     let header = arena.buffer(56)
@@ -118,14 +126,6 @@ import SysletRing
     descriptors.forget(ends.write)
     awaitEvents(.int(ends.read), 0)
     return .int(ends.read)
-  }
-
-  /// A file of 4,096 bytes that is sealed against growing: a write across its end is short. Its position is not in the description.
-  func sealed() -> UInt64 {
-    // MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS, F_SEAL_GROW.
-    let descriptor = Int32(plainCall(SystemCall.memfd_create, text("test").address, 3))
-    precondition(ftruncate(descriptor, 4096) == 0 && fcntl(descriptor, 1033, 4) == 0)
-    return .int(descriptors.adopt(descriptor))
   }
 
   func socketPair(_ type: __socket_type = SOCK_STREAM) -> (UInt64, UInt64) {
