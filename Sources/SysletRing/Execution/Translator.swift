@@ -155,11 +155,8 @@ internal import Glibc
     let descriptor = call.pointee.arguments.descriptor(0)
     let fact = descriptors.fact(descriptor, known.states)
     guard fact.isOne(of: known.kinds) else {
-      // Of what is not open all answers are the same.
-      let isClosed = fact.kind == .closed && !known.kinds.isEmpty
       let isAtPosition = call.pointee.form.isTransfer && !call.pointee.form.takesOffset(call.pointee.arguments)
-      if isAtPosition, fact.kind == .closed || DescriptorKinds.files.contains(fact.kind) { return .position }
-      return isClosed ? nil : .kind(fact.kind)
+      return isAtPosition && DescriptorKinds.files.contains(fact.kind) ? .position : .kind(fact.kind)
     }
     guard fact.states.isDisjoint(with: known.states) else { return .states(fact.states.intersection(known.states)) }
     return call.pointee.form.encoding == .readAt ? nil : argumentsObstacle(call, fact.kind)

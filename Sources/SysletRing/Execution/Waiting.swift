@@ -191,7 +191,8 @@ struct Waiting {
     if result == -Int(EOPNOTSUPP) || result == -Int(ENOSYS) {
       // This file has no try, or this kernel.
       if isNonblocking { return .made(isWrite ? makeShielded() : makePlainly()) }
-      if syslet_poll_look(descriptor, wanted) != 0 { return .worker }
+      // An eventfd takes eight bytes, and refuses what is less, or more, without waiting.
+      if syslet_poll_look(descriptor, wanted) != 0 || isWrite && length != 8 { return .worker }
       return wait(for: wanted)
     }
     if isWrite { return concludeWriting(result) }

@@ -139,6 +139,8 @@ extension OperationForm {
     case .statx:
       // The bit that is reserved, and two flags that exclude each other, are refused before the name is looked up, and on the ring behind it.
       guard a.low(3) & 0x8000_0000 == 0, a.low(2) & 0x6000 != 0x6000 else { return .flags }
+      // No name at all means the descriptor itself since Linux 6.11, and on the ring still a bad one.
+      guard a[1] != 0 else { return .address }
       sqe.path(directory: a.descriptor(0), a[1], mode: a.low(3), flags: a.low(2))
       sqe.off = a[4]
     case .unlink:

@@ -6,7 +6,7 @@ internal import Glibc
 
 /// What is known about a row's operation on the ring. What is not known is made plainly.
 struct RingKnowledge: Sendable {
-  /// The kinds of the descriptor that the call works on. Of a descriptor that is not open the answer is -EBADF everywhere.
+  /// The kinds of the descriptor that the call works on. Of one that is not open the ring may find another argument wrong first, and say so.
   let kinds: DescriptorKinds
   /// The states, of those that matter to the call, that keep it off the ring.
   let states: DescriptorStates

@@ -36,6 +36,7 @@ extension RingObstacle: CustomStringConvertible {
       return "the ring is not known to do the same with \(DescriptorStates(rawValue: 1 << (rawValue - Self.isNonblocking.rawValue)))"
     }
     if rawValue >= Self.isUnknown.rawValue, let kind = DescriptorKind(rawValue: rawValue - Self.isUnknown.rawValue) {
+      if kind == .closed { return "the descriptor names nothing yet: what it names when the atom is reached decides where it is made" }
       return "the descriptor names \(kind), for which the ring is not known to do the same"
     }
     return switch self {

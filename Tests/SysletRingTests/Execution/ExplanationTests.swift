@@ -72,7 +72,7 @@ struct ExplanationTests {
     "IOSQE_IO_LINK: the syslet stops on \(stops), a link severs on negative, zero and short; severed early, it is resumed"
   }
 
-  @Test("open-read-close: the read is at the file's position, and one hop to a worker has it", arguments: Form.allCases)
+  @Test("open-read-close: behind the open it depends on what the descriptor names by then", arguments: Form.allCases)
   func openReadClose(form: Form) {
     #expect(
       Self.listing(.ring, Self.openReadClose(form)) == """
@@ -80,9 +80,9 @@ struct ExplanationTests {
         atom 0: openat, stops on negative, next atom 1
             ring, segment 1: \(Cut.open)
         atom 1: read, stops on negative, next atom 2
-            worker: \(RingObstacle.position)
+            worker: \(RingObstacle.isClosed)
         atom 2: close
-            ring, segment 2: the syslet ends here
+            worker: \(RingObstacle.isClosed)
 
         """)
   }
@@ -138,11 +138,11 @@ struct ExplanationTests {
         atom 0: openat, next atom 1
             ring, segment 1: \(Cut.open)
         atom 1: read, stops on non-positive, then atom 3, next atom 2
-            worker: \(RingObstacle.position)
+            worker: \(RingObstacle.isClosed)
         atom 2: umem_add, next atom 1
             worker: the worker that has the syslet makes it too
         atom 3: close
-            ring, segment 2: the syslet ends here
+            worker: \(RingObstacle.isClosed)
 
         """)
   }

@@ -120,8 +120,8 @@ struct ExhaustiveTests {
       unsafe memory.deallocate()
       unsafe taken.deallocate()
     }
-    /// No world has this number, so that nothing but the kernel above answers.
-    func descriptor(_ index: Int, _ low: UInt64) -> UInt64 { 1 << 30 | 0x3F_FFFF << 8 | UInt64(index) << 3 | low }
+    /// Of no world, so that nothing but the kernel above makes calls on it.
+    func descriptor(_ index: Int, _ low: UInt64) -> UInt64 { SimulatedWorld.descriptorNowhere(UInt64(index) << 3 | low) }
     unsafe (atoms + atomCount).initialize(to: Atom(SystemCall.fsync, descriptor(atomCount, 7)))
 
     let all = choices(atomCount, stopSets: atomCount < 3 ? Self.allStopSets : Self.distinctStopSets)

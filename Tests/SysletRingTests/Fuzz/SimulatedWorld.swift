@@ -367,6 +367,32 @@ final class SimulatedWorld: World {
 
   // MARK: all worlds
 
+  /// The number of no world: its descriptors are files to whoever asks what they are, and calls on them are a simulated kernel's alone.
+  private static let nowhere: UInt64 = 0x3F_FFFF
+
+  /// A descriptor of no world. It has five bits that a test may use.
+  static func descriptorNowhere(_ bits: UInt64 = 0) -> UInt64 {
+    // Whoever asks for one may be the first who simulates.
+    _ = worlds
+    return 1 << UInt64(SYSLET_SIMULATED_BIT) | nowhere << 8 | bits
+  }
+
+  private static func answer(_ number: Int, _ address: UInt64) -> Int {
+    switch number {
+    case SystemCall.fstat:
+      let status = unsafe UnsafeMutablePointer<stat>(bitPattern: UInt(address))!
+      unsafe status.pointee = stat()
+      unsafe status.pointee.st_dev = 1 << 60
+      unsafe status.pointee.st_mode = S_IFREG
+      return 0
+    case SystemCall.fstatfs:
+      unsafe UnsafeMutablePointer<Int>(bitPattern: UInt(address))!.pointee = 0xEF53
+      return 0
+    case SystemCall.fcntl: return 0
+    default: return -Int(EBADF)
+    }
+  }
+
   /// The worlds by their numbers, for calls that name one by a descriptor. A world is used by one thread at a time, as its run is; the table
   /// by all, under its lock.
   private final class Worlds: Sendable {
@@ -376,14 +402,16 @@ final class SimulatedWorld: World {
     init() {
       unsafe syslet_call_simulate { number, arguments in
         let arguments = unsafe Array(UnsafeBufferPointer(start: arguments, count: 6))
-        guard let world = SimulatedWorld.worlds[(arguments[0] >> 8) & 0x3F_FFFF] else { return -Int(EBADF) }
+        let identifier = (arguments[0] >> 8) & 0x3F_FFFF
+        if identifier == SimulatedWorld.nowhere { return SimulatedWorld.answer(number, arguments[1]) }
+        guard let world = SimulatedWorld.worlds[identifier] else { return -Int(EBADF) }
         return world.call(number, arguments) ?? -Int(ENOSYS)
       }
     }
 
     func add() -> UInt64 {
       state.withLock { state in
-        state.next = (state.next + 1) & 0x3F_FFFF
+        state.next = (state.next + 1) % SimulatedWorld.nowhere
         return state.next
       }
     }

@@ -127,7 +127,7 @@ struct SimulatedKernelTests {
     options.backend = .ring
     let engine = try SysletEngine(options, on: kernel.ring, believing: LinkModel.modern.findings)
     let program = Program(.direct)
-    program.atom(SystemCall.fsync, .int(1 << 30))
+    program.atom(SystemCall.fsync, .value(SimulatedWorld.descriptorNowhere()))
     try engine.enqueue(program)
     #expect(try engine.take(timeout: nil).map(\.reason) == [.cancelled])
     #expect(throws: EngineError.kernel(call: "io_uring_enter", errno: EDEADLK)) { try engine.flush() }
