@@ -92,7 +92,8 @@ struct FuzzTests {
 
   @Test("A random program comes to the same on every simulated kernel as by the oracle")
   func simulatedPrograms() throws {
-    let budget = FuzzBudget(seedCount: 150, share: 0.5)
+    // Half a second each.
+    let budget = FuzzBudget(seedCount: 60, share: 0.5)
     var count = FuzzCount()
     var seed = budget.firstSeed
     while budget.includes(seed) {
