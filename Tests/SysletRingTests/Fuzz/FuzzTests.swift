@@ -92,8 +92,7 @@ struct FuzzTests {
 
   @Test("A random program comes to the same on every simulated kernel as by the oracle")
   func simulatedPrograms() throws {
-    // Half a second each.
-    let budget = FuzzBudget(seedCount: 60, share: 0.5)
+    let budget = FuzzBudget(seedCount: 150, share: 0.5)
     var count = FuzzCount()
     var seed = budget.firstSeed
     while budget.includes(seed) {

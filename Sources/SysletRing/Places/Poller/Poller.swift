@@ -137,7 +137,12 @@ internal import Glibc
     if wait.descriptor >= 0 {
       let result = open()
       guard result == 0 else { return result }
-      reserveList(wait.descriptor)
+      if Int(wait.descriptor) >= listsMax {
+        // What is not open may have any number, up to 2^31; what is, not.
+        let armed = syslet_poll_arm(epoll, wait.descriptor, wait.events)
+        guard armed == 0 else { return armed }
+        reserveList(wait.descriptor)
+      }
       append(number, wait.descriptor)
       let armed = arm(wait.descriptor)
       guard armed == 0 else {
