@@ -96,36 +96,31 @@ long syslet_write_now(int descriptor, const void *vector, int count, uint64_t sk
   return move_now(SYS_pwritev2, descriptor, vector, count, skipped);
 }
 
+/* A message behind its first `skipped` bytes, whose control data have gone with those. Without anything skipped it is the program's own. */
+static uintptr_t skip_in_message(const void *message, uint64_t skipped, struct msghdr *left, struct rest *rest) {
+  int count;
+  if (skipped == 0) return (uintptr_t)message;
+  *left = *(const struct msghdr *)message;
+  count = (int)left->msg_iovlen;
+  left->msg_iov = (struct iovec *)skip(left->msg_iov, &count, skipped, rest);
+  left->msg_iovlen = (size_t)count;
+  left->msg_control = NULL;
+  left->msg_controllen = 0;
+  return (uintptr_t)left;
+}
+
 long syslet_receive_now(int descriptor, void *message, int flags, uint64_t skipped) {
   struct rest rest;
-  struct msghdr rest_message;
-  if (skipped > 0) {
-    int count;
-    rest_message = *(struct msghdr *)message;
-    count = (int)rest_message.msg_iovlen;
-    rest_message.msg_iov = (struct iovec *)skip(rest_message.msg_iov, &count, skipped, &rest);
-    rest_message.msg_iovlen = (size_t)count;
-    rest_message.msg_control = NULL;
-    rest_message.msg_controllen = 0;
-    message = &rest_message;
-  }
-  return syslet_call(SYS_recvmsg, (uint64_t)descriptor, (uintptr_t)message, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT), 0, 0, 0);
+  struct msghdr left;
+  uintptr_t tried = skip_in_message(message, skipped, &left, &rest);
+  return syslet_call(SYS_recvmsg, (uint64_t)descriptor, tried, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT), 0, 0, 0);
 }
 
 long syslet_send_now(int descriptor, const void *message, int flags, uint64_t skipped) {
   struct rest rest;
-  struct msghdr rest_message;
-  if (skipped > 0) {
-    int count;
-    rest_message = *(const struct msghdr *)message;
-    count = (int)rest_message.msg_iovlen;
-    rest_message.msg_iov = (struct iovec *)skip(rest_message.msg_iov, &count, skipped, &rest);
-    rest_message.msg_iovlen = (size_t)count;
-    rest_message.msg_control = NULL;
-    rest_message.msg_controllen = 0;
-    message = &rest_message;
-  }
-  return syslet_call(SYS_sendmsg, (uint64_t)descriptor, (uintptr_t)message, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT | MSG_NOSIGNAL), 0, 0, 0);
+  struct msghdr left;
+  uintptr_t tried = skip_in_message(message, skipped, &left, &rest);
+  return syslet_call(SYS_sendmsg, (uint64_t)descriptor, tried, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT | MSG_NOSIGNAL), 0, 0, 0);
 }
 
 uint64_t syslet_vector_length(const void *vector, int count) {

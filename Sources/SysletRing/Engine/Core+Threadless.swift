@@ -58,7 +58,7 @@ extension Core {
     case .openAt2: return nil
     case .open, .openAt, .create:
       let open = form.openArguments(call.pointee.arguments)
-      guard open.flags & (O_NONBLOCK | Self.pathOnly) == 0 else { break }
+      guard UInt32(bitPattern: open.flags) & (UInt32(O_NONBLOCK) | OpenFlags.pathOnly) == 0 else { break }
       let result = unsafe syslet_open_now(open.directory, UnsafePointer<CChar>(bitPattern: UInt(open.path)), open.flags, open.mode)
       let opened = Int32(truncatingIfNeeded: result)
       if result >= 0, OpenFlags.mayHaveToWait(UInt32(bitPattern: open.flags)), Interpreter.isFIFO(opened) {
@@ -73,7 +73,4 @@ extension Core {
     }
     return Interpreter.make(call, isChecked: options.isChecked)
   }
-
-  /// O_PATH, which Swift does not see.
-  private static let pathOnly: Int32 = 0o10000000
 }
