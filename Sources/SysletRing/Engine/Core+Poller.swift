@@ -14,6 +14,7 @@ extension Core {
       waiting.moved = record.pointee.moved
       waiting.deadline = record.pointee.wait.deadline
       waiting.isExpired = record.pointee.isExpired
+      waiting.hasWaited = true
     }
     // Found out now, and not when a part has been made, with which a worker could not go on.
     if number == RunSlab.end, !Waiting.isSleep(call.pointee.form), poller.open() != 0 { return giveUpPolling(run, 0) }
@@ -29,7 +30,7 @@ extension Core {
         run.pointee.parked = number
         run.pointee.isUnderway = true
       } else if poller[number].pointee.moved == waiting.moved {
-        poller[number].pointee.vainWakes += 1
+        if !poller[number].pointee.isLook { poller[number].pointee.vainWakes += 1 }
         // It is said to be ready, and is not, again and again: a thread that waits in the call knows better.
         if poller[number].pointee.vainWakes > Poller.vainWakesMax { return giveUpPolling(run, waiting.moved) }
       } else {

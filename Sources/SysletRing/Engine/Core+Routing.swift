@@ -73,6 +73,7 @@ extension Core {
         // that workers get only some are asked.
         let isTimed = !isHinted || plain.wantsSample()
         if isHinted, isTimed, !translator.isFile(call) { continue }
+        if reason == .close, translator.mayWaitToClose(call.pointee.arguments.descriptor(0)) { return handOver(run) }
         guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.mayBePatient() && costs.each(row) <= plain.nanosecondsMax else {
           return handOver(run, timedAs: isTimed ? row : Run.untimed)
         }

@@ -97,6 +97,15 @@ struct DescriptorFact {
     return fact
   }
 
+  /// Whether this turn has found a file there.
+  @inline(__always)
+  func isKnownFile(_ descriptor: Int32) -> Bool {
+    let index = Int(descriptor)
+    guard index >= 0, index < Self.capacity else { return false }
+    let finding = unsafe findings[index]
+    return UInt32(truncatingIfNeeded: finding >> 32) == turn && finding & 0xFF == UInt64(DescriptorKind.file.rawValue)
+  }
+
   @inline(__always)
   mutating func kind(_ descriptor: Int32) -> DescriptorKind { fact(descriptor).kind }
 
@@ -116,7 +125,10 @@ struct DescriptorFact {
     if fact.kind == .unknown { fact.kind = askKind(descriptor) }
     // Files are never waited for: O_NONBLOCK means nothing to them, and they have no time-outs.
     var missing = wanted.subtracting(fact.asked)
-    if DescriptorKinds.files.contains(fact.kind) { missing.formIntersection([.append, .unreadable, .unwritable]) }
+    if DescriptorKinds.files.contains(fact.kind) {
+      missing.formIntersection([.append, .unreadable, .unwritable])
+      fact.noteAsked([.nonblocking, .lowWater, .receiveTimeout, .sendTimeout, .lingering])
+    }
     if !missing.isDisjoint(with: .flags) {
       let flags = syslet_call(SystemCall.fcntl, UInt64(argument: descriptor), UInt64(argument: F_GETFL), 0, 0, 0, 0)
       if flags == -Int(EBADF) { fact.kind = .closed }
@@ -126,6 +138,9 @@ struct DescriptorFact {
       if isPath || flags & Int(O_ACCMODE) == Int(O_WRONLY) { fact.insert(.unreadable) }
       if isPath || flags & Int(O_ACCMODE) == Int(O_RDONLY) { fact.insert(.unwritable) }
       fact.noteAsked(.flags)
+    }
+    if missing.contains(.lingering), fact.kind == .foreignSocket || DescriptorKinds.sockets.contains(fact.kind), Self.lingers(descriptor) {
+      fact.insert(.lingering)
     }
     if DescriptorKinds.sockets.contains(fact.kind) {
       // An option that cannot be asked for holds, as far as the ring is concerned: what is not known is not the same.
@@ -147,7 +162,7 @@ struct DescriptorFact {
     switch facts.mode & UInt32(S_IFMT) {
     case UInt32(S_IFREG): return fileSystems.kind(of: descriptor, on: facts.device, isPipe: false)
     case UInt32(S_IFIFO): return fileSystems.kind(of: descriptor, on: facts.device, isPipe: true)
-    case UInt32(S_IFDIR): return .directory
+    case UInt32(S_IFDIR): return fileSystems.kind(of: descriptor, on: facts.device, isPipe: false) == .file ? .directory : .foreignFile
     case UInt32(S_IFBLK): return .block
     case UInt32(S_IFCHR): return .character
     case UInt32(S_IFSOCK): return socketKind(descriptor, facts.inode)
@@ -170,7 +185,7 @@ struct DescriptorFact {
   private static func askSocketKind(_ descriptor: Int32) -> DescriptorKind {
     guard let family = option(descriptor, SO_DOMAIN), [AF_UNIX, AF_INET, AF_INET6].contains(Int32(family)) else { return .foreignSocket }
     switch option(descriptor, SO_TYPE) {
-    case Int(SOCK_STREAM.rawValue): return .stream
+    case Int(SOCK_STREAM.rawValue): return family == AF_UNIX ? .localStream : .stream
     case Int(SOCK_DGRAM.rawValue): return .datagram
     case Int(SOCK_SEQPACKET.rawValue): return .packet
     default: return .foreignSocket
@@ -184,6 +199,16 @@ struct DescriptorFact {
       SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &value),
       UInt64(argument: &size), 0)
     return result == 0 ? Int(value) : nil
+  }
+
+  private static func lingers(_ descriptor: Int32) -> Bool {
+    var value = linger()
+    var size = UInt32(MemoryLayout<linger>.size)
+    let result = unsafe syslet_call(
+      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: SO_LINGER),
+      UInt64(argument: &value),
+      UInt64(argument: &size), 0)
+    return result == 0 && value.l_onoff != 0 && value.l_linger > 0
   }
 
   /// A socket's time-out in nanoseconds; 0 for none, nil where it cannot be asked for.

@@ -26,6 +26,8 @@ struct ParkedWait {
   var deadline = Int64.max
   /// The descriptor may have a time-out of its own. It is asked for it only when the run has waited for a while: most do not wait that long.
   var mayTimeOut = false
+  /// What ends it is not all told by the descriptor: the call is tried again now and then.
+  var isLookedAt = false
 }
 
 /// What came of a try.
@@ -46,6 +48,8 @@ struct Waiting {
   var deadline = Int64.max
   /// That moment has come.
   var isExpired = false
+  /// An earlier try had to wait.
+  var hasWaited = false
 
   private var arguments: Arguments { call.pointee.arguments }
   private var descriptor: Int32 { arguments.descriptor(0) }
@@ -66,7 +70,7 @@ struct Waiting {
   /// Whether a transfer without an offset is tried, on what its descriptor names: what has no position, and is read as much as there is.
   static func isTried(on kind: DescriptorKind) -> Bool {
     switch kind {
-    case .pipe, .fifo, .stream, .datagram, .packet, .foreignSocket, .anonymous: true
+    case .pipe, .fifo, .stream, .localStream, .datagram, .packet, .foreignSocket, .anonymous: true
     // A terminal's modes say when a read ends, and readiness does not know them all.
     default: false
     }
@@ -94,10 +98,13 @@ struct Waiting {
     let isMessage = call.pointee.form.encoding == .receiveMessage
     let flags = arguments.low(isMessage ? 2 : 3)
     if flags & Self.dontWait != 0 { return .made(makePlainly()) }
+    // Nothing is there at once on a stream of the network, though a try may have to wait while the connection is being served.
+    if !isMessage, arguments[2] == 0, isStream, isOfNetwork { return .made(makePlainly()) }
     // A socket of the network looks whether it has an error, and does not wait; others do not know of it.
     if flags & Self.errorQueue != 0 { return isOfNetwork ? .made(makePlainly()) : .worker }
     // All of it: on a stream of the network in several tries. Elsewhere what ends it is not known, and a look at it cannot be had in parts.
     if flags & Self.waitAll != 0, isStream, flags & (Self.peek | Self.truncate) != 0 || isMessage || !isOfNetwork { return .worker }
+    if moved > 0, isOfNetwork, hasError || isAtMark { return .made(Int(moved)) }
     let result: Int
     if isMessage {
       result = unsafe syslet_receive_now(
@@ -142,6 +149,7 @@ struct Waiting {
     let flags = arguments.low(isMessage ? 2 : 3)
     // What a flag means together with MSG_DONTWAIT is known of these: MSG_FASTOPEN, for one, does not connect then.
     if flags & ~KnownFlags.sending != 0 { return .worker }
+    if moved > 0, isOfNetwork, hasError { return .made(Int(moved)) }
     let result: Int
     if isMessage {
       result = unsafe syslet_send_now(
@@ -158,7 +166,10 @@ struct Waiting {
   }
 
   private mutating func accept() -> Attempt {
-    if isNonblocking { return .made(makePlainly()) }
+    // Flags that it does not know it refuses first of all.
+    let isRefused =
+      call.pointee.form.encoding == .accept4 && arguments.low(3) & ~UInt32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue) != 0
+    if isRefused || isNonblocking { return .made(makePlainly()) }
     // What does not listen, or is no socket, is refused, and never ready.
     if option(SO_ACCEPTCONN) != 1 { return .worker }
     // Another thread or process may take the connection in between, so a worker makes the call.
@@ -172,6 +183,7 @@ struct Waiting {
   private mutating func transfer(isWrite: Bool) -> Attempt {
     let form = call.pointee.form
     if form.encoding == .readVectorFlags || form.encoding == .writeVectorFlags, arguments.low(5) != 0 { return .worker }
+    if moved > 0, isOfNetwork, hasError || !isWrite && isAtMark { return .made(Int(moved)) }
     let result: Int
     if form.hasVectors {
       let vector = unsafe UnsafeRawPointer(bitPattern: UInt(arguments[1]))
@@ -283,9 +295,21 @@ struct Waiting {
       // Only a stream takes a part.
       if moved >= length { return .made(Int(moved)) }
       if isExpired || isNonblocking { return .made(Int(moved)) }
-      return wait(for: UInt32(SYSLET_POLL_OUT))
+      return waitToWrite()
     }
-    return conclude(result, UInt32(SYSLET_POLL_OUT))
+    if result == -Int(EPIPE), hasWaited, isLocal, let error = option(SO_ERROR), error > 0 {
+      // The other side has closed with bytes unread. A call that waits is told of that; one that begins is not, and leaves it for the next.
+      return .made(moved > 0 ? Int(moved) : -Int(error))
+    }
+    guard result == -Int(EAGAIN), !isExpired, !isNonblocking else { return conclude(result, UInt32(SYSLET_POLL_OUT)) }
+    return waitToWrite()
+  }
+
+  /// A local socket's poll does not tell that the other side will not read any more (SHUT_RD), which ends a call that waits.
+  private func waitToWrite() -> Attempt {
+    guard case .waits(var wait) = wait(for: UInt32(SYSLET_POLL_OUT)) else { return .worker }
+    wait.isLookedAt = isLocal
+    return .waits(wait)
   }
 
   private func wait(for events: UInt32) -> Attempt {
@@ -315,7 +339,16 @@ struct Waiting {
   }
   private var isSocket: Bool { option(SO_TYPE) != nil }
   private var isStream: Bool { option(SO_TYPE) == Int32(SOCK_STREAM.rawValue) }
+  private var isLocal: Bool { option(SO_DOMAIN) == AF_UNIX }
   private var isOfNetwork: Bool { option(SO_DOMAIN).map { $0 == AF_INET || $0 == AF_INET6 } ?? false }
+
+  /// Between two steps of one call: an error that ends the call, and is the next one's to tell.
+  private var hasError: Bool { syslet_poll_look(descriptor, 0) & UInt32(SYSLET_POLL_ERR) != 0 }
+  /// The same: urgent data, in front of which a call ends that has read anything.
+  private var isAtMark: Bool {
+    var mark: Int32 = 0
+    return unsafe syslet_call(SystemCall.ioctl, arguments[0], UInt64(SIOCATMARK), UInt64(argument: &mark), 0, 0, 0) == 0 && mark != 0
+  }
 
   private static let outOfBand: UInt32 = 0x01
   private static let peek: UInt32 = 0x02

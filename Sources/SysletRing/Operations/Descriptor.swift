@@ -8,15 +8,18 @@ enum DescriptorKind: UInt8, Sendable, CaseIterable {
   case closed
   /// A regular file on a file system that is known to serve the ring as it serves system calls (`FileSystems`).
   case file
-  /// A regular file elsewhere: procfs, sysfs, FUSE, NFS, a message queue. It may wait for another party, or take no offsets.
+  /// A regular file or a directory elsewhere: procfs, sysfs, FUSE, NFS, a message queue. It may wait for another party, or take no offsets.
   case foreignFile
   case block
+  /// One on a known file system.
   case directory
   case pipe
   /// A pipe with a name. On current kernels it has no try that does not wait.
   case fifo
-  /// A stream, datagram or sequenced-packet socket of AF_UNIX, AF_INET or AF_INET6.
+  /// A stream, datagram or sequenced-packet socket of AF_UNIX, AF_INET or AF_INET6, but for the next.
   case stream, datagram, packet
+  /// A stream socket of AF_UNIX. What it waits for to send is not all that ends the wait: poll does not tell that the other side will not read any more.
+  case localStream
   /// Another socket: netlink, packets, vsock, crypto.
   case foreignSocket
   /// A terminal or another character device.
@@ -39,7 +42,7 @@ struct DescriptorKinds: OptionSet, Sendable {
 
   /// Files whose bytes have places.
   static let files = DescriptorKinds(.file, .block)
-  static let sockets = DescriptorKinds(.stream, .datagram, .packet)
+  static let sockets = DescriptorKinds(.stream, .localStream, .datagram, .packet)
   static let all = DescriptorKinds(rawValue: .max)
 }
 
@@ -60,6 +63,8 @@ struct DescriptorStates: OptionSet, Sendable {
   /// Not opened for reading, or not for writing: the ring finds out later than the call, and may meet another error first.
   static let unreadable = DescriptorStates(rawValue: 32)
   static let unwritable = DescriptorStates(rawValue: 64)
+  /// SO_LINGER: closing it waits for the other side.
+  static let lingering = DescriptorStates(rawValue: 128)
   /// Those that one question tells.
   static let flags: DescriptorStates = [.nonblocking, .append, .unreadable, .unwritable]
 
@@ -79,6 +84,7 @@ extension DescriptorKind: CustomStringConvertible {
     case .pipe: "a pipe"
     case .fifo: "a FIFO"
     case .stream: "a stream socket"
+    case .localStream: "a stream socket of AF_UNIX"
     case .datagram: "a datagram socket"
     case .packet: "a sequenced-packet socket"
     case .foreignSocket: "a socket of another family"
@@ -101,7 +107,7 @@ extension DescriptorStates: CustomStringConvertible {
   var description: String {
     let names: [(DescriptorStates, String)] = [
       (.nonblocking, "O_NONBLOCK"), (.lowWater, "SO_RCVLOWAT"), (.receiveTimeout, "SO_RCVTIMEO"), (.sendTimeout, "SO_SNDTIMEO"),
-      (.append, "O_APPEND"), (.unreadable, "O_WRONLY"), (.unwritable, "O_RDONLY"),
+      (.append, "O_APPEND"), (.unreadable, "O_WRONLY"), (.unwritable, "O_RDONLY"), (.lingering, "SO_LINGER"),
     ]
     return names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
   }

@@ -325,9 +325,9 @@ extension syslet_sqe {
     guard let how = UserMemory.load(a[2], as: (flags: UInt64, mode: UInt64, resolve: UInt64).self) else { return .unreadable }
     guard how.flags & UInt64(OpenFlags.creating) == 0 else { return .creation }
     // Of a structure with a mistake in it the ring may say something else.
-    guard a[3] == 24, how.flags & ~UInt64(KnownFlags.opening) == 0, how.mode == 0, how.resolve & ~OpenFlags.resolving == 0 else {
-      return .flags
-    }
+    guard a[3] == 24, how.mode == 0, how.flags & ~UInt64(KnownFlags.opening) == 0, how.flags & UInt64(OpenFlags.pathOnly) == 0,
+      how.resolve & ~OpenFlags.resolving == 0, how.resolve & OpenFlags.scoping != OpenFlags.scoping
+    else { return .flags }
     path(directory: a.descriptor(0), a[1], mode: 24, flags: 0)
     off = a[2]
     return nil
@@ -423,6 +423,8 @@ enum OpenFlags {
   static let large: UInt32 = 0o100000
   /// RESOLVE_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH, _IN_ROOT.
   static let resolving: UInt64 = 0x1F
+  /// The last two of them, which exclude each other.
+  static let scoping: UInt64 = 0x18
 
   /// Whether an open with these flags that has not waited may be of a FIFO that open(2) would have waited for.
   static func mayHaveToWait(_ flags: UInt32) -> Bool {

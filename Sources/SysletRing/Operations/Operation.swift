@@ -125,6 +125,8 @@ struct Operation: Sendable {
     static let unlisted = Traits(rawValue: 32)
     /// With some arguments it reads or changes what the kernel keeps for the thread that makes it: see `threadNeed`.
     static let ownThread = Traits(rawValue: 256)
+    /// Never blocks but on what a file server has (FUSE, NFS), which it may ask.
+    static let asksServer = Traits(rawValue: 512)
   }
 
   let number: Int

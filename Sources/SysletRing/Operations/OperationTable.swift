@@ -138,17 +138,17 @@ extension Operation {
     Operation(
       SystemCall.sendto, "sendto", opcode: SYSLET_OP_SEND, .sendTo, .waits, results: .any, known: .sending(flagsIn: 3),
       [.value, .read(countIn: 2), .value, .value, .captured(countIn: 5)],
-      note: "On the ring without an address, on sockets without SO_SNDTIMEO."),
+      note: "On the ring without an address, on datagram sockets and streams of the network without SO_SNDTIMEO."),
     Operation(
       SystemCall.recvfrom, "recvfrom", opcode: SYSLET_OP_RECV, .receiveFrom, links: .message, .waits, results: .any,
       known: .receiving(flagsIn: 3),
       [.value, .filled(countIn: 2), .value, .value, .filled(128), .exchanged(4)],
       note:
-        "On the ring without an address, MSG_ERRQUEUE and MSG_OOB, on sockets without SO_RCVLOWAT and SO_RCVTIMEO; with MSG_WAITALL on streams, without MSG_PEEK."
+        "On the ring without an address, MSG_ERRQUEUE and MSG_OOB, on sockets without SO_RCVLOWAT and SO_RCVTIMEO; with MSG_WAITALL on streams of AF_UNIX, without MSG_PEEK."
     ),
     Operation(
       SystemCall.sendmsg, "sendmsg", opcode: SYSLET_OP_SENDMSG, .sendMessage, .waits, results: .any, known: .sending(flagsIn: 2),
-      [.value, .messageRead], note: "On the ring on sockets without SO_SNDTIMEO."),
+      [.value, .messageRead], note: "On the ring as sendto."),
     Operation(
       SystemCall.recvmsg, "recvmsg", opcode: SYSLET_OP_RECVMSG, .receiveMessage, .waits, results: .any, known: .receiving(flagsIn: 2),
       [.value, .messageFilled], note: "On the ring as recvfrom; with MSG_WAITALL without a control buffer."),
@@ -203,7 +203,7 @@ extension Operation {
 
   /// Calls without an operation that never block for long: handing them anywhere costs more than making them.
   ///
-  /// fstat and its like look at an inode that the descriptor holds in memory; on a network file system they may ask the server.
+  /// fstat looks at an inode that the descriptor holds in memory; on a network file system it may ask the server, as lseek may for where a file ends.
   static let inlineRows: [Operation] = [
     Operation(
       umemAddNumber, "umem_add", [.pseudo, .neverBlocks], results: .any, [.exchanged(8)], note: "A pseudo call; it never enters the kernel."
@@ -218,8 +218,8 @@ extension Operation {
     inline(SystemCall.getgid, "getgid", .descriptor),
     inline(SystemCall.getegid, "getegid", .descriptor),
     inline(SystemCall.umask, "umask", .descriptor),
-    inline(SystemCall.lseek, "lseek", .any),
-    inline(SystemCall.fstat, "fstat"),
+    Operation(SystemCall.lseek, "lseek", [.neverBlocks, .asksServer], results: .any),
+    Operation(SystemCall.fstat, "fstat", [.neverBlocks, .asksServer], results: [.negative, .zero]),
     inline(SystemCall.dup, "dup", .descriptor),
     inline(SystemCall.pipe, "pipe"),
     inline(SystemCall.eventfd, "eventfd", .descriptor),

@@ -47,16 +47,19 @@ struct RingKnowledge: Sendable {
   static let writingFileWithFlags = RingKnowledge(.files, not: [.append, .unwritable], flags: (5, 0))
   /// Calls on a file as a whole.
   static let wholeFile = RingKnowledge(DescriptorKinds(.file, .block, .directory))
-  /// Not of an io_uring, which the ring refuses to close, nor of what asks another party first (FUSE, NFS).
-  static let closing = RingKnowledge(DescriptorKinds(.file, .directory, .pipe, .stream, .datagram, .packet))
+  /// Not of an io_uring, which the ring refuses to close, nor of what asks another party first (FUSE, NFS) or waits for one.
+  static let closing = RingKnowledge(DescriptorKinds.sockets.union(.init(.file, .directory, .pipe)), not: .lingering)
+  /// Of others than the ring closes: none of these waits.
+  static let closingPlainly = closing.kinds.union(.init(.closed, .fifo, .foreignSocket, .anonymous))
+  /// Not on AF_UNIX where a send may wait for room: the ring polls for it, and does not see that the other side will not read any more.
   static func sending(flagsIn argument: Int8) -> RingKnowledge {
-    RingKnowledge(.sockets, not: .sending, flags: (argument, KnownFlags.sending))
+    RingKnowledge(DescriptorKinds(.stream, .datagram), not: .sending, flags: (argument, KnownFlags.sending))
   }
   static func receiving(flagsIn argument: Int8) -> RingKnowledge {
     RingKnowledge(.sockets, not: .receiving, flags: (argument, KnownFlags.receiving))
   }
   static let waitingForEvents = RingKnowledge(DescriptorKinds(.anonymous), repeatable: true)
-  static let accepting = RingKnowledge(DescriptorKinds(.stream, .packet), not: [.nonblocking, .receiveTimeout])
+  static let accepting = RingKnowledge(DescriptorKinds(.stream, .localStream, .packet), not: [.nonblocking, .receiveTimeout])
   static let connecting = RingKnowledge(.sockets, not: .sending)
 
   /// Whether what the descriptor names has to be asked.

@@ -17,10 +17,11 @@ enum RingObstacle: UInt8, Sendable, Equatable {
   /// The process's threads may see other names than the ring's (`renewWorkers`).
   case staleNames
   // What the descriptor names, in the order of `DescriptorKind`.
-  case isUnknown, isClosed, isFile, isForeignFile, isBlock, isDirectory, isPipe, isFIFO, isStream, isDatagram, isPacket, isForeignSocket,
+  case isUnknown, isClosed, isFile, isForeignFile, isBlock, isDirectory, isPipe, isFIFO, isStream, isDatagram, isPacket, isLocalStream,
+    isForeignSocket,
     isCharacter, isAnonymous
   // The state in which it is, in the order of `DescriptorStates`.
-  case isNonblocking, hasLowWater, hasReceiveTimeout, hasSendTimeout, appends, isUnreadable, isUnwritable
+  case isNonblocking, hasLowWater, hasReceiveTimeout, hasSendTimeout, appends, isUnreadable, isUnwritable, lingers
 
   /// What the descriptor names is not known to be the same.
   static func kind(_ kind: DescriptorKind) -> RingObstacle { RingObstacle(rawValue: isUnknown.rawValue + kind.rawValue)! }

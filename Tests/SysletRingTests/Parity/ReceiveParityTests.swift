@@ -133,6 +133,83 @@ struct ReceiveParityTests {
     #expect(Parity.differences(testCase, on: backend) == [])
   }
 
+  // MARK: what the other side does meanwhile
+
+  /// Each call that sends, on a full socket of AF_UNIX while the other side does something that ends the wait.
+  private static func whileFull(
+    _ title: String, _ expected: Int, _ type: __socket_type = SOCK_STREAM, _ event: @escaping @Sendable (Stage, Timeline, UInt64) -> Void
+  ) -> [ParityCase] {
+    typealias Call = @Sendable (Stage, UInt64) -> (Int, [UInt64])
+    let calls: [(String, Call)] = [
+      ("write", { s, near in (SystemCall.write, [near, s.text("abc").address, 3]) }),
+      ("writev", { s, near in (SystemCall.writev, [near, s.vector(s.text("a"), s.text("bc")), 2]) }),
+      ("sendto", { s, near in (SystemCall.sendto, [near, s.text("abc").address, 3, 0, 0, 0]) }),
+      ("sendmsg", { s, near in (SystemCall.sendmsg, [near, s.message(s.text("abc")).address, 0]) }),
+    ]
+    return calls.map { name, call in
+      ParityCase("AF_UNIX, \(name) on a full socket \(title)", expected) { s, t in
+        let (near, far) = s.socketPair(type)
+        s.fill(near)
+        event(s, t, far)
+        let (number, arguments) = call(s, near)
+        return ParityScene(calls: [ParityCall(number: number, arguments: arguments)]) { _ in ["SO_ERROR \(s.pendingError(near))"] }
+      }
+    }
+  }
+
+  static let endings: [ParityCase] =
+    whileFull("whose other side will not read any more", -Int(EPIPE)) { _, t, far in t.endReading(far, after: 60) }
+    + whileFull("of packets whose other side will not read any more", -Int(EPIPE), SOCK_SEQPACKET) { _, t, far in
+      t.endReading(far, after: 60)
+    }
+    + whileFull("whose other side shuts down", -Int(EPIPE)) { _, t, far in t.shutDown(far, after: 60) }
+    + whileFull("whose other side is closed with bytes unread", -Int(ECONNRESET)) { s, t, far in s.closeLater(far, t, after: 60) }
+    + whileFull("of packets whose other side is closed", -Int(ECONNRESET), SOCK_SEQPACKET) { s, t, far in s.closeLater(far, t, after: 60) }
+    + [
+      ParityCase("AF_UNIX, a send of which a part is made when the other side will not read any more") { s, t in
+        let (near, far) = s.socketPair()
+        s.option(near, SO_SNDBUF, 16_384)
+        t.endReading(far, after: 60)
+        return ParityScene(SystemCall.sendto, near, s.arena.buffer(200_000).address, 200_000, 0, 0, 0)
+      },
+      ParityCase("AF_UNIX, a send of which a part is made when the other side is closed") { s, t in
+        let (near, far) = s.socketPair()
+        s.option(near, SO_SNDBUF, 16_384)
+        s.closeLater(far, t, after: 60)
+        return ParityScene(SystemCall.sendto, near, s.arena.buffer(200_000).address, 200_000, 0, 0, 0) { _ in
+          ["SO_ERROR \(s.pendingError(near))"]
+        }
+      },
+      ParityCase("TCP, MSG_WAITALL in front of an urgent byte ends with what there is", 3) { s, t in
+        let (near, far) = s.tcpPair()
+        s.send("abc", to: far)
+        let urgent = s.text("x").address
+        t.after(60) { plainCall(SystemCall.sendto, far, urgent, 1, .int(Int32(MSG_OOB)), 0, 0) }
+        t.write("defghij", to: far, after: 120)
+        return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+      },
+      ParityCase("TCP, an error behind a part of MSG_WAITALL is the next call's", 3) { s, t in
+        let (near, far) = s.tcpPair()
+        s.send("abc", to: far)
+        s.abort(far, t, after: 60)
+        return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0) { _ in
+          ["SO_ERROR \(s.pendingError(near))"]
+        }
+      },
+      // A write: a send is the ring's (docs/SEMANTICS.md, "Differences that remain").
+      ParityCase("TCP, an error behind a part of a write is the next call's") { s, t in
+        let (near, far) = s.tcpPair()
+        s.abort(far, t, after: 60)
+        let call = ParityCall(SystemCall.write, near, s.arena.buffer(9_000_000).address, 9_000_000)
+        return ParityScene(calls: [call], ignoring: [0]) { results in ["a part: \(results[0] > 0)", "SO_ERROR \(s.pendingError(near))"] }
+      },
+    ]
+
+  @Test("What the other side does ends a call that waits as it ends the plain call", arguments: SysletEngine.Backend.available, endings)
+  func ending(backend: SysletEngine.Backend, testCase: ParityCase) {
+    #expect(Parity.differences(testCase, on: backend) == [])
+  }
+
   // MARK: options
 
   /// Half a record, and the rest later, on a socket that asks for eight bytes. A TCP socket whose first half was there before the call does not
@@ -264,6 +341,27 @@ struct ReceiveParityTests {
 }
 
 extension Stage {
+  /// SO_ERROR, which is taken by being asked for.
+  func pendingError(_ socket: UInt64) -> Int32 {
+    let (value, size) = (arena.buffer(4), arena.buffer(4))
+    size.store(Int32(4), at: 0)
+    plainCall(SystemCall.getsockopt, socket, .int(SOL_SOCKET), .int(SO_ERROR), value.address, size.address)
+    return value.load(0, as: Int32.self)
+  }
+
+  func closeLater(_ descriptor: UInt64, _ timeline: Timeline, after milliseconds: Int) {
+    descriptors.forget(Int32(descriptor))
+    timeline.after(milliseconds) { Glibc.close(Int32(descriptor)) }
+  }
+
+  /// Resets the connection.
+  func abort(_ socket: UInt64, _ timeline: Timeline, after milliseconds: Int) {
+    let linger = arena.buffer(8)
+    linger.store(Int32(1), at: 0)
+    option(socket, SO_LINGER, linger)
+    closeLater(socket, timeline, after: milliseconds)
+  }
+
   /// Waits until there is something to read, whatever SO_RCVLOWAT says.
   func awaitArrival(_ socket: UInt64) {
     let byte = arena.buffer(1)

@@ -139,6 +139,36 @@ struct RemainingDifferencesTests {
     }
   }
 
+  @Test(
+    "A send on the ring of which a part is made takes the error that is the next call's", .enabled(if: ReferenceKernel.isHere),
+    arguments: withRing)
+  func resetSend(backend: SysletEngine.Backend) throws {
+    func outcome(_ send: (_ near: UInt64, _ bytes: UInt64, _ count: UInt64, _ timeline: Timeline) throws -> Int) throws -> Int32 {
+      let (stage, timeline) = (Stage(), Timeline())
+      let (near, far) = stage.tcpPair()
+      stage.abort(far, timeline, after: 60)
+      let count = 9_000_000
+      #expect((1..<count).contains(try send(near, stage.arena.buffer(count).address, UInt64(count), timeline)), "a part")
+      timeline.end()
+      return stage.pendingError(near)
+    }
+    let plain = try outcome { near, bytes, count, timeline in
+      timeline.begin()
+      return plainCall(SystemCall.sendto, near, bytes, count, 0, 0, 0)
+    }
+    #expect(plain == ECONNRESET)
+    let tried = try outcome { near, bytes, count, timeline in
+      let (engine, program) = (try Parity.engine(backend), Program(.direct))
+      program.atom(SystemCall.sendto, .value(near), .value(bytes), .value(count), 0, 0, 0, next: .end)
+      try engine.enqueue(program)
+      timeline.begin()
+      let result = try engine.take().first?.result
+      try engine.close()
+      return result ?? 0
+    }
+    #expect(tried == 0)
+  }
+
   @Test("A send of more than the socket holds goes on only inside the engine's calls", arguments: LifeRegressionTests.asynchronous)
   func progressBetweenCalls(backend: SysletEngine.Backend) throws {
     let (stage, program) = (Stage(), Program(.direct))

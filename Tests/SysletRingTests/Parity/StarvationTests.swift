@@ -75,6 +75,32 @@ struct StarvationTests {
     #expect(try scene.quick(engine) == scene.expected)
   }
 
+  // For two seconds, that the other side takes what was sent.
+  @Test("A close that waits for the other side (SO_LINGER) keeps no quick call waiting", arguments: LifeRegressionTests.asynchronous)
+  func lingering(backend: SysletEngine.Backend) throws {
+    let (stage, program) = (Stage(), Program(.direct))
+    let (near, _) = stage.tcpPair()
+    let linger = stage.arena.buffer(8)
+    linger.store(Int32(1), at: 0)
+    linger.store(Int32(2), at: 4)
+    let bytes = stage.arena.buffer(65_536)
+    while plainCall(SystemCall.sendto, near, bytes.address, 65_536, UInt64(MSG_DONTWAIT), 0, 0) > 0 {}
+    stage.option(near, SO_LINGER, linger)
+    stage.descriptors.forget(Int32(near))
+    let closing = program.atom(SystemCall.close, .value(near), next: .end)
+    let quick = program.atom(SystemCall.getpid, next: .end)
+    let engine = try Parity.engine(backend)
+    defer { try? engine.close() }
+    let start = test_milliseconds()
+    try engine.enqueue(program, closing)
+    try engine.enqueue(program, quick)
+    try engine.flush()
+    #expect(try engine.take().map { program.index($0.atom) } == [quick])
+    #expect(test_milliseconds() - start < 1500)
+    #expect(try engine.take().map(\.result) == [0])
+    #expect(test_milliseconds() - start > 1500, "it did not wait")
+  }
+
   @Test("Sleeps keep no quick call waiting", arguments: LifeRegressionTests.asynchronous, [64, 4097])
   func sleeps(backend: SysletEngine.Backend, count: Int) throws {
     let program = Program(.direct, capacity: count + 2)

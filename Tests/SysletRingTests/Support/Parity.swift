@@ -21,9 +21,8 @@ struct ParityScene {
   /// Which results are the world's own, such as descriptors, and compared only by whether they are errors.
   private(set) var ignored: Set<Int> = []
 
-  init(calls: [ParityCall], ignoring ignored: Set<Int>) {
-    (self.calls, self.ignored) = (calls, ignored)
-    observe = { _ in [] }
+  init(calls: [ParityCall], ignoring ignored: Set<Int> = [], observe: @escaping ([Int]) -> [String] = { _ in [] }) {
+    (self.calls, self.ignored, self.observe) = (calls, ignored, observe)
   }
 
   init(_ calls: ParityCall..., observe: @escaping ([Int]) -> [String] = { _ in [] }) { (self.calls, self.observe) = (calls, observe) }

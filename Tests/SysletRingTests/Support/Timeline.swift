@@ -73,6 +73,10 @@ final class Timeline: @unchecked Sendable {
     after(milliseconds) { _ = Glibc.shutdown(Int32(descriptor), Int32(SHUT_RDWR)) }
   }
 
+  func endReading(_ descriptor: UInt64, after milliseconds: Int) {
+    after(milliseconds) { _ = Glibc.shutdown(Int32(descriptor), Int32(SHUT_RD)) }
+  }
+
   /// Opens `path`, and keeps it until the end: a call that is late finds it open. Without waiting for another end: nobody may be there.
   func open(_ path: String, _ flags: Int32, after milliseconds: Int) {
     after(milliseconds) { [unowned self] in

@@ -23,6 +23,8 @@ internal import Glibc
     var vainWakes: UInt8 = 0
     /// The moment has come.
     var isExpired = false
+    /// It was woken to look, and for no event.
+    var isLook = false
     fileprivate(set) var isParked = false
     fileprivate var parkedAt: Int64 = 0
     fileprivate var timer: Int32 = -1
@@ -60,12 +62,17 @@ internal import Glibc
   /// Runs that are here, and those of them that wait for a descriptor.
   private(set) var count = 0
   private(set) var polled = 0
+  /// Those of them that may end unseen.
+  private var lookedAt = 0
   /// When the files of waiting runs are looked at next.
   private var checkAt = Int64.max
+  /// When those that may end unseen are tried next.
+  private var lookAt = Int64.max
 
   /// For so long a run waits before its descriptor is asked for a time-out.
   private static let askAfter: Int64 = 5_000_000
   private static let checkPeriod: Int64 = 1_000_000_000
+  private static let lookPeriod: Int64 = 250_000_000
   /// So many wakes for nothing, and a worker makes the call: whatever the descriptor is, being ready does not mean to it what the call waits for.
   static let vainWakesMax: UInt8 = 8
 
@@ -134,6 +141,7 @@ internal import Glibc
     let record = self[number]
     record.pointee.wait = wait
     record.pointee.isExpired = false
+    record.pointee.isLook = false
     if wait.descriptor >= 0 {
       let result = open()
       guard result == 0 else { return result }
@@ -151,6 +159,10 @@ internal import Glibc
       }
       polled += 1
       if checkAt == .max { checkAt = now + Self.checkPeriod }
+      if wait.isLookedAt {
+        lookedAt += 1
+        if lookAt == .max { lookAt = now + Self.lookPeriod }
+      }
       if wait.mayTimeOut {
         // The time-out is that of the whole call, of which a part may have been made.
         if record.pointee.parkedAt == 0 { record.pointee.parkedAt = now }
@@ -173,6 +185,10 @@ internal import Glibc
       detach(number, record.pointee.wait.descriptor)
       polled -= 1
       if polled == 0 { checkAt = .max }
+      if record.pointee.wait.isLookedAt {
+        lookedAt -= 1
+        if lookedAt == 0 { lookAt = .max }
+      }
     }
     if record.pointee.isUnasked { removeUnasked(number) }
     if record.pointee.timer >= 0 {
@@ -189,7 +205,7 @@ internal import Glibc
   /// When the poller has something to do though no descriptor is ready; nil for never.
   var nextMoment: Int64? {
     let asking = unasked.first == Self.none ? Int64.max : self[unasked.first].pointee.parkedAt + Self.askAfter
-    let next = min(timers.next ?? .max, asking, checkAt)
+    let next = min(timers.next ?? .max, asking, min(checkAt, lookAt))
     return next == .max ? nil : next
   }
 
@@ -252,6 +268,7 @@ internal import Glibc
     }
     while unasked.first != Self.none, self[unasked.first].pointee.parkedAt + Self.askAfter <= now { askTimeout(unasked.first) }
     if checkAt <= now { checkFiles(now, &woken, memory) }
+    if lookAt <= now { wakeToLook(now, &woken, memory) }
   }
 
   /// A socket's SO_RCVTIMEO or SO_SNDTIMEO counts from when the call began to wait.
@@ -265,6 +282,25 @@ internal import Glibc
     let (end, isHuge) = record.pointee.parkedAt.addingReportingOverflow(timeout)
     record.pointee.wait.deadline = isHuge ? .max - 1 : end
     insertTimer(number, record.pointee.wait.deadline)
+  }
+
+  /// Wakes the runs that may have ended unseen, those of one descriptor in the order in which they came: the try decides.
+  private mutating func wakeToLook(_ now: Int64, _ woken: inout RunQueue, _ memory: RunMemory) {
+    for index in 0..<recordsUsed {
+      let record = self[UInt32(index)]
+      guard record.pointee.isParked, record.pointee.wait.descriptor >= 0 else { continue }
+      var number = unsafe lists[Int(record.pointee.wait.descriptor)].first
+      guard number == UInt32(index) else { continue }
+      while number != Self.none {
+        let next = self[number].pointee.next
+        if self[number].pointee.wait.isLookedAt {
+          self[number].pointee.isLook = true
+          wake(number, &woken, memory)
+        }
+        number = next
+      }
+    }
+    lookAt = .max
   }
 
   /// Wakes the runs whose descriptor has been closed, or names another file: nobody would. Some 0.5 µs for each, once in a second.

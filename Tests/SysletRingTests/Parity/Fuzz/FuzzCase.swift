@@ -83,6 +83,8 @@ struct FuzzCase: Equatable {
     if shape == .pair { event = nil }
     // What a descriptor is while another syslet closes it is nobody's promise.
     if shape == .pair, calls.contains(where: { ["close", "shutdown", "vmsplice"].contains($0.name) }) { shape = .chainHard }
+    // What is copied between two files is copied in several steps, between which another call may come.
+    if shape == .pair, calls.contains(where: { ["sendfile", "copy_file_range"].contains($0.name) }) { shape = .chainHard }
   }
 
   var usesOther: Bool { calls.contains(where: \.usesOther) }

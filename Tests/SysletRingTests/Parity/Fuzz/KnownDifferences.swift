@@ -13,7 +13,12 @@ struct KnownDifference: Sendable {
   /// At most eight.
   static let all: [KnownDifference] = [
     KnownDifference(name: "what a socket whose connect has failed says next", backends: [.ring, .automatic]) { tried, difference in
-      difference.nature == .world && difference.story.hasPrefix("what is left in") && tried.calls.contains { $0.name == "connect" }
+      switch difference.nature {
+      case .world: difference.story.hasPrefix("what is left in") && tried.calls.contains { $0.name == "connect" }
+      // Told by the call behind it.
+      case .result: tried.calls.first?.name == "connect" && difference.story.contains("-ENOTCONN by plain calls")
+      default: false
+      }
     }
   ]
 

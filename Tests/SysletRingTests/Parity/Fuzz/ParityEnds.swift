@@ -181,7 +181,11 @@ struct ParityEnds {
     case .ptyCanonicalLine:
       kernel(SystemCall.write, master, text("line\nrest"), 9)
       awaitEvents(slave, 1)
-    case .ptyCanonical: kernel(SystemCall.write, master, text("half"), 4)
+      awaitEvents(master, 1)
+    case .ptyCanonical:
+      kernel(SystemCall.write, master, text("half"), 4)
+      // What the terminal echoes says that it has come.
+      awaitEvents(master, 1)
     case .ptyClosed: kernel(SystemCall.close, slave)
     default: break
     }

@@ -104,6 +104,7 @@ extension ParityForm {
     ParityForm("getdents64", SystemCall.getdents64, .directory, weight: 4) { maker in
       // Inode numbers, and in which order names come, are the file system's matter.
       maker.call.masks.append(maker.mainBuffer..<maker.mainBuffer + 8192)
+      maker.call.masks.append(ParityArena.Place.half..<ParityArena.Place.observed)
       let buffer = maker.buffer()
       return [maker.subject(), buffer, maker.number([0, 1, 24, 4096, 8192])]
     },
