@@ -186,7 +186,7 @@ struct RightsTests {
     arguments: SysletEngine.Backend.available)
   func turns(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in
-      ProcessSettings.endIfStuck()
+      ProcessSettings.endIfStuck(after: 300)
       let backend = SysletEngine.Backend(rawValue: backend)!
       let engine = try BadInputTests.engine(backend) { $0.maxWorkers = 8 }
       let users: [UInt64] = [65532, 65533, 65534]

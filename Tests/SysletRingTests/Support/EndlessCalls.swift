@@ -81,7 +81,8 @@ struct EndlessCall: Sendable, CustomStringConvertible {
       return ParityCall(SystemCall.vmsplice, pipe.write, s.vector(s.page("b")), 1, 0)
     },
     EndlessCall("sendfile to a full socket") { s in
-      let near = s.socketPair().0
+      // Of packets: to the last bytes of a stream it adds without waiting for room, on Linux 6.1 on AF_UNIX too.
+      let near = s.socketPair(SOCK_SEQPACKET).0
       s.fill(near)
       return ParityCall(SystemCall.sendfile, near, s.file("f", "0123456789"), 0, 10)
     },
@@ -177,10 +178,13 @@ struct EndlessCall: Sendable, CustomStringConvertible {
     EndlessCall("futex, FUTEX_WAIT") { s in ParityCall(SystemCall.futex, s.arena.buffer(4).address, 0, 0, 0) },
     EndlessCall("futex, FUTEX_WAIT | FUTEX_PRIVATE_FLAG") { s in ParityCall(SystemCall.futex, s.arena.buffer(4).address, 128, 0, 0) },
     EndlessCall("futex_wait") { s in
-      // 455: futex_wait, on every architecture. FUTEX2_SIZE_U32 | FUTEX2_PRIVATE
-      ParityCall(455, s.arena.buffer(4).address, 0, 0xffff_ffff, 2 | 128, 0, 0)
+      // 455: futex_wait, on every architecture, from Linux 6.7 on. FUTEX2_SIZE_U32 | FUTEX2_PRIVATE
+      if plainCall(455, 0, 0, 0, 0, 0, 0) == -Int(ENOSYS) { return nil }
+      return ParityCall(455, s.arena.buffer(4).address, 0, 0xffff_ffff, 2 | 128, 0, 0)
     },
     EndlessCall("futex_waitv") { s in
+      // From Linux 5.16 on.
+      if plainCall(SystemCall.futex_waitv, 0, 0, 0, 0, 0) == -Int(ENOSYS) { return nil }
       let waiters = s.arena.buffer(24)
       waiters.store(s.arena.buffer(4).address, at: 8)
       waiters.store(UInt32(2 | 128), at: 16)
