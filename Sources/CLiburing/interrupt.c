@@ -10,8 +10,7 @@
  * A signal to the process may be given to a worker. There it is sent on: the worker blocks that number from then on, goes on with another one, and the
  * signal is queued again, for the threads, the sigwait or the signalfd that it was meant for.
  *
- * The handler makes the call return -EINTR by itself, by moving the program counter behind it. So SA_RESTART, with which the program's threads are left
- * alone, does not keep the call going. */
+ * The handler itself makes the call return -EINTR, by moving the program counter behind it, so that SA_RESTART does not keep the call going. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>

@@ -134,8 +134,3 @@ uint64_t syslet_message_length(const void *message) {
   const struct msghdr *header = message;
   return syslet_vector_length(header->msg_iov, (int)header->msg_iovlen);
 }
-
-bool syslet_message_has_control(const void *message) {
-  struct msghdr header;
-  return syslet_memory_read(message, &header, sizeof header) == 0 && header.msg_control != NULL && header.msg_controllen > 0;
-}

@@ -52,7 +52,4 @@ long syslet_send_now(int descriptor, const void *message, int flags, uint64_t sk
 uint64_t syslet_vector_length(const void *vector, int count);
 uint64_t syslet_message_length(const void *message);
 
-/* Whether the message at `message`, which may be a wild pointer, has room for control data. */
-bool syslet_message_has_control(const void *message);
-
 #endif

@@ -25,7 +25,8 @@ extension Core {
   private mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
     let call = scratch.call
     var turns = Self.inlineTurnMax
-    if router.isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
+    let isAutomatic = router.isAutomatic
+    if isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
     if run.pointee.isUnderway, let turn = resume(run, call) { return turn }
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
@@ -35,16 +36,20 @@ extension Core {
         return .finished(reason)
       }
       if call.pointee.flags.contains(.async), run.pointee.isSynchronous { leaveContext(run, mayRunInline: mayRunInline) }
-      if plain.hasOpened {
-        if isUnsettledFIFO(before: call, mayMake: run.pointee.isSynchronous || turns > 0) { return reopen(run) }
-        if !call.pointee.form.ignoresNonblocking { settleOpened() }
-      }
-      if plain.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }
-      if translator.takeIdleCall(call) {
-        guard run.pointee.isSynchronous || turns > 0 else { return queue(run) }
-        turns -= 1
-        if let turn = advance(run, call, by: Interpreter.make(call, isChecked: options.isChecked)) { return turn }
-        continue
+      // One look for what other backends never have: 9 instructions of a nop's.
+      if isAutomatic {
+        if plain.hasOpened {
+          if isUnsettledFIFO(before: call, mayMake: run.pointee.isSynchronous || turns > 0) { return reopen(run) }
+          if !call.pointee.form.ignoresNonblocking { settleOpened() }
+        }
+        if plain.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }
+        if translator.takeIdleCall(call) {
+          guard run.pointee.isSynchronous || turns > 0 else { return queue(run) }
+          turns -= 1
+          if let turn = advance(run, call, by: Interpreter.make(call, isChecked: options.isChecked)) { return turn }
+          continue
+        }
+        translator.opened = plain.opened
       }
       var room = 0
       let result: Int
@@ -73,7 +78,6 @@ extension Core {
         // that workers get only some are asked.
         let isTimed = !isHinted || plain.wantsSample()
         if isHinted, isTimed, !translator.isFile(call) { continue }
-        if reason == .close, translator.mayWaitToClose(call.pointee.arguments.descriptor(0)) { return handOver(run) }
         guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.mayBePatient() && costs.each(row) <= plain.nanosecondsMax else {
           return handOver(run, timedAs: isTimed ? row : Run.untimed)
         }
@@ -89,8 +93,8 @@ extension Core {
           continue
         }
         result = made
-      case .worker:
-        return handOver(run)
+      case .worker(let reason):
+        return handOver(run, isClosing: reason == .obstacle(.lingers))
       case .poller:
         guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run) }
         result = made
@@ -194,11 +198,11 @@ extension Core {
   }
 
   /// - Parameter row: The plain call that the worker begins with, if what that takes is worth knowing.
-  mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed) -> Turn {
+  mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed, isClosing: Bool = false) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
     run.pointee.workerRow = row
-    run.pointee.mayWait = scratch.call.pointee.mayWait
+    run.pointee.mayWait = scratch.call.pointee.mayWait || isClosing
     handover.append(run, in: runs.memory)
     return .left
   }

@@ -208,7 +208,7 @@ struct DescriptorFact {
       SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: SO_LINGER),
       UInt64(argument: &value),
       UInt64(argument: &size), 0)
-    return result == 0 && value.l_onoff != 0 && value.l_linger > 0
+    return result == 0 && value.l_onoff != 0 && value.l_linger != 0
   }
 
   /// A socket's time-out in nanoseconds; 0 for none, nil where it cannot be asked for.

@@ -42,15 +42,6 @@ internal import Glibc
     return Hint(rawValue: entry & 3) ?? .unknown
   }
 
-  /// What is known without asking.
-  @inline(__always)
-  func looksLikeFile(_ descriptor: Int32) -> Bool {
-    let index = Int(descriptor)
-    guard index >= 0, index < Self.capacity else { return false }
-    let hint = unsafe Hint(rawValue: entries[index] & 3)
-    return hint == .buffered || hint == .direct
-  }
-
   func note(_ descriptor: Int32, _ hint: Hint, uses: UInt8 = usesMax) {
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return }

@@ -21,6 +21,8 @@ internal import Glibc
   var prefersPlain = false
   /// The owner waits for the present run and for no other: what the run waits for may hold the owner, for so long.
   var nanosecondsAlone: Int64 = 0
+  /// The descriptor that a plain call has opened just now, and nobody else has yet; -1 for none.
+  var opened: Int32 = -1
   /// So many no-ops `automatic` makes plainly yet in this turn of the run.
   var idleCallsMax = 0
   /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
@@ -114,7 +116,11 @@ internal import Glibc
       return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread)
     }
     if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
-    return traits.isDisjoint(with: [.punted, .mayPunt]) || !call.pointee.form.hasOpcode ? nil : router.placePlainly(call)
+    guard !traits.isDisjoint(with: [.punted, .mayPunt]), call.pointee.form.hasOpcode else { return nil }
+    if call.pointee.form.encoding == .close, let obstacle = closeObstacle(call.pointee.arguments.descriptor(0)) {
+      return .worker(.obstacle(obstacle))
+    }
+    return router.placePlainly(call)
   }
 
   private mutating func placeTransfer(_ call: Reference<Call>, _ form: OperationForm) -> Placement? {
@@ -143,24 +149,22 @@ internal import Glibc
     return false
   }
 
-  /// Whether a call that looks at a file may have to wait for the server that has it.
+  /// Whether a call that looks at a file may have to wait for the server that has it, or for a worker that waits there and has the position locked.
   private mutating func mayAskServer(_ call: Reference<Call>) -> Bool {
-    // Where the position is, and is to be, the descriptor knows.
-    if call.pointee.number == SystemCall.lseek, call.pointee.arguments.low(2) <= UInt32(SEEK_CUR) { return false }
-    return descriptors.kind(call.pointee.arguments.descriptor(0)) == .foreignFile
+    descriptors.kind(call.pointee.arguments.descriptor(0)) == .foreignFile
   }
 
-  /// Whether closing a descriptor may hold the thread that does it: for the other side of a socket, a file server, a terminal's output.
+  /// Why closing a descriptor may hold the thread that does it: for the other side of a socket, a file server, a terminal's output; nil if it does not. To
+  /// ask costs 330 ns, so that what has been opened just now, by a plain call too, is not asked about.
   @inline(__always)
-  mutating func mayWaitToClose(_ descriptor: Int32) -> Bool {
-    // What is a file, or has been opened just now and looked like one. To ask costs 330 ns.
-    if descriptors.isKnownFile(descriptor) || hints.looksLikeFile(descriptor) { return false }
-    return askWhetherCloseWaits(descriptor)
+  private mutating func closeObstacle(_ descriptor: Int32) -> RingObstacle? {
+    descriptor == opened || descriptors.isKnownFile(descriptor) ? nil : askAboutClose(descriptor)
   }
 
-  private mutating func askWhetherCloseWaits(_ descriptor: Int32) -> Bool {
+  private mutating func askAboutClose(_ descriptor: Int32) -> RingObstacle? {
     let fact = descriptors.fact(descriptor, .lingering)
-    return !fact.isOne(of: RingKnowledge.closingPlainly) || fact.states.contains(.lingering)
+    guard fact.isOne(of: RingKnowledge.closingPlainly) else { return .kind(fact.kind) }
+    return fact.states.contains(.lingering) ? .lingers : nil
   }
 
   /// A device is not slower for a plain call, and the ring's part is saved: 5 to 10 % of a 4 KiB read from an SSD.
@@ -201,12 +205,10 @@ internal import Glibc
     case .writeVectorAt, .writeVectorFlags, .fallocate, .ftruncate:
       return descriptors.mayReach(.max) ? nil : .sizeLimit
     case .receiveFrom:
-      // Nothing is there at once on a stream, which the ring, when the connection is being served, waits for.
+      // A stream waits for something to come, and gives nothing.
       if arguments[2] == 0, kind == .stream { return .length }
-      return messageObstacle(arguments.low(3), kind, hasControl: false)
-    case .receiveMessage:
-      return messageObstacle(
-        arguments.low(2), kind, hasControl: unsafe syslet_message_has_control(UnsafeRawPointer(bitPattern: UInt(arguments[1]))))
+      return arguments.low(3) & Self.waitAll != 0 ? .flags : nil
+    case .receiveMessage: return arguments.low(2) & Self.waitAll != 0 ? .flags : nil
     case .sendTo, .sendMessage:
       // A blocking send goes on until all is sent; io_uring's does so only when it is told.
       guard router.severing.areMessagesWhole else { return .flags }
@@ -216,14 +218,8 @@ internal import Glibc
     }
   }
 
-  /// MSG_WAITALL: the ring goes on for streams of AF_UNIX alone as the call does, and only without what else ends a receive. On TCP it passes urgent data, and
-  /// takes an error that is the next call's.
-  private func messageObstacle(_ flags: UInt32, _ kind: DescriptorKind, hasControl: @autoclosure () -> Bool) -> RingObstacle? {
-    let (peek, truncate, waitAll): (UInt32, UInt32, UInt32) = (0x02, 0x20, 0x100)
-    guard flags & waitAll != 0 else { return nil }
-    guard router.severing.areMessagesWhole else { return .flags }
-    return kind != .localStream || flags & (peek | truncate) != 0 || hasControl() ? .flags : nil
-  }
+  /// MSG_WAITALL. The ring passes urgent data, takes an error that is the next call's, and counts twice what it has peeked at.
+  private static let waitAll: UInt32 = 0x100
 
   /// Whether a cancellation may find the call waiting, in which case what is linked behind it must not run.
   @inline(__always)

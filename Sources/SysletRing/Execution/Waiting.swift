@@ -98,13 +98,13 @@ struct Waiting {
     let isMessage = call.pointee.form.encoding == .receiveMessage
     let flags = arguments.low(isMessage ? 2 : 3)
     if flags & Self.dontWait != 0 { return .made(makePlainly()) }
-    // Nothing is there at once on a stream of the network, though a try may have to wait while the connection is being served.
-    if !isMessage, arguments[2] == 0, isStream, isOfNetwork { return .made(makePlainly()) }
+    // A stream of the network waits for something to come, and gives nothing even when its time-out has passed.
+    if !isMessage, arguments[2] == 0, isStream { return .worker }
     // A socket of the network looks whether it has an error, and does not wait; others do not know of it.
     if flags & Self.errorQueue != 0 { return isOfNetwork ? .made(makePlainly()) : .worker }
     // All of it: on a stream of the network in several tries. Elsewhere what ends it is not known, and a look at it cannot be had in parts.
     if flags & Self.waitAll != 0, isStream, flags & (Self.peek | Self.truncate) != 0 || isMessage || !isOfNetwork { return .worker }
-    if moved > 0, isOfNetwork, hasError || isAtMark { return .made(Int(moved)) }
+    if moved > 0, isOfNetwork, isEnded || isAtMark { return .made(Int(moved)) }
     let result: Int
     if isMessage {
       result = unsafe syslet_receive_now(
@@ -114,6 +114,7 @@ struct Waiting {
         SystemCall.recvfrom, arguments[0], arguments[1] &+ moved, arguments[2] &- moved, UInt64(flags | Self.dontWait), arguments[4],
         arguments[5])
     }
+    if isMessage, result == -Int(EAGAIN), moved == 0, length == 0, isStream { return .worker }
     let wanted = flags & Self.outOfBand != 0 ? UInt32(SYSLET_POLL_PRI) : UInt32(SYSLET_POLL_IN)
     if flags & Self.outOfBand != 0 {
       // One byte is all there is.
@@ -123,7 +124,7 @@ struct Waiting {
     } else if result > 0, flags & Self.peek == 0 {
       if UInt64(result) + moved < length, goal(length, flags) > UInt64(result) + moved {
         moved += UInt64(result)
-        return wait(for: wanted)
+        return wait(for: wanted | Self.mark)
       }
     } else if result > 0, UInt64(result) < goal(isMessage ? .max : arguments[2], flags & ~Self.waitAll) {
       return wait(for: wanted)
@@ -183,7 +184,7 @@ struct Waiting {
   private mutating func transfer(isWrite: Bool) -> Attempt {
     let form = call.pointee.form
     if form.encoding == .readVectorFlags || form.encoding == .writeVectorFlags, arguments.low(5) != 0 { return .worker }
-    if moved > 0, isOfNetwork, hasError || !isWrite && isAtMark { return .made(Int(moved)) }
+    if moved > 0, isOfNetwork, isWrite ? hasError : isEnded || isAtMark { return .made(Int(moved)) }
     let result: Int
     if form.hasVectors {
       let vector = unsafe UnsafeRawPointer(bitPattern: UInt(arguments[1]))
@@ -210,7 +211,7 @@ struct Waiting {
     if isWrite { return concludeWriting(result) }
     if result > 0, !isExpired, isSocket, UInt64(result) + moved < length, goal(length, 0) > UInt64(result) + moved {
       moved += UInt64(result)
-      return wait(for: wanted)
+      return wait(for: wanted | Self.mark)
     }
     return conclude(result, wanted)
   }
@@ -286,7 +287,7 @@ struct Waiting {
       return .made(Int(moved) + max(result, 0))
     }
     if isExpired || isNonblocking { return .made(moved > 0 ? Int(moved) : result) }
-    return wait(for: wanted)
+    return wait(for: moved > 0 && wanted == UInt32(SYSLET_POLL_IN) ? wanted | Self.mark : wanted)
   }
 
   private mutating func concludeWriting(_ result: Int) -> Attempt {
@@ -339,17 +340,36 @@ struct Waiting {
   }
   private var isSocket: Bool { option(SO_TYPE) != nil }
   private var isStream: Bool { option(SO_TYPE) == Int32(SOCK_STREAM.rawValue) }
-  private var isLocal: Bool { option(SO_DOMAIN) == AF_UNIX }
+  /// A connection of AF_UNIX. Of datagrams a receiver that will not read any more is found by the next send, not by one that waits.
+  private var isLocal: Bool { option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) != Int32(SOCK_DGRAM.rawValue) }
   private var isOfNetwork: Bool { option(SO_DOMAIN).map { $0 == AF_INET || $0 == AF_INET6 } ?? false }
 
-  /// Between two steps of one call: an error that ends the call, and is the next one's to tell.
-  private var hasError: Bool { syslet_poll_look(descriptor, 0) & UInt32(SYSLET_POLL_ERR) != 0 }
+  /// Between two steps of one call: an error that ends the call, and is the next one's to tell. What has been sent to an error queue is none, so the
+  /// connection has to be closed too, which is the state in struct tcp_info's first byte.
+  private var hasError: Bool {
+    guard syslet_poll_look(descriptor, 0) & UInt32(SYSLET_POLL_ERR) != 0 else { return false }
+    var info: UInt64 = 0
+    var size: UInt32 = 8
+    let result = unsafe syslet_call(
+      SystemCall.getsockopt, arguments[0], UInt64(argument: IPPROTO_TCP), UInt64(argument: TCP_INFO), UInt64(argument: &info),
+      UInt64(argument: &size), 0)
+    return unsafe result != 0 || withUnsafeBytes(of: &info) { unsafe $0[0] } == UInt8(TCP_CLOSE)
+  }
+  /// The same, when all that came before it has been received.
+  private var isEnded: Bool {
+    guard hasError else { return false }
+    var count: Int32 = 0
+    let result = unsafe syslet_call(SystemCall.ioctl, arguments[0], UInt64(FIONREAD), UInt64(argument: &count), 0, 0, 0)
+    return result != 0 || count == 0
+  }
   /// The same: urgent data, in front of which a call ends that has read anything.
   private var isAtMark: Bool {
     var mark: Int32 = 0
     return unsafe syslet_call(SystemCall.ioctl, arguments[0], UInt64(SIOCATMARK), UInt64(argument: &mark), 0, 0, 0) == 0 && mark != 0
   }
 
+  /// In front of urgent data nothing is ready to be read.
+  private static let mark = UInt32(SYSLET_POLL_PRI)
   private static let outOfBand: UInt32 = 0x01
   private static let peek: UInt32 = 0x02
   private static let truncate: UInt32 = 0x20

@@ -319,3 +319,8 @@ extension OperationForm {
     }
   }
 }
+
+extension Arguments {
+  func low(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
+  func descriptor(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: self[index]) }
+}

@@ -51,7 +51,7 @@ struct RingKnowledge: Sendable {
   static let closing = RingKnowledge(DescriptorKinds.sockets.union(.init(.file, .directory, .pipe)), not: .lingering)
   /// Of others than the ring closes: none of these waits.
   static let closingPlainly = closing.kinds.union(.init(.closed, .fifo, .foreignSocket, .anonymous))
-  /// Not on AF_UNIX where a send may wait for room: the ring polls for it, and does not see that the other side will not read any more.
+  /// Not on connections of AF_UNIX: where a send waits for room the ring polls for it, and does not see that the other side will not read any more.
   static func sending(flagsIn argument: Int8) -> RingKnowledge {
     RingKnowledge(DescriptorKinds(.stream, .datagram), not: .sending, flags: (argument, KnownFlags.sending))
   }

@@ -193,12 +193,12 @@ struct WaitingCall: Sendable, CustomStringConvertible {
     WaitingCall("read", "on a socket") { s in Scene(s.socketPair().0, s.buffer("b", 4).address, 4) },
     WaitingCall("read", "on a pipe") { s in Scene(s.pipe().read, s.buffer("b", 4).address, 4) },
     WaitingCall("readv", "on a socket") { s in Scene(s.socketPair().0, s.vector(s.buffer("b", 4)), 1) },
-    WaitingCall("sendto", "to a full socket") { s in Scene(s.fullSocket(), s.text("abcd").address, 4, .int(MSG_NOSIGNAL), 0, 0) },
+    // Of TCP: on AF_UNIX sends are not the ring's.
     WaitingCall("sendto", "more than fits") { s in
-      Scene(s.socketPair().0, s.arena.buffer(1 << 20).address, 1 << 20, .int(MSG_NOSIGNAL), 0, 0)
+      Scene(s.tcpPair().0, s.arena.buffer(9 << 20).address, 9 << 20, .int(MSG_NOSIGNAL), 0, 0)
     },
-    WaitingCall("sendmsg", "to a full socket") { s in
-      Scene(s.fullSocket(), s.message(s.arena.buffer(4)).address, .int(MSG_NOSIGNAL))
+    WaitingCall("sendmsg", "more than fits") { s in
+      Scene(s.tcpPair().0, s.message(s.arena.buffer(9 << 20)).address, .int(MSG_NOSIGNAL))
     },
     WaitingCall("recvfrom", "with nothing to come") { s in Scene(s.socketPair().0, s.buffer("b", 4).address, 4, 0, 0, 0) },
     WaitingCall("recvmsg", "with nothing to come") { s in Scene(s.socketPair().0, s.message(s.buffer("b", 4)).address, 0) },
@@ -228,22 +228,4 @@ struct WaitingCall: Sendable, CustomStringConvertible {
       precondition(test_end_child($0.descriptor(1)) == 0)
     },
   ]
-}
-
-extension Stage {
-  /// A socket that takes nothing more.
-  fileprivate func fullSocket() -> UInt64 {
-    let socket = socketPair().0
-    filled(Int32(socket))
-    return socket
-  }
-
-  private func filled(_ descriptor: Int32) {
-    let flags = fcntl(descriptor, F_GETFL)
-    _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
-    let block = arena.buffer(4096)
-    while plainCall(SystemCall.write, .int(descriptor), block.address, .int(block.count)) > 0 {}
-    while plainCall(SystemCall.write, .int(descriptor), block.address, 1) > 0 {}
-    _ = fcntl(descriptor, F_SETFL, flags)
-  }
 }

@@ -139,6 +139,31 @@ struct FileServerParityTests {
     }
   }
 
+  @Test(
+    "What file system a descriptor is on, is found without asking the file server",
+    .enabled(if: ReferenceKernel.isHere, "before Linux 6.8 there is no statmount"), arguments: SysletEngine.Backend.available)
+  func fileSystem(backend: SysletEngine.Backend) {
+    Self.withServer("a kept statfs") { server in
+      server.add("file", 100)
+      let file = server.open("file", O_RDWR)
+      defer { Glibc.close(file) }
+      let program = Program(.direct)
+      program.atom(SystemCall.pread64, .int(file), .to(program.buffer(8)), 8, 0, next: .end)
+      server.hold(.statfs, true)
+      let guardian = Release(server, .statfs)
+      defer { guardian.finish() }
+      let engine = try Parity.engine(backend)
+      defer { try? engine.close() }
+      let start = test_milliseconds()
+      try engine.enqueue(program)
+      let taken = try engine.take()
+      var failures = taken.map(\.result) == [8] ? [] : ["it gives \(taken)"]
+      if test_milliseconds() - start > 2000 { failures.append("it waits for the server") }
+      if server.seen(.statfs) > 0 { failures.append("the server is asked") }
+      return failures
+    }
+  }
+
   /// A call, and the request that it makes.
   struct Kept: Sendable, CustomStringConvertible {
     let call: Int

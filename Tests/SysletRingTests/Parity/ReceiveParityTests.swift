@@ -185,8 +185,40 @@ struct ReceiveParityTests {
         s.send("abc", to: far)
         let urgent = s.text("x").address
         t.after(60) { plainCall(SystemCall.sendto, far, urgent, 1, .int(Int32(MSG_OOB)), 0, 0) }
-        t.write("defghij", to: far, after: 120)
         return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+      },
+      ParityCase("AF_UNIX, MSG_WAITALL in front of an urgent byte ends with what there is", 2) { s, t in
+        let (near, far) = s.socketPair()
+        s.send("ab", to: far)
+        s.send("x", to: far, Int32(MSG_OOB))
+        s.send("cdefghij", to: far)
+        return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+      },
+      ParityCase("TCP, what comes just before an error is received by MSG_WAITALL", 7) { s, t in
+        let (near, far) = s.tcpPair()
+        s.send("abc", to: far)
+        let more = s.text("defg").address
+        let linger = s.arena.buffer(8)
+        linger.store(Int32(1), at: 0)
+        s.option(far, SO_LINGER, linger)
+        s.descriptors.forget(Int32(far))
+        t.after(60) {
+          plainCall(SystemCall.write, far, more, 4)
+          Glibc.close(Int32(far))
+        }
+        return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0) { _ in
+          ["SO_ERROR \(s.pendingError(near))"]
+        }
+      },
+      ParityCase("TCP, no bytes asked for, until SO_RCVTIMEO", 0, milliseconds: 100) { s, _ in
+        let near = s.tcpPair().0
+        s.timeout(near, SO_RCVTIMEO, milliseconds: 100)
+        return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 0, 0, 0, 0)
+      },
+      ParityCase("TCP, recvmsg of no bytes, until SO_RCVTIMEO", 0, milliseconds: 100) { s, _ in
+        let near = s.tcpPair().0
+        s.timeout(near, SO_RCVTIMEO, milliseconds: 100)
+        return ParityScene(SystemCall.recvmsg, near, s.message().address, 0)
       },
       ParityCase("TCP, an error behind a part of MSG_WAITALL is the next call's", 3) { s, t in
         let (near, far) = s.tcpPair()

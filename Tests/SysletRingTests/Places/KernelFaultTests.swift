@@ -139,7 +139,8 @@ struct KernelRefusalTests {
       #expect(mixture.submit(to: engine).accepted == 20)
       mixture.release()
       #expect(try mixture.problems(engine.takeEverything()) == [])
-      #expect(engine.statistics.softLinks > 0)
+      // Before Linux 5.17 nothing is linked.
+      #expect(engine.statistics.softLinks > 0 || !ReferenceKernel.isHere)
       try engine.close()
     }
   }

@@ -162,7 +162,9 @@ struct EndlessCall: Sendable, CustomStringConvertible {
       ParityCall(SystemCall.epoll_pwait, s.epoll(watching: s.pipe().read), s.arena.buffer(16).address, 1, .int(-1), 0, 8)
     },
     EndlessCall("epoll_pwait2") { s in
-      ParityCall(SystemCall.epoll_pwait2, s.epoll(watching: s.pipe().read), s.arena.buffer(16).address, 1, 0, 0, 8)
+      // From Linux 5.11 on.
+      if plainCall(SystemCall.epoll_pwait2, .int(-1), 0, 0, 0, 0, 8) == -Int(ENOSYS) { return nil }
+      return ParityCall(SystemCall.epoll_pwait2, s.epoll(watching: s.pipe().read), s.arena.buffer(16).address, 1, 0, 0, 8)
     },
     EndlessCall("nanosleep") { s in ParityCall(SystemCall.nanosleep, s.time(seconds: 1000, nanoseconds: 0).address, 0) },
     EndlessCall("clock_nanosleep") { s in

@@ -14,6 +14,7 @@ import SysletRing
     case unlink = 10
     case open = 14
     case read = 15
+    case statfs = 17
     case write = 16
     case release = 18
     case fsync = 20
