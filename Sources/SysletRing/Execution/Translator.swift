@@ -207,7 +207,9 @@ internal import Glibc
     case .receiveFrom:
       // A stream waits for something to come, and gives nothing.
       if arguments[2] == 0, kind == .stream { return .length }
-      return arguments.low(3) & Self.waitAll != 0 ? .flags : nil
+      if arguments.low(3) & Self.waitAll == 0 { return nil }
+      // On AF_UNIX it is the same but for urgent data, and with a worker for each an echo took 55 to 62 µs.
+      return router.severing.areMessagesWhole && kind == .localStream && arguments.low(3) & (0x02 | 0x20) == 0 ? nil : .flags
     case .receiveMessage: return arguments.low(2) & Self.waitAll != 0 ? .flags : nil
     case .sendTo, .sendMessage:
       // A blocking send goes on until all is sent; io_uring's does so only when it is told.

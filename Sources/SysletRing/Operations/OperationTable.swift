@@ -144,14 +144,14 @@ extension Operation {
       known: .receiving(flagsIn: 3),
       [.value, .filled(countIn: 2), .value, .value, .filled(128), .exchanged(4)],
       note:
-        "On the ring without an address, MSG_ERRQUEUE, MSG_OOB and MSG_WAITALL, on sockets without SO_RCVLOWAT and SO_RCVTIMEO."
+        "On the ring without an address, MSG_ERRQUEUE and MSG_OOB, on sockets without SO_RCVLOWAT and SO_RCVTIMEO; with MSG_WAITALL on AF_UNIX alone."
     ),
     Operation(
       SystemCall.sendmsg, "sendmsg", opcode: SYSLET_OP_SENDMSG, .sendMessage, .waits, results: .any, known: .sending(flagsIn: 2),
       [.value, .messageRead], note: "On the ring as sendto."),
     Operation(
       SystemCall.recvmsg, "recvmsg", opcode: SYSLET_OP_RECVMSG, .receiveMessage, .waits, results: .any, known: .receiving(flagsIn: 2),
-      [.value, .messageFilled], note: "On the ring as recvfrom."),
+      [.value, .messageFilled], note: "On the ring as recvfrom, without MSG_WAITALL."),
     Operation(
       SystemCall.accept, "accept", opcode: SYSLET_OP_ACCEPT, .accept, .waits, results: .descriptor, known: .accepting,
       [.value, .filled(128), .exchanged(4)]),

@@ -187,13 +187,6 @@ struct ReceiveParityTests {
         t.after(60) { plainCall(SystemCall.sendto, far, urgent, 1, .int(Int32(MSG_OOB)), 0, 0) }
         return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
       },
-      ParityCase("AF_UNIX, MSG_WAITALL in front of an urgent byte ends with what there is", 2) { s, t in
-        let (near, far) = s.socketPair()
-        s.send("ab", to: far)
-        s.send("x", to: far, Int32(MSG_OOB))
-        s.send("cdefghij", to: far)
-        return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
-      },
       ParityCase("TCP, what comes just before an error is received by MSG_WAITALL", 7) { s, t in
         let (near, far) = s.tcpPair()
         s.send("abc", to: far)
