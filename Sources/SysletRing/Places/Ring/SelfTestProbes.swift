@@ -138,19 +138,27 @@ extension SelfTest {
       return (pair[0], pair[1])
     }
 
+    private static func sqe(
+      _ opcode: Int, fd: Int32, off: UInt64, addr: UInt64, len: UInt32, flags: UInt32, index: Int32 = 0, addr3: UInt64
+    ) -> syslet_sqe {
+      var sqe = syslet_sqe()
+      sqe.opcode = UInt8(opcode)
+      sqe.fd = fd
+      sqe.off = off
+      sqe.addr = addr
+      sqe.len = len
+      sqe.op_flags = flags
+      sqe.file_index = UInt32(bitPattern: index)
+      sqe.addr3 = addr3
+      return sqe
+    }
+
     /// Calls that nothing ends. One for each of the ways in which the kernel waits: for a file to be ready, for a time, for a word.
     func waits() -> [Probe] {
       func wait(
         _ opcode: Int, fd: Int32 = -1, off: UInt64 = 0, addr: UInt64 = 0, len: UInt32 = 0, flags: UInt32 = 0, addr3: UInt64 = 0
       ) -> Probe {
-        var sqe = syslet_sqe()
-        sqe.opcode = UInt8(opcode)
-        sqe.fd = fd
-        sqe.off = off
-        sqe.addr = addr
-        sqe.len = len
-        sqe.op_flags = flags
-        sqe.addr3 = addr3
+        let sqe = Self.sqe(opcode, fd: fd, off: off, addr: addr, len: len, flags: flags, addr3: addr3)
         return Probe(opcode: opcode, expected: .negative, asked: 0, sqe: sqe)
       }
       let memory = unsafe UInt64(argument: memory)
@@ -176,15 +184,7 @@ extension SelfTest {
         _ opcode: Int, _ expected: ResultClasses = .negative, asked: Int? = nil, fd: Int32 = 0, off: UInt64 = 0, addr: UInt64 = 0,
         len: UInt32 = 0, flags: UInt32 = 0, index: Int32 = 0, addr3: UInt64 = 0
       ) {
-        var sqe = syslet_sqe()
-        sqe.opcode = UInt8(opcode)
-        sqe.fd = fd
-        sqe.off = off
-        sqe.addr = addr
-        sqe.len = len
-        sqe.op_flags = flags
-        sqe.file_index = UInt32(bitPattern: index)
-        sqe.addr3 = addr3
+        let sqe = Self.sqe(opcode, fd: fd, off: off, addr: addr, len: len, flags: flags, index: index, addr3: addr3)
         probes.append(Probe(opcode: opcode, expected: expected, asked: asked ?? Int(len), sqe: sqe))
       }
       add(SYSLET_OP_READ, fd: file, addr: nowhere, len: 16)
