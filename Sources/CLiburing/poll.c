@@ -116,6 +116,14 @@ long syslet_receive_now(int descriptor, void *message, int flags, uint64_t skipp
   return syslet_call(SYS_recvmsg, (uint64_t)descriptor, tried, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT), 0, 0, 0);
 }
 
+long syslet_receive_part(int descriptor, void *buffer, uint64_t length, int flags, int *is_cut) {
+  struct iovec whole = {buffer, length};
+  struct msghdr message = {.msg_iov = &whole, .msg_iovlen = 1};
+  long result = syslet_call(SYS_recvmsg, (uint64_t)descriptor, (uintptr_t)&message, (uint64_t)(uint32_t)(flags | MSG_DONTWAIT), 0, 0, 0);
+  *is_cut = result >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
+  return result;
+}
+
 long syslet_send_now(int descriptor, const void *message, int flags, uint64_t skipped) {
   struct rest rest;
   struct msghdr left;

@@ -48,6 +48,9 @@ long syslet_write_now(int descriptor, const void *vector, int count, uint64_t sk
 long syslet_receive_now(int descriptor, void *message, int flags, uint64_t skipped);
 long syslet_send_now(int descriptor, const void *message, int flags, uint64_t skipped);
 
+/* recvfrom(2) without an address, without waiting. `is_cut` says that control data came along that there was no room for. */
+long syslet_receive_part(int descriptor, void *buffer, uint64_t length, int flags, int *is_cut);
+
 /* The bytes that the iovecs, or those of the message, have in all. Only of what the kernel has just read: wild pointers are not caught. */
 uint64_t syslet_vector_length(const void *vector, int count);
 uint64_t syslet_message_length(const void *message);

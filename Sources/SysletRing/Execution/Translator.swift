@@ -196,6 +196,9 @@ internal import Glibc
   private mutating func argumentsObstacle(_ call: Reference<Call>, _ kind: DescriptorKind) -> RingObstacle? {
     let arguments = call.pointee.arguments
     switch call.pointee.form.encoding {
+    case .read:
+      // Up to 6.1 the ring waits until a pipe has something before it reads nothing.
+      return arguments[2] == 0 ? .length : nil
     case .readVectorFlags:
       return Int64(bitPattern: arguments[3]) < 0 ? .position : nil
     case .writeVectorFlags where Int64(bitPattern: arguments[3]) < 0:

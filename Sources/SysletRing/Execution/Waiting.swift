@@ -102,13 +102,22 @@ struct Waiting {
     if !isMessage, arguments[2] == 0, isStream { return .worker }
     // A socket of the network looks whether it has an error, and does not wait; others do not know of it.
     if flags & Self.errorQueue != 0 { return isOfNetwork ? .made(makePlainly()) : .worker }
-    // All of it: on a stream of the network in several tries. Elsewhere what ends it is not known, and a look at it cannot be had in parts.
-    if flags & Self.waitAll != 0, isStream, flags & (Self.peek | Self.truncate) != 0 || isMessage || !isOfNetwork { return .worker }
-    if moved > 0, isOfNetwork, isEnded || isAtMark { return .made(Int(moved)) }
+    // All of it: in several tries, where it is known what else ends it. A look at it cannot be had in parts.
+    if flags & Self.waitAll != 0, isStream {
+      if isMessage || flags & (Self.peek | Self.truncate) != 0 || !isOfNetwork && (!isLocal || arguments[4] != 0 || tellsSenders) {
+        return .worker
+      }
+    }
+    if moved > 0, isOfNetwork ? isEnded || isAtMark : isAtMark { return .made(Int(moved)) }
     let result: Int
+    var isCut: Int32 = 0
     if isMessage {
       result = unsafe syslet_receive_now(
         descriptor, UnsafeMutableRawPointer(bitPattern: UInt(arguments[1])), Int32(bitPattern: flags), moved)
+    } else if arguments[4] == 0, arguments[2] <= OperationForm.transferMax {
+      result = unsafe syslet_receive_part(
+        descriptor, UnsafeMutableRawPointer(bitPattern: UInt(arguments[1] &+ moved)), arguments[2] &- moved, Int32(bitPattern: flags),
+        &isCut)
     } else {
       result = syslet_call(
         SystemCall.recvfrom, arguments[0], arguments[1] &+ moved, arguments[2] &- moved, UInt64(flags | Self.dontWait), arguments[4],
@@ -124,6 +133,8 @@ struct Waiting {
     } else if result > 0, flags & Self.peek == 0 {
       if UInt64(result) + moved < length, goal(length, flags) > UInt64(result) + moved {
         moved += UInt64(result)
+        // On AF_UNIX it goes neither past urgent data nor past descriptors that somebody has passed.
+        if isLocal, isAtMark || isCut != 0 && !tellsSenders { return .made(Int(moved)) }
         return wait(for: wanted | Self.mark)
       }
     } else if result > 0, UInt64(result) < goal(isMessage ? .max : arguments[2], flags & ~Self.waitAll) {
@@ -136,12 +147,7 @@ struct Waiting {
   private func goal(_ length: UInt64, _ flags: UInt32) -> UInt64 {
     guard isStream else { return 0 }
     if flags & Self.waitAll != 0 { return isNonblocking ? 0 : length }
-    var mark: Int32 = 1
-    var size: UInt32 = 4
-    let result = unsafe syslet_call(
-      SystemCall.getsockopt, arguments[0], UInt64(argument: SOL_SOCKET), UInt64(argument: SO_RCVLOWAT), UInt64(argument: &mark),
-      UInt64(argument: &size), 0)
-    guard result == 0, mark > 1, !isNonblocking else { return 0 }
+    guard let mark = option(SO_RCVLOWAT), mark > 1, !isNonblocking else { return 0 }
     return min(length, UInt64(mark))
   }
 
@@ -342,6 +348,8 @@ struct Waiting {
   private var isStream: Bool { option(SO_TYPE) == Int32(SOCK_STREAM.rawValue) }
   /// A connection of AF_UNIX. Of datagrams a receiver that will not read any more is found by the next send, not by one that waits.
   private var isLocal: Bool { option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) != Int32(SOCK_DGRAM.rawValue) }
+  /// Who has sent what is told with it, and what another has sent ends a receive.
+  private var tellsSenders: Bool { [SO_PASSCRED, SO_PASSSEC, Self.passPIDFD].contains { option($0) == 1 } }
   private var isOfNetwork: Bool { option(SO_DOMAIN).map { $0 == AF_INET || $0 == AF_INET6 } ?? false }
 
   /// Between two steps of one call: an error that ends the call, and is the next one's to tell. What has been sent to an error queue is none, so the
@@ -370,6 +378,8 @@ struct Waiting {
 
   /// In front of urgent data nothing is ready to be read.
   private static let mark = UInt32(SYSLET_POLL_PRI)
+  /// SO_PASSPIDFD, which glibc's header has not everywhere.
+  private static let passPIDFD: Int32 = 76
   private static let outOfBand: UInt32 = 0x01
   private static let peek: UInt32 = 0x02
   private static let truncate: UInt32 = 0x20

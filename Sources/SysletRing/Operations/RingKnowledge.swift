@@ -38,7 +38,8 @@ struct RingKnowledge: Sendable {
   /// Reads without an offset: of what has no position. A file's own position is for plain calls, because an O_DIRECT read on the ring never moves
   /// it, and of two reads that are not in memory both begin at the old one.
   static let receivingStream = RingKnowledge(DescriptorKinds.sockets.union(.init(.pipe)), not: .receiving)
-  static let receivingStreamVectors = RingKnowledge(DescriptorKinds.sockets.union(.init(.pipe)), not: .receiving.union(.unreadable))
+  /// Not of pipes: up to 6.1 the ring waits until there is something before it sees that the vectors are empty.
+  static let receivingStreamVectors = RingKnowledge(.sockets, not: .receiving.union(.unreadable))
   static let readingFile = RingKnowledge(.files, repeatable: true)
   /// With vectors, which the ring reads before it looks whether the file was opened for reading.
   static let readingVectors = RingKnowledge(.files, not: .unreadable, repeatable: true)

@@ -133,6 +133,63 @@ struct ReceiveParityTests {
     #expect(Parity.differences(testCase, on: backend) == [])
   }
 
+  /// What ends a receive on AF_UNIX before it has all that it waits for. On the ring it is a difference that remains, of MSG_WAITALL.
+  static let cut: [ParityCase] = [
+    ParityCase("MSG_WAITALL in front of urgent data", 3) { s, t in
+      let (near, far) = s.socketPair()
+      s.send("abc", to: far)
+      s.send("x", to: far, Int32(MSG_OOB))
+      s.send("defghijk", to: far)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+    ParityCase("MSG_WAITALL, urgent data come while it waits", 3) { s, t in
+      let (near, far) = s.socketPair()
+      s.send("abc", to: far)
+      t.after(60) { Stage().send("x", to: far, Int32(MSG_OOB)) }
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+    ParityCase("MSG_WAITALL, a descriptor comes along while it waits", 6) { s, t in
+      let (near, far) = s.socketPair()
+      s.send("abc", to: far)
+      t.after(60) { Stage().send("def", passing: far, to: far) }
+      t.write("ghijk", to: far, after: 120)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+    ParityCase("MSG_WAITALL whose senders are to be told", 10) { s, t in
+      let (near, far) = s.socketPair()
+      s.option(near, SO_PASSCRED, 1)
+      s.send("abc", to: far)
+      t.write("defghij", to: far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+    ParityCase("MSG_WAITALL, the other side ends", 3) { s, t in
+      let (near, far) = s.socketPair()
+      s.send("abc", to: far)
+      t.shutDown(far, after: 60)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, all, 0, 0)
+    },
+  ]
+
+  @Test(
+    "A receive with MSG_WAITALL on AF_UNIX ends where the plain call does",
+    arguments: SysletEngine.Backend.available.filter { $0 != .ring && $0 != .automatic }, cut)
+  func cutReceive(backend: SysletEngine.Backend, testCase: ParityCase) {
+    #expect(Parity.differences(testCase, on: backend) == [])
+  }
+
+  @Test("SO_RCVLOWAT on AF_UNIX is met by less when a descriptor comes along", arguments: SysletEngine.Backend.available)
+  func passingBelowMark(backend: SysletEngine.Backend) {
+    let testCase = ParityCase("SO_RCVLOWAT 8", 6) { s, t in
+      let (near, far) = s.socketPair()
+      s.option(near, SO_RCVLOWAT, 8)
+      s.send("abc", to: far)
+      t.after(60) { Stage().send("def", passing: far, to: far) }
+      t.write("ghijk", to: far, after: 120)
+      return ParityScene(SystemCall.recvfrom, near, s.buffer("b", 10).address, 10, 0, 0, 0)
+    }
+    #expect(Parity.differences(testCase, on: backend) == [])
+  }
+
   // MARK: what the other side does meanwhile
 
   /// Each call that sends, on a full socket of AF_UNIX while the other side does something that ends the wait.

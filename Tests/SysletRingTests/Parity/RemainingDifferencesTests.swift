@@ -169,6 +169,30 @@ struct RemainingDifferencesTests {
     #expect(tried == 0)
   }
 
+  // The ring asks again for what is missing, and does not know why it is missing.
+  @Test(
+    "A receive with MSG_WAITALL on AF_UNIX goes past urgent data and past descriptors that are passed",
+    .enabled(if: ReferenceKernel.isHere),
+    arguments: withRing.filter { $0 == .ring }, [false, true])
+  func cutReceive(backend: SysletEngine.Backend, isPassing: Bool) throws {
+    let stage = Stage()
+    let (bytes, all) = (stage.arena.buffer(6), UInt64(MSG_WAITALL))
+    func receiver() -> UInt64 {
+      let (near, far) = stage.socketPair()
+      if isPassing { stage.send("abc", passing: far, to: far) } else { stage.send("abc", to: far) }
+      if !isPassing { stage.send("x", to: far, Int32(MSG_OOB)) }
+      stage.send("def", to: far)
+      return near
+    }
+    #expect(plainCall(SystemCall.recvfrom, receiver(), bytes.address, 6, all, 0, 0) == 3)
+    let engine = try Parity.engine(backend)
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    program.atom(SystemCall.recvfrom, .value(receiver()), .to(bytes), 6, .value(all), 0, 0, next: .end)
+    try engine.enqueue(program)
+    #expect(try engine.take().map(\.result) == [6])
+  }
+
   @Test("A send of more than the socket holds goes on only inside the engine's calls", arguments: LifeRegressionTests.asynchronous)
   func progressBetweenCalls(backend: SysletEngine.Backend) throws {
     let (stage, program) = (Stage(), Program(.direct))

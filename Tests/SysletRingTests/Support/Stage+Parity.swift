@@ -46,6 +46,17 @@ extension Stage {
     precondition(sent == text.utf8.count, "send: \(sent)")
   }
 
+  /// Sends the text and a descriptor with it (SCM_RIGHTS).
+  func send(_ text: String, passing passed: UInt64, to descriptor: UInt64) {
+    let (message, control) = (message(arena.buffer(bytes: Array(text.utf8))), arena.buffer(24))
+    // struct cmsghdr.
+    for (value, offset) in [(20, 0), (SOL_SOCKET, 8), (1, 12), (Int32(passed), 16)] as [(Int32, Int)] { control.store(value, at: offset) }
+    message.store(control.address, at: 32)
+    message.store(UInt64(24), at: 40)
+    let sent = plainCall(SystemCall.sendmsg, descriptor, message.address, 0)
+    precondition(sent == text.utf8.count, "sendmsg: \(sent)")
+  }
+
   /// Writes until nothing more fits.
   func fill(_ descriptor: UInt64) {
     let flags = fcntl(Int32(descriptor), F_GETFL)
