@@ -157,7 +157,8 @@ private final class Puppet: Contestant {
   }
 
   @Test(
-    "Batches come back whole by either transfer, and a wrong result among them is noticed", .enabled(if: Questions.ringObstacle() == nil),
+    "Batches come back whole by either transfer, and a wrong result among them is noticed",
+    .enabled(if: Questions.ringObstacle() == nil, "io_uring cannot be used here"),
     arguments: [BatchRunner<NopWorkload>.Transfer.ring, .copy])
   func batches(_ transfer: BatchRunner<NopWorkload>.Transfer) throws {
     for batch in [1, 3, 64] {
@@ -172,7 +173,9 @@ private final class Puppet: Contestant {
     }
   }
 
-  @Test("The transfer alone brings each completion once, in every way", .enabled(if: Questions.ringObstacle() == nil))
+  @Test(
+    "The transfer alone brings each completion once, in every way",
+    .enabled(if: Questions.ringObstacle() == nil, "io_uring cannot be used here"))
   func transfers() throws {
     for way in [TransferRunner.Way.copy(batch: 1), .copy(batch: 64), .slots, .pointers] {
       let runner = try TransferRunner(way)
@@ -204,7 +207,7 @@ private final class Puppet: Contestant {
     }
   }
 
-  @Test("With a ring all six are answered, with figures", .enabled(if: Questions.ringObstacle() == nil))
+  @Test("With a ring all six are answered, with figures", .enabled(if: Questions.ringObstacle() == nil, "io_uring cannot be used here"))
   func withRing() throws {
     try withInputs { inputs in
       let findings = try Questions(shape: brief, coldDepth: 4).answers(inputs, obstacle: nil) { _ in }

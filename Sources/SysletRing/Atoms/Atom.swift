@@ -39,6 +39,7 @@ extension AtomLayout {
 }
 
 extension syslet_atom: AtomLayout {
+  /// Its arguments are in the atom.
   public static var layout: AtomLayoutTag { .direct }
 
   /// An atom that makes system call `number` with up to six arguments.
@@ -69,6 +70,7 @@ extension syslet_atom: AtomLayout {
 }
 
 extension syslet_uatom: AtomLayout {
+  /// Its arguments are behind pointers.
   public static var layout: AtomLayoutTag { .indirect }
 
   /// An atom that makes system call `number` with up to six arguments, each behind a pointer.

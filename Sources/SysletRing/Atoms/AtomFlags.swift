@@ -2,7 +2,9 @@
 
 /// What an atom asks for besides its system call. Bits that are not listed here make an atom malformed.
 public struct AtomFlags: OptionSet, Sendable, Hashable {
+  /// The bits as they stand in an atom.
   public let rawValue: UInt32
+  /// The flags of an atom's bits, those that are not listed here too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// From this atom on, do not even try to run synchronously in the caller's context. `SYSLET_ASYNC`.

@@ -24,15 +24,21 @@ extension Core {
       return result
     case .worker:
       return giveUpPolling(run, waiting.moved)
-    case .waits(let wait):
+    case .waits(var wait):
       if number == RunSlab.end {
         number = poller.take(run.pointee.slot, ParkedCall(call))
         run.pointee.parked = number
         run.pointee.isUnderway = true
       } else if poller[number].pointee.moved == waiting.moved {
-        if !poller[number].pointee.isLook { poller[number].pointee.vainWakes += 1 }
-        // It is said to be ready, and is not, again and again: a thread that waits in the call knows better.
-        if poller[number].pointee.vainWakes > Poller.vainWakesMax { return giveUpPolling(run, waiting.moved) }
+        // It is said to be ready, and is not, again and again: others may be faster each time. A thread that waits in the call knows better, but
+        // could not go on with a part.
+        if poller[number].pointee.vainWakes == Poller.vainWakesMax {
+          guard waiting.moved > 0, wait.descriptor >= 0 else { return giveUpPolling(run, waiting.moved) }
+          wait.isLookedAt = true
+          wait.isMuted = true
+        } else if !poller[number].pointee.isLook {
+          poller[number].pointee.vainWakes += 1
+        }
       } else {
         poller[number].pointee.vainWakes = 0
       }

@@ -93,8 +93,8 @@ extension Core {
           continue
         }
         result = made
-      case .worker(let reason):
-        return handOver(run, isClosing: reason == .obstacle(.lingers))
+      case .worker:
+        return handOver(run)
       case .poller:
         guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run) }
         result = made
@@ -198,11 +198,11 @@ extension Core {
   }
 
   /// - Parameter row: The plain call that the worker begins with, if what that takes is worth knowing.
-  mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed, isClosing: Bool = false) -> Turn {
+  mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
     run.pointee.workerRow = row
-    run.pointee.mayWait = scratch.call.pointee.mayWait || isClosing
+    run.pointee.mayWait = DescriptorFacts.mayWait(scratch.call)
     handover.append(run, in: runs.memory)
     return .left
   }

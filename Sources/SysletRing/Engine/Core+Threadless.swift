@@ -51,7 +51,7 @@ extension Core {
   /// the open of a FIFO.
   private func resultWithoutWaiting(_ run: Reference<Run>, _ call: Reference<Call>) -> Int? {
     let form = call.pointee.form
-    guard call.pointee.traits.isDisjoint(with: [.unlisted, .waits]),
+    guard call.pointee.traits.isDisjoint(with: [.unlisted, .waits]), !DescriptorFacts.mayWait(call),
       !form.isTransfer || syslet_descriptor_is_file(call.pointee.arguments.descriptor(0)) != 0
     else { return nil }
     switch form.encoding {

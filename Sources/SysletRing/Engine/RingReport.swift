@@ -31,8 +31,9 @@ public struct RingReport: Sendable {
   public var setupFlags: [String]
   /// The kernel's io_uring features, such as "EXT_ARG".
   public var features: [String]
-  /// SQEs and CQEs of a ring with the default options.
+  /// How many SQEs a ring with the default options has.
   public var sqEntries: Int
+  /// The same, of CQEs.
   public var cqEntries: Int
   /// From so many calls at a time on, one enter of the ring costs less than as many system calls: measured at start-up.
   public var breakEvenCalls: Int

@@ -45,6 +45,7 @@ public struct Statistics: Sendable, Equatable {
   /// Syslets that ended with a fault.
   public var faulted = 0
 
+  /// All at 0.
   public init() {}
 
   mutating func add(_ counts: WorkerPool.Counts) {

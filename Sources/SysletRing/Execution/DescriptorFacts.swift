@@ -224,6 +224,13 @@ struct DescriptorFact {
   }
 }
 
+extension DescriptorFacts {
+  /// Whether the call may wait for another party, as a close does that waits until the other side has all that was sent. For whoever has no facts.
+  static func mayWait(_ call: Reference<Call>) -> Bool {
+    call.pointee.mayWait || call.pointee.form.encoding == .close && lingers(call.pointee.arguments.descriptor(0))
+  }
+}
+
 extension DescriptorKind {
   /// Whether a transfer without an offset may wait for another party on what `descriptor` names, asked for it alone. For whoever has no facts: a
   /// worker, which is to give such a call back.

@@ -28,6 +28,8 @@ struct ParkedWait {
   var mayTimeOut = false
   /// What ends it is not all told by the descriptor: the call is tried again now and then.
   var isLookedAt = false
+  /// That the descriptor is ready has meant nothing, again and again.
+  var isMuted = false
 }
 
 /// What came of a try.

@@ -65,7 +65,7 @@ internal import CLiburing
   /// taken was lost.
   var areMessagesWhole: Bool { isSupported(Int16(SYSLET_OP_SEND_ZC)) }
 
-  func support(_ opcode: Int16) { unsafe entries[Int(opcode)].isSupported = true }
+  func support(_ opcode: Int16, _ isSupported: Bool = true) { unsafe entries[Int(opcode)].isSupported = isSupported }
   func confirm(_ classes: ResultClasses, for opcode: Int16) { unsafe entries[Int(opcode)].confirmed = classes }
 
   func isSupported(_ opcode: Int16) -> Bool { unsafe opcode >= 0 && entries[Int(opcode)].isSupported }

@@ -133,10 +133,14 @@ extension syslet_sqe {
 /// The kernel that docs/TRANSLATION.md was written from.
 enum ReferenceKernel {
   /// Whether this is it. Where it is not, its behaviours are reported and not required: the self-test decides.
-  static let isHere: Bool = {
+  static let isHere = version == (6, 18)
+
+  /// Of the kernel here.
+  static let version: (major: Int, minor: Int) = {
     var name = utsname()
-    guard unsafe uname(&name) == 0 else { return false }
-    let release = unsafe withUnsafeBytes(of: &name.release) { unsafe Array($0) }
-    return release.starts(with: Array("6.18.".utf8))
+    guard unsafe uname(&name) == 0 else { return (0, 0) }
+    let release = unsafe withUnsafeBytes(of: &name.release) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+    return numbers.count == 2 ? (numbers[0], numbers[1]) : (0, 0)
   }()
 }

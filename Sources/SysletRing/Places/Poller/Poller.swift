@@ -73,7 +73,8 @@ internal import Glibc
   private static let askAfter: Int64 = 5_000_000
   private static let checkPeriod: Int64 = 1_000_000_000
   private static let lookPeriod: Int64 = 250_000_000
-  /// So many wakes for nothing, and a worker makes the call: whatever the descriptor is, being ready does not mean to it what the call waits for.
+  /// So many wakes for nothing, and a worker makes the call, or it is tried now and then: whatever the descriptor is, being ready does not mean to it
+  /// what the call waits for.
   static let vainWakesMax: UInt8 = 8
 
   init() {
@@ -247,7 +248,7 @@ internal import Glibc
     var number = unsafe lists[Int(ready.descriptor)].first
     while number != Self.none, reading == Self.none || writing == Self.none {
       let wanted = self[number].pointee.wait.events
-      if isEnded || wanted & ready.events != 0 {
+      if !self[number].pointee.wait.isMuted, isEnded || wanted & ready.events != 0 {
         if wanted & UInt32(SYSLET_POLL_OUT) != 0, wanted & UInt32(SYSLET_POLL_IN) == 0 {
           if writing == Self.none { writing = number }
         } else if reading == Self.none {
@@ -312,24 +313,28 @@ internal import Glibc
       guard record.pointee.isParked, record.pointee.wait.descriptor >= 0 else { continue }
       let descriptor = record.pointee.wait.descriptor
       // Once for each descriptor: by the run that came first.
-      guard unsafe lists[Int(descriptor)].first == number, syslet_poll_rearm(epoll, descriptor, events(descriptor)) != 0 else { continue }
+      guard unsafe lists[Int(descriptor)].first == number, syslet_poll_rearm(epoll, descriptor, events(descriptor) ?? 0) != 0 else {
+        continue
+      }
       while case let first = unsafe lists[Int(descriptor)].first, first != Self.none { wake(first, &woken, memory) }
     }
   }
 
   // MARK: Lists
 
-  private func events(_ descriptor: Int32) -> UInt32 {
-    var events: UInt32 = 0
+  /// What the runs of a descriptor wait for; nil if none wants to be told.
+  private func events(_ descriptor: Int32) -> UInt32? {
+    var events: UInt32?
     var number = unsafe lists[Int(descriptor)].first
     while number != Self.none {
-      events |= self[number].pointee.wait.events
+      let wait = self[number].pointee.wait
+      if !wait.isMuted { events = (events ?? 0) | wait.events }
       number = self[number].pointee.next
     }
     return events
   }
 
-  private func arm(_ descriptor: Int32) -> Int32 { syslet_poll_arm(epoll, descriptor, events(descriptor)) }
+  private func arm(_ descriptor: Int32) -> Int32 { events(descriptor).map { syslet_poll_arm(epoll, descriptor, $0) } ?? 0 }
 
   private mutating func reserveList(_ descriptor: Int32) {
     guard Int(descriptor) >= listsMax else { return }

@@ -232,6 +232,8 @@ extension SelfTest {
       unsafe add(SYSLET_OP_EPOLL_WAIT, fd: epoll, addr: UInt64(argument: interest), len: 0)
       add(SYSLET_OP_POLL_ADD, fd: 1 << 29)
       unsafe add(SYSLET_OP_TIMEOUT, fd: -1, addr: UInt64(argument: time), len: 1)
+      // As sleeps are made, from Linux 5.16 on: it severs nothing.
+      unsafe add(SYSLET_OP_TIMEOUT, fd: -1, addr: UInt64(argument: time), len: 1, flags: UInt32(SYSLET_TIMEOUT_ETIME_SUCCESS))
       unsafe add(SYSLET_OP_FUTEX_WAIT, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 7, addr: UInt64(argument: word), addr3: 0xFFFF_FFFF)
       unsafe add(SYSLET_OP_FUTEX_WAKE, fd: Int32(SYSLET_FUTEX2_SIZE_U32), off: 1, addr: UInt64(argument: word) + 1, addr3: 0xFFFF_FFFF)
       add(SYSLET_OP_WAITID, fd: Int32.max, off: memory, len: UInt32(P_PID.rawValue), index: Int32(WEXITED))

@@ -167,7 +167,7 @@ extension WorkerPool {
       }
       // The first call is the worker's whatever it is, unless it is about the thread that makes it: the owner has decided that.
       let isOwners = call.pointee.threadNeed == .inPlace || !isFirst && !router.staysOnWorker(call)
-      let waits = call.pointee.mayWait
+      let waits = DescriptorFacts.mayWait(call)
       guard !isOwners, waits == worker.isWaiting || changeWaiting(worker, to: waits) else {
         if isFirst { run.pointee.workerRow = Run.untimed }
         run.pointee.verdict = .route
