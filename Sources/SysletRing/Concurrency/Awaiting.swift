@@ -82,7 +82,7 @@ internal import Glibc
   // MARK: The tasks' side
 
   /// Enqueues a syslet, and cancels it at once if its task is cancelled.
-  mutating func start(_ head: AtomAddress, _ layout: AtomLayoutTag, isCancelled: Bool, _ continuation: Continuation) {
+  mutating func start(_ head: AtomAddress, _ layout: AtomForm, isCancelled: Bool, _ continuation: Continuation) {
     do throws(EngineError) {
       guard !isClosing else { throw failure ?? .closed }
       guard let number = takeWaiter() else { throw .full(limit: waitersMax) }

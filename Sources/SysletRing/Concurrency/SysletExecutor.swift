@@ -92,11 +92,24 @@ internal import Glibc
   ///   that error: what the syslet has done is not known then, and its memory must stay for good.
   public nonisolated(nonsending) func run<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) async throws(EngineError) -> Completion {
     let head = unsafe AtomAddress(UnsafeMutableRawPointer(head))
-    return try await isOwner ? runHere(head, A.tag) : runFromElsewhere(head, A.tag)
+    return try await isOwner ? runHere(head, A.form) : runFromElsewhere(head, A.form)
+  }
+
+  /// Runs a prepared syslet and returns its completion, as `run` of its head does. What its pointers point to must stay in place until then.
+  ///
+  /// - Throws: `.full`, `.closed`, and when the kernel fails the engine's ring, that error.
+  public nonisolated(nonsending) func run(_ syslet: PreparedSyslet) async throws(EngineError) -> Completion {
+    defer { withExtendedLifetime(syslet) {} }
+    return try await isOwner ? runHere(syslet.head, .prepared) : runFromElsewhere(syslet.head, .prepared)
+  }
+
+  /// As `SysletEngine.prepare`, on any thread: for this executor, and whoever else is to run it.
+  public func prepare<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
+    try unsafe AtomMemory(table: .shared, isChecked: false).prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
   }
 
   @inline(__always)
-  private nonisolated(nonsending) func runHere(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
+  private nonisolated(nonsending) func runHere(_ head: AtomAddress, _ layout: AtomForm) async throws(EngineError) -> Completion {
     let isCancelled = Task.isCancelled
     let outcome: Awaiting.Outcome
     do {
@@ -139,7 +152,7 @@ internal import Glibc
   }
 
   @inline(never)
-  private func runFromElsewhere(_ head: AtomAddress, _ layout: AtomLayoutTag) async throws(EngineError) -> Completion {
+  private func runFromElsewhere(_ head: AtomAddress, _ layout: AtomForm) async throws(EngineError) -> Completion {
     try await withTaskExecutorPreference(self) { () async -> Result<Completion, EngineError> in
       // Elsewhere again: the thread has ended.
       guard isOwner else { return .failure(unsafe awaiting.pointee.failure ?? .closed) }

@@ -7,16 +7,11 @@ internal import Synchronization
 extension Core {
   /// Marks the runs, and interrupts those on workers. The kernel is asked at the next flush or wait, for all of them in one enter: alone, a
   /// cancellation cost one each, half of what a cancelled syslet took.
-  mutating func cancel(_ head: AtomAddress) throws(EngineError) {
+  mutating func cancel(_ head: AtomAddress, _ form: AtomForm) throws(EngineError) {
     drain()
-    var found = 0
-    for slot in 0..<runs.usedMax {
-      let run = runs[UInt32(slot)]
-      guard run.pointee.place != .none, run.pointee.head == head else { continue }
-      found += 1
-      askToStop(run)
-    }
-    guard found > 0 else { throw .notPending(address: head.word) }
+    let found = index.runs(head, in: runs)
+    for slot in found { askToStop(runs[slot]) }
+    guard !found.isEmpty else { throw .notPending(address: (form == .prepared ? head.step.pointee.atom : head).word) }
   }
 
   /// Asks the run in `slot` to stop, if it is still the one that `waiter` awaits.
@@ -34,10 +29,12 @@ extension Core {
     case .queued: hasCancelledQueued = true
     case .ring:
       cancelledOnRing += 1
+      slotsCancelledOnRing.append(run.pointee.slot)
       askingRing.reset()
     case .poller: complete(run, stopParked(run))
     case .worker:
       cancelledOnWorkers += 1
+      slotsCancelledOnWorkers.append(run.pointee.slot)
       askingWorkers.reset()
       pool?.interrupt(run)
     }

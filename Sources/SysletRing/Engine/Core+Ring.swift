@@ -269,10 +269,8 @@ extension Core {
   /// been answered, so this is repeated as the chain goes on. Never while CQEs are being taken: it may enter.
   mutating func cancelDue() {
     guard cancelledOnRing > 0, askingRing.isDue else { return }
-    for slot in 0..<runs.usedMax {
-      let run = runs[UInt32(slot)]
-      if run.pointee.place == .ring, run.pointee.isCancelled.load(ordering: .relaxed) { cancelOnRing(run) }
-    }
+    slotsCancelledOnRing.removeAll { [runs = runs.memory] in !runs[$0].pointee.isStopping(on: .ring) }
+    for slot in slotsCancelledOnRing { cancelOnRing(runs[slot]) }
   }
 
   private mutating func cancelOnRing(_ run: Reference<Run>) {

@@ -344,10 +344,8 @@ extension Core {
   mutating func interruptCancelled() {
     guard cancelledOnWorkers > 0, askingWorkers.isDue, let pool else { return }
     askingWorkers.wait()
-    for slot in 0..<runs.usedMax {
-      let run = runs[UInt32(slot)]
-      if run.pointee.place == .worker, run.pointee.isCancelled.load(ordering: .relaxed) { pool.interrupt(run) }
-    }
+    slotsCancelledOnWorkers.removeAll { [runs = runs.memory] in !runs[$0].pointee.isStopping(on: .worker) }
+    for slot in slotsCancelledOnWorkers { pool.interrupt(runs[slot]) }
   }
 
   /// Has another worker started if all are stuck. Asked wherever the program only looks, too: it need never sleep here.

@@ -21,6 +21,7 @@ internal import Synchronization
   var ring: Ring?
   var pool: WorkerPool?
   var runs: RunSlab
+  var index = RunIndex()
   var calls: CallSlab
   var translator: Translator
   var completions: CompletionQueue
@@ -59,8 +60,11 @@ internal import Synchronization
   var cancellationsOut = 0
   /// Runs on the ring that were asked to stop; their calls are cancelled, one after the other, until they have come back.
   var cancelledOnRing = 0
+  /// Their slots, and some that are theirs no longer.
+  var slotsCancelledOnRing: [UInt32] = []
   /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
   var cancelledOnWorkers = 0
+  var slotsCancelledOnWorkers: [UInt32] = []
   var askingRing = AskingAgain()
   var askingWorkers = AskingAgain()
   var isDoorbellArmed = false
@@ -210,7 +214,7 @@ internal import Synchronization
 
   // MARK: Accepting
 
-  mutating func exec(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> AtomAddress? {
+  mutating func exec(_ head: AtomAddress, _ layout: AtomForm) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
     pool?.areRightsKnown = false
     translator.descriptors.forgetAll()
@@ -226,7 +230,7 @@ internal import Synchronization
         return nil
       }
       // Cached: whoever called knows already, so nothing is posted.
-      let last = run.pointee.last
+      let last = unsafe run.pointee.layout == .prepared || index.isKept ? leave(run).atom : run.pointee.last
       retire(run)
       return last
     }
@@ -238,7 +242,7 @@ internal import Synchronization
   @inline(__always)
   @discardableResult
   mutating func enqueue(
-    _ head: AtomAddress, _ layout: AtomLayoutTag, waiter: UInt32 = Run.noWaiter
+    _ head: AtomAddress, _ layout: AtomForm, waiter: UInt32 = Run.noWaiter
   ) throws(EngineError) -> UInt32 {
     let run = try accept(head, layout, isSynchronous: false, waiter: waiter)
     run.pointee.place = .ready
@@ -248,7 +252,7 @@ internal import Synchronization
 
   @inline(__always)
   private mutating func accept(
-    _ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool, waiter: UInt32 = Run.noWaiter
+    _ head: AtomAddress, _ layout: AtomForm, isSynchronous: Bool, waiter: UInt32 = Run.noWaiter
   ) throws(EngineError) -> Reference<Run> {
     switch memory.check(head, layout) {
     case .call: break
@@ -259,6 +263,7 @@ internal import Synchronization
       throw .full(limit: options.maxPending)
     }
     run.pointee.begin(head, layout, isSynchronous: isSynchronous, waiter: waiter)
+    if layout == .prepared || index.isKept { settleIn(run) }
     pending += 1
     statistics.accepted &+= 1
     return run
@@ -276,6 +281,7 @@ internal import Synchronization
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
     let waiter = run.pointee.waiter
     let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted && waiter == Run.noWaiter
+    if run.pointee.layout == .prepared || index.isKept { return completeSettled(run, reason, result, isSilent: isSilent) }
     let last = run.pointee.last
     let executed = run.pointee.executed
     retire(run)
@@ -293,6 +299,38 @@ internal import Synchronization
     run.pointee.heldDescriptor = -1
   }
 
+  // Not inlined: runs that are neither prepared nor in the index pay for one look.
+
+  /// What a run needs that is prepared, or comes while the index is kept.
+  @inline(never)
+  private mutating func settleIn(_ run: Reference<Run>) {
+    if index.isKept { index.enter(run, runs.memory) }
+    if run.pointee.layout == .prepared { run.pointee.head.keep() }
+  }
+
+  /// `complete` of such a run.
+  @inline(never)
+  private mutating func completeSettled(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
+    let (waiter, executed) = (run.pointee.waiter, run.pointee.executed)
+    let (atom, privateData) = unsafe leave(run)
+    retire(run)
+    guard !isSilent, !isClosed else { return }
+    var completion = unsafe Completion(
+      atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason)
+    completion.waiter = waiter
+    post(completion)
+  }
+
+  /// The run ends: the user's atom that was executed last, and its word.
+  @inline(never)
+  private mutating func leave(_ run: Reference<Run>) -> (atom: AtomAddress, privateData: UnsafeMutableRawPointer?) {
+    if index.isKept { index.leave(run, runs.memory) }
+    let last = run.pointee.last
+    guard run.pointee.layout == .prepared else { return unsafe (last, isClosed ? nil : memory.privateData(last)) }
+    defer { run.pointee.head.letGo() }
+    return unsafe (last.step.pointee.atom, last.step.pointee.privateData)
+  }
+
   private mutating func retire(_ run: Reference<Run>) {
     runs.release(run)
     pending -= 1
@@ -301,7 +339,7 @@ internal import Synchronization
 
 extension Core {
   /// With a translator of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
-  func explain(_ head: AtomAddress, _ layout: AtomLayoutTag) -> Explanation {
+  func explain(_ head: AtomAddress, _ layout: AtomForm) -> Explanation {
     do {
       var lister = try Translator(memory: memory, router: router, costs: costs, callsMax: translator.segment.capacity)
       return lister.explain(head, layout, inlineLimit: plain.limit)

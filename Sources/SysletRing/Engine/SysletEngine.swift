@@ -126,7 +126,7 @@ internal import Glibc
   public func exec<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     defer { syslet_shield_lower() }
-    return try unsafe core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.tag)?.pointer.assumingMemoryBound(to: A.self)
+    return try unsafe core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.form)?.pointer.assumingMemoryBound(to: A.self)
   }
 
   /// Waits until at least `count` completions are visible or nothing is pending any more; a timeout or a signal ends the wait too.
@@ -170,7 +170,13 @@ internal import Glibc
   /// - Throws: What keeps the head from being accepted, as `exec` does.
   public func enqueue<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
-    try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.tag)
+    try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
+  }
+
+  /// As `enqueue` of either layout. A function of its own because the generic one asks for the type of each head: 20 instructions.
+  public func enqueue(_ head: UnsafeMutablePointer<Atom>) throws(EngineError) {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), .direct)
   }
 
   /// Begins what was enqueued, and enters the kernel once for all of it, if need be. Does not wait.
@@ -180,10 +186,54 @@ internal import Glibc
     try unsafe core.pointee.flush()
   }
 
+  // MARK: Prepared syslets
+
+  /// Reads the atoms that can be reached from `head`, now and never again: see `PreparedSyslet`.
+  ///
+  /// Any engine can run what this one has prepared. A later atom that cannot be read or is malformed is no error here, but a fault of the syslets that
+  /// reach it, as of those that were not prepared.
+  /// - Throws: What keeps the head from being accepted, as `exec` does, but not `.full`; `.malformedAtom` where more than 65,536 atoms can be reached.
+  public func prepare<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    return try unsafe core.pointee.memory.prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
+  }
+
+  /// Runs a prepared syslet, as `exec` of its head does.
+  ///
+  /// - Returns: The user's atom that was executed last, or nil: as the other `exec`.
+  /// - Throws: `.full`.
+  public func exec(_ syslet: PreparedSyslet) throws(EngineError) -> UnsafeMutableRawPointer? {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    defer { syslet_shield_lower() }
+    defer { withExtendedLifetime(syslet) {} }
+    return try unsafe core.pointee.exec(syslet.head, .prepared)?.pointer
+  }
+
+  /// Accepts a prepared syslet, to begin at the next `flush` or wait. It always completes through a completion.
+  /// - Throws: `.full`.
+  public func enqueue(_ syslet: PreparedSyslet) throws(EngineError) {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    defer { withExtendedLifetime(syslet) {} }
+    try unsafe core.pointee.enqueue(syslet.head, .prepared)
+  }
+
+  /// As `cancel` of a head: all pending activations of the syslet.
+  /// - Throws: `.notPending`.
+  public func cancel(_ syslet: PreparedSyslet) throws(EngineError) {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    defer { withExtendedLifetime(syslet) {} }
+    try unsafe core.pointee.cancel(syslet.head, .prepared)
+  }
+
+  /// How a prepared syslet would run on this engine, with what its pointers point to as it is now. Nothing is executed.
+  public func explain(_ syslet: PreparedSyslet) -> Explanation {
+    withExtendedLifetime(syslet) { unsafe core.pointee.explain(syslet.head, .prepared) }
+  }
+
   // MARK: For the executor that the engine belongs to
 
   /// As `enqueue`, and the completion carries `waiter`. The run's slot, for `cancel(_:waiter:)`.
-  func enqueue(_ head: AtomAddress, _ layout: AtomLayoutTag, waiter: UInt32) throws(EngineError) -> UInt32 {
+  func enqueue(_ head: AtomAddress, _ layout: AtomForm, waiter: UInt32) throws(EngineError) -> UInt32 {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     return try unsafe core.pointee.enqueue(head, layout, waiter: waiter)
   }
@@ -207,7 +257,7 @@ internal import Glibc
   /// - Throws: `.notPending`.
   public func cancel<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
-    try unsafe core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)))
+    try unsafe core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
   }
 
   /// Lets go of the worker threads that there are: what is handed over from now on goes to new ones, which are started by the calling thread and so
@@ -250,6 +300,6 @@ internal import Glibc
 
   /// How the syslet at `head` would run on this engine, with the memory as it is now. Nothing is executed.
   public func explain<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) -> Explanation {
-    unsafe core.pointee.explain(AtomAddress(UnsafeMutableRawPointer(head)), A.tag)
+    unsafe core.pointee.explain(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
   }
 }

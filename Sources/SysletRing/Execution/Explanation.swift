@@ -52,7 +52,7 @@ extension Translator {
   ///
   /// - Parameter inlineLimit: `Options.inlineLimit` in nanoseconds.
   mutating func explain(
-    _ head: AtomAddress, _ layout: AtomLayoutTag, inlineLimit: Int64 = 1_000_000
+    _ head: AtomAddress, _ layout: AtomForm, inlineLimit: Int64 = 1_000_000
   ) -> Explanation {
     let numbers = number(head, layout)
     let order = numbers.sorted { $0.value < $1.value }.map(\.key)
@@ -148,7 +148,7 @@ extension Translator {
   }
 
   private func explainStaged(
-    _ position: Int, _ number: Int, _ layout: AtomLayoutTag, _ numbers: [AtomAddress: Int],
+    _ position: Int, _ number: Int, _ layout: AtomForm, _ numbers: [AtomAddress: Int],
     _ lines: inout [AtomAddress: Explanation.Line]
   ) {
     let staged = segment.call(position).pointee
@@ -174,7 +174,7 @@ extension Translator {
   }
 
   /// Numbers the atoms that can be reached, in the order of discovery.
-  private func number(_ head: AtomAddress, _ layout: AtomLayoutTag) -> [AtomAddress: Int] {
+  private func number(_ head: AtomAddress, _ layout: AtomForm) -> [AtomAddress: Int] {
     var numbers: [AtomAddress: Int] = [:]
     var stack = [head]
     while let start = stack.popLast() {
@@ -184,11 +184,15 @@ extension Translator {
         let scratch = CallScratch()
         let call = scratch.call
         guard case .call = memory.fetch(atom, layout, into: call) else { break }
-        if canSkip(call) { stack.append(atom.neighbour) }
+        if canSkip(call) { stack.append(neighbour(call)) }
         cursor = call.pointee.next
       }
     }
     return numbers
+  }
+
+  private func neighbour(_ call: Reference<Call>) -> AtomAddress {
+    call.pointee.isPrepared ? call.pointee.atom.step.pointee.skip : call.pointee.atom.neighbour
   }
 
   private func canSkip(_ call: Reference<Call>) -> Bool {
@@ -197,7 +201,7 @@ extension Translator {
   }
 
   private func line(
-    at atom: AtomAddress, _ layout: AtomLayoutTag, _ numbers: [AtomAddress: Int], place: String, reason: String
+    at atom: AtomAddress, _ layout: AtomForm, _ numbers: [AtomAddress: Int], place: String, reason: String
   ) -> Explanation.Line {
     let scratch = CallScratch()
     let call = scratch.call
@@ -215,7 +219,7 @@ extension Translator {
     if call.pointee.flags.contains(.noComplete) { edges.append("no completion") }
     let stops = call.pointee.flags.stopClasses
     if !stops.isEmpty {
-      let skip = canSkip(call) ? ", then \(name(call.pointee.atom.neighbour))" : ""
+      let skip = canSkip(call) ? ", then \(name(neighbour(call)))" : ""
       edges.append("stops on \(call.pointee.flags.stopDescription)\(skip)")
     }
     if let next = call.pointee.next { edges.append("next atom \(numbers[next].map(String.init) ?? "not listed")") }

@@ -26,7 +26,7 @@ enum Place: UInt8 {
 @safe struct Run: ~Copyable {
   let slot: UInt32
   var place = Place.none
-  var layout = AtomLayoutTag.direct
+  var layout = AtomForm.direct
   /// Still in the context of the exec that accepted it: ASYNC has not been met, nothing was handed anywhere.
   var isSynchronous = false
   /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
@@ -62,6 +62,10 @@ enum Place: UInt8 {
   var waiter = Run.noWaiter
   static let noWaiter = UInt32.max
 
+  /// In `RunIndex`, while it is kept.
+  var nextOfHead = RunSlab.end
+  var previousOfHead = RunSlab.end
+
   /// The next slot in whatever list this run is in.
   var nextSlot = RunSlab.end
   /// Writes: the owner, in cancel. Reads: the place that has the run, between two atoms. Relaxed: it publishes nothing else.
@@ -94,7 +98,7 @@ enum Verdict: Equatable {
 extension Run {
   /// Takes the run into use for the syslet at `head`.
   @inline(__always)
-  mutating func begin(_ head: AtomAddress, _ layout: AtomLayoutTag, isSynchronous: Bool, waiter: UInt32) {
+  mutating func begin(_ head: AtomAddress, _ layout: AtomForm, isSynchronous: Bool, waiter: UInt32) {
     self.head = head
     cursor = head
     last = head
@@ -110,6 +114,9 @@ extension Run {
     self.waiter = waiter
   }
 
+  /// Whether it has been asked to stop, and that place has it.
+  func isStopping(on place: Place) -> Bool { self.place == place && isCancelled.load(ordering: .relaxed) }
+
   /// Applies one executed atom: the only place that decides that a syslet stops (law L3).
   ///
   /// `result` is the tested value: the call's result, or -EFAULT if it could not be stored.
@@ -123,7 +130,7 @@ extension Run {
     executed += 1
     if flags.stops(on: result) {
       guard flags.contains(.skipToNextOnStop) else { return .finish(.stopped) }
-      cursor = atom.neighbour
+      cursor = layout == .prepared ? atom.step.pointee.skip : atom.neighbour
       return .route
     }
     guard let next else { return .finish(.ended) }

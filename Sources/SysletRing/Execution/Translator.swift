@@ -249,7 +249,7 @@ internal import Glibc
   }
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
-  mutating func gather(_ call: Reference<Call>, _ layout: AtomLayoutTag, callsMax: Int) {
+  mutating func gather(_ call: Reference<Call>, _ layout: AtomForm, callsMax: Int) {
     segment.clear()
     segment.append(call)
     guard call.pointee.next != nil else { return }

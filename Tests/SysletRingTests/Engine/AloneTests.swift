@@ -96,9 +96,9 @@ struct AloneTests {
       #expect(calls + after.sqes - before.sqes == count * length)
       #expect(engine.pending == 0)
     }
-    let text = unsafe programs[0].form == .indirect ? "" : engine.explain(programs[0].directAtom(0)).description
+    let text = programs[0].form.isIndirect ? "" : engine.explain(programs[0])
     // On a busy machine the self-test may find that an enter pays later than for a line of this length.
-    if (8..<length).contains(Self.breakEven), form != .indirect { #expect(text.contains("a line of 16 no-ops or more")) }
+    if (8..<length).contains(Self.breakEven), !form.isIndirect { #expect(text.contains("a line of 16 no-ops or more")) }
     withExtendedLifetime(programs) {}
   }
 

@@ -31,7 +31,7 @@ struct BadInputTests {
         program.atom(umemAdd, .to(program.word(0)), 1, flags: AtomFlags(rawValue: bit), result: program.word())
         programs.append((program, "flag"))
       }
-      if form != .indirect {
+      if !form.isIndirect {
         for count in [UInt8(7), 255] {
           let program = Program(form)
           program.atom(umemAdd, .to(program.word(0)), 1, result: program.word())
@@ -65,7 +65,7 @@ struct BadInputTests {
   func malformedLaterAtom(backend: SysletEngine.Backend, form: Form) throws {
     let engine = try Self.engine(backend)
     defer { try? engine.close() }
-    for kind in 0..<2 where kind == 0 || form != .indirect {
+    for kind in 0..<2 where kind == 0 || !form.isIndirect {
       for isRead in [false, true] {
         for handing in LinkLawTests.Handing.allCases {
           let program = Program(form)

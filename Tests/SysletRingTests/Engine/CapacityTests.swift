@@ -179,4 +179,30 @@ struct CapacityTests {
     // Six waits of 20 ms on two threads take three turns.
     #expect(test_milliseconds() - start >= 59)
   }
+
+  // A scan over all that are pending takes sixty times as long; what is not in the processor's caches, some five times.
+  @Test("To cancel one of 20,000 costs little more than to cancel one of 320", arguments: LifeRegressionTests.asynchronous)
+  func costOfCancelling(backend: SysletEngine.Backend) throws {
+    func nanoseconds(_ pending: Int) throws -> Int64 {
+      let program = Program(.direct, capacity: pending)
+      let (sockets, byte) = ((0..<16).map { _ in program.descriptors.socketPair() }, program.buffer(1))
+      for head in 0..<pending { program.atom(SystemCall.recvfrom, .int(sockets[head % 16].0), .to(byte), 1, 0, 0, 0, next: .end) }
+      let engine = try BadInputTests.engine(backend)
+      for head in 0..<pending { try engine.enqueue(program, head) }
+      try engine.flush()
+      // The first one makes the index.
+      try engine.cancel(program, 0)
+      let start = ContinuousClock.now
+      for number in 1...16 { try engine.cancel(program, number * (pending / 17)) }
+      let each = (ContinuousClock.now - start) / 16
+      #expect(try engine.takeAll(17).map(\.reason) == Array(repeating: .cancelled, count: 17))
+      #expect(engine.pending == pending - 17)
+      try engine.close()
+      return Int64(each / .nanoseconds(1))
+    }
+    let few = try nanoseconds(320)
+    // The quickest of three, on a machine that does other things too.
+    let many = try (0..<3).map { _ in try nanoseconds(20_000) }.min()!
+    #expect(many < 20 * few, "\(few) ns of 320, \(many) ns of 20,000")
+  }
 }

@@ -15,12 +15,14 @@ struct ExplanationTests {
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
     let costs = PlainCosts(OperationTable.shared)
     defer { costs.free() }
-    let isIndirect = program.form == .indirect
+    let isIndirect = program.form.isIndirect
     let head = unsafe isIndirect ? UnsafeMutableRawPointer(program.indirectAtom(0)) : UnsafeMutableRawPointer(program.directAtom(0))
     let address = unsafe AtomAddress(head)
     do {
       var translator = try Translator(memory: memory, router: router, costs: costs, callsMax: 256)
-      return translator.explain(address, isIndirect ? .indirect : .direct).description
+      guard program.form.isPrepared else { return translator.explain(address, isIndirect ? .indirect : .direct).description }
+      let syslet = try memory.prepare(address, isIndirect ? .indirect : .direct)
+      return withExtendedLifetime(syslet) { translator.explain(syslet.head, .prepared).description }
     } catch {
       return "\(error)"
     }

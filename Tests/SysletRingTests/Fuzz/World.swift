@@ -111,6 +111,9 @@ final class BuiltProgram {
 
   private func address(_ memory: Recipe.Memory) -> UInt64 {
     switch memory {
+    // What a prepared syslet has read once, it must not write.
+    case .argument where recipe.form == .prepared, .userWord where recipe.form.isPrepared, .flags where recipe.form.isPrepared:
+      self.memory[.buffer(0)]!
     case .argument(let atom, let position): program.argumentAddress(of: atom, position)
     case .userWord(let atom): program.address(atom) + UInt64(Program.Offset.userWord)
     case .flags(let atom): program.address(atom)

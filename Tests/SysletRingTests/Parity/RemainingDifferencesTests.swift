@@ -256,7 +256,7 @@ struct RemainingDifferencesTests {
   // What is linked hard is not taken back: a link that would sever on the cancellation severs on other things too.
   @Test(
     "Behind a call that a disk keeps, what nothing stops is run on the ring although its syslet is cancelled",
-    .enabled(if: ringObstacle == nil))
+    .enabled(if: ringObstacle == nil && ReferenceKernel.isHere))
   func linkedBehindDevice() {
     FileServerParityTests.withServer("what is linked behind a kept read") { server in
       let guardian = Release(server, .read)

@@ -398,7 +398,7 @@ private struct Breakage {
     }
     #expect(failure == expected, what)
     // With a timeout so short a wait may have thrown before the workers were back.
-    while let some = try? engine.take(capacity: 64, timeout: .seconds(5)) { taken += some }
+    while let some = try? engine.take(capacity: 64) { taken += some }
     #expect(mixture.problems(taken, accepted: accepted, mayCancel: true, mayMiss: true) == [], what)
     #expect(taken.count + engine.pending == accepted, what)
     if count == 1 { #expect(engine.pending == 0, "what happened to a syslet is not told: \(what)") }

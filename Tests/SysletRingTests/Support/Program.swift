@@ -11,8 +11,16 @@ enum Form: String, CaseIterable, Sendable {
   case pointers
   /// Ingo's layout.
   case indirect
+  /// As `direct`, prepared before it is run.
+  case prepared
+  /// As `indirect`, prepared before it is run.
+  case preparedIndirect
 
-  var layout: Oracle.Layout { self == .indirect ? .indirect : .direct }
+  /// Whether the atoms are Ingo's.
+  var isIndirect: Bool { self == .indirect || self == .preparedIndirect }
+  var isPrepared: Bool { self == .prepared || self == .preparedIndirect }
+  fileprivate var hasValues: Bool { self == .direct || self == .prepared }
+  var layout: Oracle.Layout { isIndirect ? .indirect : .direct }
 }
 
 /// Atoms in one array, so that a skip has a neighbour, with the memory that they work on.
@@ -127,7 +135,7 @@ enum Form: String, CaseIterable, Sendable {
       let word: UInt64
       var isPointer = true
       switch argument {
-      case .value(let value) where form == .direct: (word, isPointer) = (value, false)
+      case .value(let value) where form.hasValues: (word, isPointer) = (value, false)
       case .value(let value): word = arena.word(Int(Int64(bitPattern: value))).address
       case .pointed(let variable): word = variable.address
       case .wild(let address): word = address
@@ -135,7 +143,7 @@ enum Form: String, CaseIterable, Sendable {
       if isPointer { pointers |= 1 << UInt8(position) }
       atoms.store(word, at: start + Offset.arguments + 8 * position)
     }
-    if form == .indirect {
+    if form.isIndirect {
       atoms.store(UInt32(truncatingIfNeeded: number), at: start + Offset.number)
     } else {
       atoms.store(UInt16(truncatingIfNeeded: number), at: start + Offset.number)
@@ -164,6 +172,11 @@ enum Form: String, CaseIterable, Sendable {
     atoms.store(atoms.load(offset, as: UInt32.self) | flags.rawValue, at: offset)
   }
 
+  /// Writes over all of it.
+  func wipe(_ index: Int) {
+    for offset in stride(from: 0, to: Self.atomSize, by: 8) { atoms.store(UInt64.max, at: index * Self.atomSize + offset) }
+  }
+
   func setResult(of index: Int, to address: UInt64) {
     atoms.store(address, at: index * Self.atomSize + Offset.result)
   }
@@ -174,14 +187,14 @@ enum Form: String, CaseIterable, Sendable {
 
   /// Davide's layout only: how many arguments the atom says it has.
   func setArgumentCount(of index: Int, to count: UInt8) {
-    precondition(form != .indirect)
+    precondition(!form.isIndirect)
     atoms.store(count, at: index * Self.atomSize + Offset.argumentCount)
   }
 
   /// Where the value of an argument lies: in the atom itself, or in the variable that it points to.
   func argumentAddress(of index: Int, _ position: Int) -> UInt64 {
     let offset = index * Self.atomSize + Offset.arguments + 8 * position
-    guard form != .indirect, atoms.load(index * Self.atomSize + Offset.pointers, as: UInt8.self) & (1 << position) == 0
+    guard !form.isIndirect, atoms.load(index * Self.atomSize + Offset.pointers, as: UInt8.self) & (1 << position) == 0
     else { return atoms.load(offset, as: UInt64.self) }
     return atoms.address + UInt64(offset)
   }
@@ -193,11 +206,21 @@ enum Form: String, CaseIterable, Sendable {
 
   /// Stores an argument behind the end of the atom's list of arguments, which is not to be looked at.
   func store(_ value: UInt64, behindListOf index: Int, _ position: Int) {
-    let word = form == .direct ? value : arena.word(Int(Int64(bitPattern: value))).address
+    let word = form.hasValues ? value : arena.word(Int(Int64(bitPattern: value))).address
     atoms.store(word, at: index * Self.atomSize + Offset.arguments + 8 * position)
   }
 
   // MARK: as the library sees it
+
+  /// The program from atom `index` on, prepared by whoever wants to run it, once for as long as its atoms stay as they are.
+  func prepared(_ index: Int, _ prepare: (Program) throws -> PreparedSyslet) rethrows -> PreparedSyslet {
+    let content = atoms.bytes
+    if let known = preparations[index], known.content == content { return known.syslet }
+    let syslet = try prepare(self)
+    preparations[index] = (content, syslet)
+    return syslet
+  }
+  private var preparations: [Int: (content: [UInt8], syslet: PreparedSyslet)] = [:]
 
   func directAtom(_ index: Int) -> UnsafeMutablePointer<Atom> {
     unsafe (atoms.base + index * Self.atomSize).assumingMemoryBound(to: Atom.self)

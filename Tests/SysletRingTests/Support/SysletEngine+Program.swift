@@ -14,6 +14,9 @@ extension SysletEngine {
     case .indirect:
       guard let last = unsafe try exec(program.indirectAtom(index)) else { return nil }
       address = UInt64(UInt(bitPattern: last))
+    case .prepared, .preparedIndirect:
+      guard let last = unsafe try exec(prepared(program, index)) else { return nil }
+      address = UInt64(UInt(bitPattern: last))
     }
     guard let last = program.index(address) else { throw ConformanceFailure("exec returned \(address), which is no atom of the program") }
     return last
@@ -23,6 +26,7 @@ extension SysletEngine {
     switch program.form {
     case .direct, .pointers: unsafe try enqueue(program.directAtom(index))
     case .indirect: unsafe try enqueue(program.indirectAtom(index))
+    case .prepared, .preparedIndirect: try enqueue(prepared(program, index))
     }
   }
 
@@ -30,6 +34,7 @@ extension SysletEngine {
     switch program.form {
     case .direct, .pointers: unsafe try cancel(program.directAtom(index))
     case .indirect: unsafe try cancel(program.indirectAtom(index))
+    case .prepared, .preparedIndirect: try cancel(prepared(program, index))
     }
   }
 
@@ -37,23 +42,38 @@ extension SysletEngine {
     switch program.form {
     case .direct, .pointers: unsafe explain(program.directAtom(index)).description
     case .indirect: unsafe explain(program.indirectAtom(index)).description
+    case .prepared, .preparedIndirect: (try? explain(prepared(program, index)).description) ?? "cannot be prepared"
+    }
+  }
+
+  func prepared(_ program: Program, _ index: Int = 0) throws -> PreparedSyslet {
+    try program.prepared(index) { program in
+      try unsafe program.form.isIndirect ? prepare(program.indirectAtom(index)) : prepare(program.directAtom(index))
     }
   }
 
   /// Executes at an address that is not an atom.
   func execWild(_ address: UInt64, _ form: Form) throws -> Bool {
-    switch form {
-    case .direct, .pointers:
-      return unsafe try exec(UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!) != nil
-    case .indirect:
-      return unsafe try exec(UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!) != nil
+    let (direct, indirect) = unsafe (
+      UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!, UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!
+    )
+    return switch form {
+    case .direct, .pointers: unsafe try exec(direct) != nil
+    case .indirect: unsafe try exec(indirect) != nil
+    case .prepared: unsafe try exec(prepare(direct)) != nil
+    case .preparedIndirect: unsafe try exec(prepare(indirect)) != nil
     }
   }
 
   func enqueueWild(_ address: UInt64, _ form: Form) throws {
+    let (direct, indirect) = unsafe (
+      UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!, UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!
+    )
     switch form {
-    case .direct, .pointers: unsafe try enqueue(UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!)
-    case .indirect: unsafe try enqueue(UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!)
+    case .direct, .pointers: unsafe try enqueue(direct)
+    case .indirect: unsafe try enqueue(indirect)
+    case .prepared: unsafe try enqueue(prepare(direct))
+    case .preparedIndirect: unsafe try enqueue(prepare(indirect))
     }
   }
 

@@ -7,7 +7,16 @@ import SysletRing
 extension SysletExecutor {
   /// Runs the program from atom `index`, in whatever task.
   nonisolated(nonsending) func run(_ program: Program, _ index: Int = 0) async throws(EngineError) -> Taken {
-    try await run(at: program.address(index), program.form)
+    guard program.form.isPrepared else { return try await run(at: program.address(index), program.form) }
+    let syslet: PreparedSyslet
+    do {
+      syslet = try program.prepared(index) { program in
+        try unsafe program.form.isIndirect ? prepare(program.indirectAtom(index)) : prepare(program.directAtom(index))
+      }
+    } catch {
+      throw error as! EngineError
+    }
+    return Taken(try await run(syslet))
   }
 
   /// On the executor's thread, as long as there is one: what a test changes for all rings nobody else may be reading.
@@ -25,6 +34,8 @@ extension SysletExecutor {
     switch form {
     case .direct, .pointers: Taken(try await unsafe run(UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!))
     case .indirect: Taken(try await unsafe run(UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!))
+    case .prepared: Taken(try await run(unsafe prepare(UnsafeMutablePointer<Atom>(bitPattern: UInt(address))!)))
+    case .preparedIndirect: Taken(try await run(unsafe prepare(UnsafeMutablePointer<IndirectAtom>(bitPattern: UInt(address))!)))
     }
   }
 }

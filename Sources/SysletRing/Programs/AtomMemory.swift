@@ -25,6 +25,8 @@ internal import Glibc
   var result: UInt
   var next: AtomAddress?
   var hasPointers: Bool
+  /// `atom` and `next` are steps of a prepared syslet.
+  var isPrepared = false
 
   /// Whether it may wait for another party; on a worker it keeps one which others may need.
   var mayWait: Bool {
@@ -79,20 +81,29 @@ enum Fetch {
   /// Reads the atom at `address` and its arguments into `call`. Inlined, as what it calls on the trusted way: a fifth of an engine's own
   /// instructions were the entries and exits of its small functions.
   @inline(__always)
-  func fetch(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: Reference<Call>) -> Fetch {
-    isChecked ? fetchChecked(address, layout, into: call) : fetchTrusted(address, layout, into: call)
+  func fetch(_ address: AtomAddress, _ layout: AtomForm, into call: Reference<Call>) -> Fetch {
+    isChecked || layout != .direct ? fetchOther(address, layout, into: call) : fetchDirect(address, into: call)
+  }
+
+  @inline(never)
+  private func fetchOther(_ address: AtomAddress, _ layout: AtomForm, into call: Reference<Call>) -> Fetch {
+    if layout == .prepared { return fetchStep(address, into: call) }
+    return isChecked ? fetchChecked(address, layout, into: call) : fetchIndirect(address, into: call)
   }
 
   /// Whether the atom at `address` can be accepted as a head: readable and well-formed. Its arguments are loaded when it is reached.
   @inline(__always)
-  func check(_ address: AtomAddress, _ layout: AtomLayoutTag) -> Fetch {
-    if isChecked { return checkUntrusted(address, layout) }
+  func check(_ address: AtomAddress, _ layout: AtomForm) -> Fetch {
+    if isChecked || layout == .prepared { return checkOther(address, layout) }
     let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
     guard unsafe atom.pointee.flags & ~AtomFlags.known.rawValue == 0 else { return .malformed }
     return unsafe layout == .direct && atom.pointee.nparams > 6 ? .malformed : .call
   }
 
-  private func checkUntrusted(_ address: AtomAddress, _ layout: AtomLayoutTag) -> Fetch {
+  @inline(never)
+  private func checkOther(_ address: AtomAddress, _ layout: AtomForm) -> Fetch {
+    // It has been checked.
+    if layout == .prepared { return .call }
     let scratch = CallScratch()
     let fetched = fetchChecked(address, layout, into: scratch.call)
     // An argument that cannot be read is the syslet's fault, told by its completion; only the atom itself is looked at here.
@@ -100,31 +111,28 @@ enum Fetch {
   }
 
   @inline(__always)
-  private func fetchTrusted(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: Reference<Call>) -> Fetch {
-    switch layout {
-    case .direct:
-      let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
-      guard unsafe header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, call) else {
-        return .malformed
-      }
-      return unsafe direct(atom, call)
-    case .indirect:
-      let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_uatom.self)
-      guard unsafe header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, call) else {
-        return .malformed
-      }
-      return unsafe indirect(atom, call)
-    }
+  private func fetchDirect(_ address: AtomAddress, into call: Reference<Call>) -> Fetch {
+    let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
+    let isKnown = unsafe header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, call)
+    guard isKnown else { return .malformed }
+    return unsafe direct(atom, call)
   }
 
-  private func fetchChecked(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: Reference<Call>) -> Fetch {
+  private func fetchIndirect(_ address: AtomAddress, into call: Reference<Call>) -> Fetch {
+    let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_uatom.self)
+    let isKnown = unsafe header(flags: atom.pointee.flags, Int(atom.pointee.nr), atom.pointee.ret_ptr, atom.pointee.next, address, call)
+    guard isKnown else { return .malformed }
+    return unsafe indirect(atom, call)
+  }
+
+  private func fetchChecked(_ address: AtomAddress, _ layout: AtomForm, into call: Reference<Call>) -> Fetch {
     let word = UInt64(address.word)
     switch layout {
     case .direct:
       guard let atom = unsafe UserMemory.loadAtom(word, as: syslet_atom.self) else { return .fault }
       guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call) else { return .malformed }
       return unsafe withUnsafePointer(to: atom) { unsafe direct($0, call) }
-    case .indirect:
+    case .indirect, .prepared:
       guard let atom = unsafe UserMemory.loadAtom(word, as: syslet_uatom.self) else { return .fault }
       guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call) else { return .malformed }
       return unsafe withUnsafePointer(to: atom) { unsafe indirect($0, call) }
@@ -147,6 +155,7 @@ enum Fetch {
     call.pointee.form = operation.pointee.form
     call.pointee.hasMemory = operation.pointee.hasMemory
     call.pointee.atom = address
+    call.pointee.isPrepared = false
     call.pointee.result = UInt(bitPattern: result)
     call.pointee.next = unsafe AtomAddress(next)
     return true
@@ -200,8 +209,41 @@ enum Fetch {
     return .call
   }
 
+  /// The atom with its arguments as they stand in it, and which of them are pointers to the argument.
+  func fetchUnloaded(_ address: AtomAddress, _ layout: AtomForm, into call: Reference<Call>) -> (fetch: Fetch, pointers: UInt8) {
+    var words: [UInt64] = []
+    var pointers: UInt8 = 0
+    if layout == .direct {
+      guard let atom = unsafe load(address, as: syslet_atom.self) else { return (.fault, 0) }
+      let isKnown = unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call)
+      guard isKnown, unsafe atom.nparams <= 6 else { return (.malformed, 0) }
+      words = unsafe (0..<Int(atom.nparams)).map { [arguments = Arguments(atom.args)] in arguments[$0] }
+      pointers = unsafe atom.pmap & ~(.max << atom.nparams)
+      call.pointee.hasPointers = unsafe atom.pmap != 0
+    } else {
+      guard let atom = unsafe load(address, as: syslet_uatom.self) else { return (.fault, 0) }
+      guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call) else { return (.malformed, 0) }
+      let (first, second, third, fourth, fifth, sixth) = unsafe atom.arg_ptr
+      words = unsafe [first, second, third, fourth, fifth, sixth].prefix { unsafe $0 != nil }.map { UInt64(UInt(bitPattern: $0)) }
+      pointers = ~(.max << UInt8(words.count))
+      call.pointee.hasPointers = true
+    }
+    call.pointee.arguments = Arguments()
+    call.pointee.pointers = Arguments()
+    for (index, word) in words.enumerated() {
+      call.pointee.arguments[index] = word
+      if pointers & (1 << UInt8(index)) != 0 { call.pointee.pointers[index] = word }
+    }
+    return (.call, pointers)
+  }
+
+  private func load<Layout: AtomLayout>(_ address: AtomAddress, as type: Layout.Type) -> Layout? {
+    guard isChecked else { return unsafe address.pointer.assumingMemoryBound(to: type).pointee }
+    return UserMemory.loadAtom(UInt64(address.word), as: type)
+  }
+
   /// The argument behind `pointer`.
-  private func argument(_ pointer: UInt64) -> UInt64? {
+  func argument(_ pointer: UInt64) -> UInt64? {
     if isChecked { return UserMemory.load(pointer, as: UInt64.self) }
     // A null pointer with its pmap bit set is the one wild pointer that is likely enough, and cheap enough, to catch here too.
     return unsafe UnsafePointer<UInt64>(bitPattern: UInt(pointer))?.pointee
@@ -220,7 +262,9 @@ enum Fetch {
   /// place may depend on it. An edge is followed only from well-formed atoms that write nothing and cannot stop, so that it is the one that will be
   /// taken; others may have anything in its place.
   func hasIdleCalls(_ count: Int, behind call: Reference<Call>) -> Bool {
-    guard !isChecked, call.pointee.result == 0, call.pointee.flags.isDisjoint(with: .stops) else { return false }
+    guard call.pointee.result == 0, call.pointee.flags.isDisjoint(with: .stops) else { return false }
+    if call.pointee.isPrepared { return hasIdleSteps(count, behind: call) }
+    guard !isChecked else { return false }
     var next = call.pointee.next
     for _ in 0..<count {
       guard let address = next else { return false }
@@ -235,7 +279,7 @@ enum Fetch {
   }
 
   /// The rule that the atom at `address` breaks, in words; for errors only.
-  func brokenRule(_ address: AtomAddress, _ layout: AtomLayoutTag) -> String {
+  func brokenRule(_ address: AtomAddress, _ layout: AtomForm) -> String {
     let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self).pointee
     let unknown = unsafe atom.flags & ~AtomFlags.known.rawValue
     if unknown != 0 {

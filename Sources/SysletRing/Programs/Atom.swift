@@ -35,7 +35,14 @@ public enum AtomLayoutTag: UInt8, Sendable {
 extension AtomLayout {
   /// `layout`, without asking the type for it where it is the usual one: a fifth of `enqueue`'s instructions.
   @inline(__always)
-  static var tag: AtomLayoutTag { unsafe self == syslet_atom.self ? .direct : layout }
+  static var form: AtomForm { unsafe self == syslet_atom.self || layout == .direct ? .direct : .indirect }
+}
+
+/// What an `AtomAddress` is the address of.
+enum AtomForm: UInt8 {
+  case direct, indirect
+  /// A `Step`.
+  case prepared
 }
 
 extension syslet_atom: AtomLayout {

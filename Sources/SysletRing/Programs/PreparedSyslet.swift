@@ -1,0 +1,165 @@
+// A syslet that was read once: its atoms decoded into steps, in memory of the library's.
+//
+// Unsafe fence: the steps belong to their `PreparedSyslet`, which each of its activations keeps alive; they are written before anybody else has it.
+
+internal import Glibc
+
+/// A syslet whose atoms have been read, as a prepared statement has been: `SysletEngine.prepare` makes one, and engines and executors run it as often
+/// as they are asked to, several times at once too.
+///
+/// What the atoms say is read once: they may be changed or freed afterwards. What stands behind pointers is not: arguments behind pointers are read when
+/// their atom is reached, results are stored, and buffers, paths and variables are the system call's, so that these must stay in place until the completion.
+/// A completion names the atom of the user's, as it does of a syslet that was not prepared, and its `private` word as it was.
+///
+/// It may be used on any thread, and lives until its last reference and its last activation have ended.
+///
+/// Source: docs/SEMANTICS.md, "Prepared syslets".
+@safe public final class PreparedSyslet: @unchecked Sendable {
+  private let steps: UnsafeMutablePointer<Step>
+  /// How many atoms it has: those that can be reached from its head.
+  public let count: Int
+
+  /// - Parameter atoms: The atoms that can be reached, the head first.
+  fileprivate init(_ atoms: [DecodedAtom]) {
+    count = atoms.count
+    unsafe steps = .allocate(capacity: atoms.count)
+    var numbers: [AtomAddress: Int] = [:]
+    for (number, atom) in atoms.enumerated() { numbers[atom.call.atom] = number }
+    func step(_ atom: AtomAddress?) -> AtomAddress? {
+      guard let atom, let number = numbers[atom] else { return nil }
+      return unsafe AtomAddress(UnsafeMutableRawPointer(steps + number))
+    }
+    for (number, atom) in atoms.enumerated() {
+      var call = atom.call
+      call.atom = step(atom.call.atom)!
+      call.next = step(atom.call.next)
+      call.isPrepared = true
+      unsafe (steps + number).initialize(
+        to: Step(
+          call: call, pointers: atom.pointers, reading: atom.reading, skip: step(atom.skip) ?? .nowhere, atom: atom.call.atom,
+          privateData: atom.privateData, owner: Unmanaged.passUnretained(self)))
+    }
+  }
+
+  deinit {
+    unsafe steps.deinitialize(count: count)
+    unsafe steps.deallocate()
+  }
+
+  /// The first step. Valid as long as the syslet is.
+  var head: AtomAddress { unsafe AtomAddress(UnsafeMutableRawPointer(steps)) }
+}
+
+/// An atom that has been read, and what of it may still change is read each time that it is reached.
+@safe struct Step {
+  /// As `AtomMemory.fetch` leaves it, with steps where an atom has atoms, and with the pointers where arguments are behind some.
+  let call: Call
+  /// Bit N set: argument N is behind a pointer.
+  let pointers: UInt8
+  /// What reading the atom came to.
+  let reading: Fetch
+  /// The linearly next atom's step, for SKIP_TO_NEXT_ON_STOP.
+  let skip: AtomAddress
+  /// The user's atom.
+  let atom: AtomAddress
+  let privateData: UnsafeMutableRawPointer?
+  let owner: Unmanaged<PreparedSyslet>
+}
+
+extension AtomAddress {
+  /// The step that is there, in a prepared syslet.
+  var step: Reference<Step> { unsafe Reference(pointer.assumingMemoryBound(to: Step.self)) }
+
+  /// Keeps the syslet of the step alive, until `letGo`.
+  func keep() { _ = unsafe step.pointee.owner.retain() }
+
+  func letGo() { unsafe step.pointee.owner.release() }
+}
+
+/// An atom on its way into a step.
+@safe private struct DecodedAtom {
+  var call: Call
+  var pointers: UInt8 = 0
+  var reading = Fetch.call
+  var skip: AtomAddress?
+  var privateData: UnsafeMutableRawPointer?
+}
+
+extension AtomMemory {
+  /// More atoms than this can be reached only from one that is none.
+  static var preparedMax: Int { 65_536 }
+
+  /// Reads the atoms that can be reached from `head`: along their edges, and to the linear neighbour where a stop condition may go on there.
+  ///
+  /// A later atom that cannot be read, or is malformed, ends the syslet with a fault when it is reached, as if it had not been prepared.
+  func prepare(_ head: AtomAddress, _ form: AtomForm) throws(EngineError) -> PreparedSyslet {
+    // Through the kernel, if it may be: where no stop condition ever goes on, there need not be an atom.
+    let reader = AtomMemory(table: table, isChecked: isChecked || UserMemory.obstacle() == nil)
+    var atoms: [DecodedAtom] = []
+    var known: Set<AtomAddress> = []
+    var stack = [head]
+    while let address = stack.popLast() {
+      guard known.insert(address).inserted else { continue }
+      guard atoms.count < Self.preparedMax else {
+        throw .malformedAtom(
+          address: head.word,
+          rule: "more than \(Self.preparedMax) atoms can be reached from it, and a prepared syslet has no more than that")
+      }
+      let atom = reader.decode(address, form)
+      atoms.append(atom)
+      if address == head {
+        if atom.reading == .fault { throw .unreadableAtom(address: head.word) }
+        if atom.reading == .malformed { throw .malformedAtom(address: head.word, rule: brokenRule(head, form)) }
+      }
+      if let skip = atom.skip { stack.append(skip) }
+      if let next = atom.call.next { stack.append(next) }
+    }
+    return PreparedSyslet(atoms)
+  }
+
+  /// The atom at `address`, its pointers not followed.
+  private func decode(_ address: AtomAddress, _ form: AtomForm) -> DecodedAtom {
+    let scratch = CallScratch()
+    let call = scratch.call
+    // Without their pointers, the arguments need not be readable.
+    let reading = fetchUnloaded(address, form, into: call)
+    guard reading.fetch == .call else {
+      var atom = unsafe DecodedAtom(call: .none, reading: reading.fetch)
+      atom.call.atom = address
+      return atom
+    }
+    let flags = call.pointee.flags
+    let canSkip = flags.contains(.skipToNextOnStop) && !flags.stopClasses.isEmpty
+    return unsafe DecodedAtom(
+      call: call.pointee, pointers: reading.pointers, skip: canSkip ? address.neighbour : nil, privateData: privateData(address))
+  }
+
+  /// What `fetch` is for atoms: the step's call, with the arguments that are behind pointers loaded.
+  func fetchStep(_ address: AtomAddress, into call: Reference<Call>) -> Fetch {
+    let step = address.step
+    guard step.pointee.reading == .call else { return step.pointee.reading }
+    call.pointee = step.pointee.call
+    let pointers = step.pointee.pointers
+    return pointers == 0 ? .call : loadStep(pointers, call)
+  }
+
+  private func loadStep(_ pointers: UInt8, _ call: Reference<Call>) -> Fetch {
+    for index in 0..<6 where pointers & (1 << UInt8(index)) != 0 {
+      guard let value = argument(call.pointee.pointers[index]) else { return .fault }
+      call.pointee.arguments[index] = value
+    }
+    return .call
+  }
+
+  /// `hasIdleCalls` of steps.
+  func hasIdleSteps(_ count: Int, behind call: Reference<Call>) -> Bool {
+    var next = call.pointee.next
+    for _ in 0..<count {
+      guard let step = next?.step, step.pointee.reading == .call else { return false }
+      guard step.pointee.call.number == Operation.noOperationNumber, step.pointee.call.result == 0 else { return false }
+      guard step.pointee.call.flags.rawValue & ~AtomFlags.calm.rawValue == 0 else { return false }
+      next = step.pointee.call.next
+    }
+    return true
+  }
+}
