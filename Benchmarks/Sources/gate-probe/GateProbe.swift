@@ -91,6 +91,10 @@ enum Row: String, CaseIterable {
   case readCached32 = "read-cached-32"
   /// Open, read, close.
   case openReadClose32 = "open-read-close-32"
+  /// The same nops and reads, prepared; where the read begins stands behind a pointer.
+  case preparedNop32 = "prepared-nop-32"
+  case preparedNopChain16 = "prepared-nop-chain-16"
+  case preparedReadCached32 = "prepared-read-cached-32"
   /// A loop of 100 turns in memory, in place.
   case countLoop = "count-loop"
   /// A nop on worker threads.
@@ -99,19 +103,21 @@ enum Row: String, CaseIterable {
   var depth: Int {
     switch self {
     case .allocation, .nopAlone, .countLoop: 1
-    case .nopChain16: 16
-    case .nop32, .readCached32, .openReadClose32, .threadsNop32: 32
+    case .nopChain16, .preparedNopChain16: 16
+    case .nop32, .readCached32, .openReadClose32, .threadsNop32, .preparedNop32, .preparedReadCached32: 32
     }
   }
 
   var atoms: Int {
     switch self {
-    case .allocation, .nop32, .nopAlone, .readCached32, .threadsNop32: 1
+    case .allocation, .nop32, .nopAlone, .readCached32, .threadsNop32, .preparedNop32, .preparedReadCached32: 1
     case .countLoop: 2
     case .openReadClose32: 3
-    case .nopChain16: 32
+    case .nopChain16, .preparedNopChain16: 32
     }
   }
+
+  var isPrepared: Bool { self == .preparedNop32 || self == .preparedNopChain16 || self == .preparedReadCached32 }
 
   var backend: SysletEngine.Backend {
     switch self {
@@ -128,7 +134,7 @@ enum Row: String, CaseIterable {
   var count: Int {
     switch self {
     case .countLoop: 400
-    case .nopChain16: 640
+    case .nopChain16, .preparedNopChain16: 640
     default: 9600
     }
   }

@@ -17,12 +17,14 @@ internal import SysletRing
   private let words: UnsafeMutablePointer<Int>
   private let buffers: UnsafeMutableRawPointer
   private let completions: UnsafeMutableBufferPointer<Completion>
+  private var prepared: [PreparedSyslet] = []
 
   var statistics: Statistics { engine.statistics }
 
   init(_ row: Row) throws(Failure) {
     self.row = row
-    scratch = try Scratch(files: row == .openReadClose32 ? Self.fileCount : 0, blocks: row == .readCached32 ? 256 : 0)
+    scratch = try Scratch(
+      files: row == .openReadClose32 ? Self.fileCount : 0, blocks: row == .readCached32 || row == .preparedReadCached32 ? 256 : 0)
     var options = SysletEngine.Options()
     options.backend = row.backend
     options.entries = max(256, row.depth * row.atoms)
@@ -38,6 +40,12 @@ internal import SysletRing
     unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: row.depth * Self.block)
     unsafe completions = .allocate(capacity: row.depth)
     for slot in 0..<row.depth { make(slot) }
+    guard row.isPrepared else { return }
+    do {
+      for slot in 0..<row.depth { prepared.append(try unsafe engine.prepare(atoms + slot * row.atoms)) }
+    } catch {
+      throw .wrong("\(row.rawValue) cannot be prepared: \(error)")
+    }
   }
 
   deinit {
@@ -53,7 +61,7 @@ internal import SysletRing
     let (first, second) = unsafe (words + slot * 2, words + slot * 2 + 1)
     let buffer = unsafe buffers + slot * Self.block
     switch row {
-    case .allocation, .nop32, .nopAlone, .nopChain16, .threadsNop32:
+    case .allocation, .nop32, .nopAlone, .nopChain16, .threadsNop32, .preparedNop32, .preparedNopChain16:
       for index in 0..<row.atoms {
         unsafe (head + index).initialize(to: Atom(noOperation, next: index + 1 < row.atoms ? head + index + 1 : nil))
       }
@@ -62,6 +70,11 @@ internal import SysletRing
         to: Atom(
           SystemCall.pread64, UInt64(argument: scratch.descriptor), UInt64(argument: buffer), UInt64(argument: Self.block), 0,
           result: second))
+    case .preparedReadCached32:
+      unsafe head.initialize(
+        to: Atom(
+          SystemCall.pread64, UInt64(argument: scratch.descriptor), UInt64(argument: buffer), UInt64(argument: Self.block),
+          UInt64(argument: first), pointers: 0b1000, result: second))
     case .openReadClose32:
       unsafe head.initializeOpenReadClose(descriptor: first, buffer: buffer, byteCount: Self.block, count: second)
     case .countLoop:
@@ -80,7 +93,7 @@ internal import SysletRing
         for slot in 0..<row.depth {
           arm(slot, item)
           item += 1
-          try unsafe engine.enqueue(atoms + slot * row.atoms)
+          if row.isPrepared { try engine.enqueue(prepared[slot]) } else { try unsafe engine.enqueue(atoms + slot * row.atoms) }
         }
         var done = 0
         while done < row.depth {
@@ -102,6 +115,9 @@ internal import SysletRing
     case .readCached32:
       unsafe head.pointee.args.3 = UInt64(item * 37 % scratch.blocks * Self.block)
       unsafe words[slot * 2 + 1] = -1
+    case .preparedReadCached32:
+      unsafe words[slot * 2] = item * 37 % scratch.blocks * Self.block
+      unsafe words[slot * 2 + 1] = -1
     case .openReadClose32:
       unsafe head.pointee.args.1 = UInt64(argument: scratch.path(item % Self.fileCount))
       unsafe words[slot * 2 + 1] = -1
@@ -115,7 +131,7 @@ internal import SysletRing
   private func isRight(_ slot: Int) -> Bool {
     let word = unsafe words[slot * 2 + 1]
     switch row {
-    case .readCached32, .openReadClose32: return word == Self.block
+    case .readCached32, .preparedReadCached32, .openReadClose32: return word == Self.block
     case .countLoop: return word == Self.turns - 1
     default: return true
     }

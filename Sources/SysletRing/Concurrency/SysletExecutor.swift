@@ -105,7 +105,7 @@ internal import Glibc
 
   /// As `SysletEngine.prepare`, on any thread: for this executor, and whoever else is to run it.
   public func prepare<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
-    try unsafe AtomMemory(table: .shared, isChecked: false).prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
+    try unsafe AtomMemory(table: .shared, isChecked: false).prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
 
   @inline(__always)

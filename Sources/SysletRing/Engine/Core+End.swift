@@ -9,7 +9,7 @@ extension Core {
   /// cancellation cost one each, half of what a cancelled syslet took.
   mutating func cancel(_ head: AtomAddress, _ form: AtomForm) throws(EngineError) {
     drain()
-    let found = index.runs(head, in: runs)
+    let found = runsByHead.slots(head, in: runs)
     for slot in found { askToStop(runs[slot]) }
     guard !found.isEmpty else { throw .notPending(address: (form == .prepared ? head.step.pointee.atom : head).word) }
   }
@@ -28,11 +28,13 @@ extension Core {
     case .none, .ready: break
     case .queued: hasCancelledQueued = true
     case .ring:
+      if cancelledOnRing == 0 { slotsCancelledOnRing.removeAll(keepingCapacity: true) }
       cancelledOnRing += 1
       slotsCancelledOnRing.append(run.pointee.slot)
       askingRing.reset()
     case .poller: complete(run, stopParked(run))
     case .worker:
+      if cancelledOnWorkers == 0 { slotsCancelledOnWorkers.removeAll(keepingCapacity: true) }
       cancelledOnWorkers += 1
       slotsCancelledOnWorkers.append(run.pointee.slot)
       askingWorkers.reset()

@@ -154,6 +154,8 @@ extension Core {
     run.pointee.lastFlags = plain.before.lastFlags
     run.pointee.lastResult = plain.before.lastResult
     run.pointee.executed -= 1
+    // What is handed over is the open, and not what was reached behind it.
+    if case .finish(let reason)? = memory.fetch(run, into: scratch.call) { return .finished(reason) }
     return handOver(run)
   }
 

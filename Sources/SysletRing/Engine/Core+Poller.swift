@@ -76,6 +76,7 @@ extension Core {
     call.pointee.result = parked.result
     call.pointee.next = parked.next
     call.pointee.hasPointers = false
+    call.pointee.isPrepared = run.pointee.layout == .prepared
   }
 
   mutating func unparkForGood(_ run: Reference<Run>) {

@@ -270,7 +270,8 @@ extension Core {
   mutating func cancelDue() {
     guard cancelledOnRing > 0, askingRing.isDue else { return }
     slotsCancelledOnRing.removeAll { [runs = runs.memory] in !runs[$0].pointee.isStopping(on: .ring) }
-    for slot in slotsCancelledOnRing { cancelOnRing(runs[slot]) }
+    // Asking may enter, and take back the runs that come next.
+    for slot in slotsCancelledOnRing where runs[slot].pointee.isStopping(on: .ring) { cancelOnRing(runs[slot]) }
   }
 
   private mutating func cancelOnRing(_ run: Reference<Run>) {

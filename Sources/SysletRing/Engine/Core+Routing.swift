@@ -152,7 +152,10 @@ extension Core {
   /// been made, and there is another atom.
   private mutating func resume(_ run: Reference<Run>, _ call: Reference<Call>) -> Turn? {
     if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
-    if run.pointee.parked == RunSlab.end { return handOver(run) }
+    if run.pointee.parked == RunSlab.end {
+      if case .finish(let reason)? = memory.fetch(run, into: call) { return .finished(reason) }
+      return handOver(run)
+    }
     reload(run, into: call)
     guard let result = makeOrPark(run, call) else { return leaveForPoller(run) }
     return advance(run, call, by: result)

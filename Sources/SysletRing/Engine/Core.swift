@@ -21,7 +21,7 @@ internal import Synchronization
   var ring: Ring?
   var pool: WorkerPool?
   var runs: RunSlab
-  var index = RunIndex()
+  var runsByHead = RunIndex()
   var calls: CallSlab
   var translator: Translator
   var completions: CompletionQueue
@@ -60,7 +60,7 @@ internal import Synchronization
   var cancellationsOut = 0
   /// Runs on the ring that were asked to stop; their calls are cancelled, one after the other, until they have come back.
   var cancelledOnRing = 0
-  /// Their slots, and some that are theirs no longer.
+  /// Their slots, and some that are theirs no longer: they go when the kernel is asked next.
   var slotsCancelledOnRing: [UInt32] = []
   /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
   var cancelledOnWorkers = 0
@@ -230,7 +230,7 @@ internal import Synchronization
         return nil
       }
       // Cached: whoever called knows already, so nothing is posted.
-      let last = unsafe run.pointee.layout == .prepared || index.isKept ? leave(run).atom : run.pointee.last
+      let last = run.pointee.layout == .prepared || runsByHead.isKept ? strike(run) : run.pointee.last
       retire(run)
       return last
     }
@@ -263,7 +263,7 @@ internal import Synchronization
       throw .full(limit: options.maxPending)
     }
     run.pointee.begin(head, layout, isSynchronous: isSynchronous, waiter: waiter)
-    if layout == .prepared || index.isKept { settleIn(run) }
+    if layout == .prepared || runsByHead.isKept { enroll(run) }
     pending += 1
     statistics.accepted &+= 1
     return run
@@ -281,7 +281,7 @@ internal import Synchronization
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
     let waiter = run.pointee.waiter
     let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted && waiter == Run.noWaiter
-    if run.pointee.layout == .prepared || index.isKept { return completeSettled(run, reason, result, isSilent: isSilent) }
+    if run.pointee.layout == .prepared || runsByHead.isKept { return completeEnrolled(run, reason, result, isSilent: isSilent) }
     let last = run.pointee.last
     let executed = run.pointee.executed
     retire(run)
@@ -303,32 +303,34 @@ internal import Synchronization
 
   /// What a run needs that is prepared, or comes while the index is kept.
   @inline(never)
-  private mutating func settleIn(_ run: Reference<Run>) {
-    if index.isKept { index.enter(run, runs.memory) }
+  private mutating func enroll(_ run: Reference<Run>) {
+    if runsByHead.isKept { runsByHead.enter(run, runs.memory) }
     if run.pointee.layout == .prepared { run.pointee.head.keep() }
   }
 
   /// `complete` of such a run.
   @inline(never)
-  private mutating func completeSettled(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
-    let (waiter, executed) = (run.pointee.waiter, run.pointee.executed)
-    let (atom, privateData) = unsafe leave(run)
+  private mutating func completeEnrolled(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
+    let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last)
+    let isPrepared = run.pointee.layout == .prepared
+    var privateData = unsafe isPrepared ? last.step.pointee.privateData : nil
+    let atom = strike(run)
     retire(run)
     guard !isSilent, !isClosed else { return }
+    if !isPrepared { unsafe privateData = unsafe memory.privateData(last) }
     var completion = unsafe Completion(
       atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason)
     completion.waiter = waiter
     post(completion)
   }
 
-  /// The run ends: the user's atom that was executed last, and its word.
+  /// The opposite of `enroll`. The user's atom that was executed last, which is not read: its memory may have gone.
   @inline(never)
-  private mutating func leave(_ run: Reference<Run>) -> (atom: AtomAddress, privateData: UnsafeMutableRawPointer?) {
-    if index.isKept { index.leave(run, runs.memory) }
-    let last = run.pointee.last
-    guard run.pointee.layout == .prepared else { return unsafe (last, isClosed ? nil : memory.privateData(last)) }
+  private mutating func strike(_ run: Reference<Run>) -> AtomAddress {
+    if runsByHead.isKept { runsByHead.leave(run, runs.memory) }
+    guard run.pointee.layout == .prepared else { return run.pointee.last }
     defer { run.pointee.head.letGo() }
-    return unsafe (last.step.pointee.atom, last.step.pointee.privateData)
+    return run.pointee.last.step.pointee.atom
   }
 
   private mutating func retire(_ run: Reference<Run>) {

@@ -192,10 +192,11 @@ internal import Glibc
   ///
   /// Any engine can run what this one has prepared. A later atom that cannot be read or is malformed is no error here, but a fault of the syslets that
   /// reach it, as of those that were not prepared.
-  /// - Throws: What keeps the head from being accepted, as `exec` does, but not `.full`; `.malformedAtom` where more than 65,536 atoms can be reached.
+  /// - Throws: What keeps the head from being accepted, as `exec` does, but not `.full`; `.malformedAtom` where more than 65,536 atoms can be reached;
+  ///   `.kernel` where the kernel does not let it copy memory (`process_vm_readv`).
   public func prepare<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
-    return try unsafe core.pointee.memory.prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
+    return try unsafe core.pointee.memory.prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
 
   /// Runs a prepared syslet, as `exec` of its head does.

@@ -14,7 +14,7 @@ struct RunIndex {
   private static let entriesMax = 1 << 16
 
   /// The runs with this head that there are, whatever place they are in.
-  mutating func runs(_ head: AtomAddress, in slab: borrowing RunSlab) -> [UInt32] {
+  mutating func slots(_ head: AtomAddress, in slab: borrowing RunSlab) -> [UInt32] {
     guard isKept || slab.usedMax > Self.scannedMax else {
       return (0..<UInt32(slab.usedMax)).filter { slab[$0].pointee.place != .none && slab[$0].pointee.head == head }
     }

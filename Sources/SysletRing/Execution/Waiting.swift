@@ -104,11 +104,12 @@ struct Waiting {
     if !isMessage, arguments[2] == 0, isStream { return .worker }
     // A socket of the network looks whether it has an error, and does not wait; others do not know of it.
     if flags & Self.errorQueue != 0 { return isOfNetwork ? .made(makePlainly()) : .worker }
-    // All of it: in several tries, where it is known what else ends it. A look at it cannot be had in parts.
-    if flags & Self.waitAll != 0, isStream {
-      if isMessage || flags & (Self.peek | Self.truncate) != 0 || !isOfNetwork && (!isLocal || arguments[4] != 0 || tellsSenders) {
-        return .worker
-      }
+    // In several tries, where it is known what else ends it. A look at it cannot be had in parts.
+    let isWhole = flags & Self.waitAll != 0
+    let isInParts = isWhole || hasMark
+    if isInParts, isStream, isWhole && isMessage || !isOfNetwork || isWhole && flags & (Self.peek | Self.truncate) != 0 {
+      let isTold = isLocal && !isMessage && flags & (Self.peek | Self.truncate | Self.compatible) == 0 && arguments[4] == 0 && !tellsSenders
+      if !isTold || arguments[2] > OperationForm.transferMax { return .worker }
     }
     if moved > 0, isOfNetwork ? isEnded || isAtMark : isAtMark { return .made(Int(moved)) }
     let result: Int
@@ -116,7 +117,7 @@ struct Waiting {
     if isMessage {
       result = unsafe syslet_receive_now(
         descriptor, UnsafeMutableRawPointer(bitPattern: UInt(arguments[1])), Int32(bitPattern: flags), moved)
-    } else if arguments[4] == 0, arguments[2] <= OperationForm.transferMax {
+    } else if isInParts, isLocal {
       result = unsafe syslet_receive_part(
         descriptor, UnsafeMutableRawPointer(bitPattern: UInt(arguments[1] &+ moved)), arguments[2] &- moved, Int32(bitPattern: flags),
         &isCut)
@@ -136,7 +137,7 @@ struct Waiting {
       if UInt64(result) + moved < length, goal(length, flags) > UInt64(result) + moved {
         moved += UInt64(result)
         // On AF_UNIX it goes neither past urgent data nor past descriptors that somebody has passed.
-        if isLocal, isAtMark || isCut != 0 && !tellsSenders { return .made(Int(moved)) }
+        if isCut != 0 || isLocal && isAtMark { return .made(Int(moved)) }
         return wait(for: wanted | Self.mark)
       }
     } else if result > 0, UInt64(result) < goal(isMessage ? .max : arguments[2], flags & ~Self.waitAll) {
@@ -192,6 +193,8 @@ struct Waiting {
   private mutating func transfer(isWrite: Bool) -> Attempt {
     let form = call.pointee.form
     if form.encoding == .readVectorFlags || form.encoding == .writeVectorFlags, arguments.low(5) != 0 { return .worker }
+    // On AF_UNIX that ends where urgent data or passed descriptors are, which a read is not told of.
+    if !isWrite, hasMark, !isOfNetwork { return .worker }
     if moved > 0, isOfNetwork, isWrite ? hasError : isEnded || isAtMark { return .made(Int(moved)) }
     let result: Int
     if form.hasVectors {
@@ -347,11 +350,13 @@ struct Waiting {
     return result == 0 ? value : nil
   }
   private var isSocket: Bool { option(SO_TYPE) != nil }
+  /// SO_RCVLOWAT: a receive waits for more than a byte.
+  private var hasMark: Bool { option(SO_RCVLOWAT).map { $0 > 1 } ?? false }
   private var isStream: Bool { option(SO_TYPE) == Int32(SOCK_STREAM.rawValue) }
   /// A connection of AF_UNIX. Of datagrams a receiver that will not read any more is found by the next send, not by one that waits.
   private var isLocal: Bool { option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) != Int32(SOCK_DGRAM.rawValue) }
-  /// Who has sent what is told with it, and what another has sent ends a receive.
-  private var tellsSenders: Bool { [SO_PASSCRED, SO_PASSSEC, Self.passPIDFD].contains { option($0) == 1 } }
+  /// Who has sent what is told with it, and what another has sent ends a receive; or how much there is, so that there are control data each time.
+  private var tellsSenders: Bool { [SO_PASSCRED, SO_PASSSEC, Self.passPIDFD, Self.inquire].contains { option($0) == 1 } }
   private var isOfNetwork: Bool { option(SO_DOMAIN).map { $0 == AF_INET || $0 == AF_INET6 } ?? false }
 
   /// Between two steps of one call: an error that ends the call, and is the next one's to tell. What has been sent to an error queue is none, so the
@@ -380,8 +385,9 @@ struct Waiting {
 
   /// In front of urgent data nothing is ready to be read.
   private static let mark = UInt32(SYSLET_POLL_PRI)
-  /// SO_PASSPIDFD, which glibc's header has not everywhere.
+  // SO_PASSPIDFD and SO_INQ, which glibc's header has not everywhere.
   private static let passPIDFD: Int32 = 76
+  private static let inquire: Int32 = 84
   private static let outOfBand: UInt32 = 0x01
   private static let peek: UInt32 = 0x02
   private static let truncate: UInt32 = 0x20
@@ -389,6 +395,8 @@ struct Waiting {
   private static let waitAll: UInt32 = 0x100
   private static let errorQueue: UInt32 = 0x2000
   private static let noSignal: UInt32 = 0x4000
+  /// MSG_CMSG_COMPAT: recvmsg refuses it.
+  private static let compatible: UInt32 = 0x8000_0000
   /// EPOLLONESHOT, EPOLLET, EPOLLEXCLUSIVE and EPOLLWAKEUP, which are no bits of poll's.
   private static let oneShot: UInt32 = 0xF000_0000
 }

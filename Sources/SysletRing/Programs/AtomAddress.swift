@@ -1,6 +1,6 @@
-// Where an atom is. Only `AtomMemory` looks at what is there.
+// Where an atom is, or the step of a prepared syslet that was made of one. What stands in an atom only `AtomMemory` looks at.
 
-/// The address of an atom in the user's memory, in whichever layout.
+/// The address of an atom in the user's memory, in whichever layout, or of a `Step`.
 @safe struct AtomAddress: Hashable, @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer
 

@@ -132,7 +132,8 @@ enum Fetch {
       guard let atom = unsafe UserMemory.loadAtom(word, as: syslet_atom.self) else { return .fault }
       guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call) else { return .malformed }
       return unsafe withUnsafePointer(to: atom) { unsafe direct($0, call) }
-    case .indirect, .prepared:
+    case .prepared: preconditionFailure("a step is no atom")
+    case .indirect:
       guard let atom = unsafe UserMemory.loadAtom(word, as: syslet_uatom.self) else { return .fault }
       guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call) else { return .malformed }
       return unsafe withUnsafePointer(to: atom) { unsafe indirect($0, call) }
@@ -140,7 +141,7 @@ enum Fetch {
   }
 
   @inline(__always)
-  private func header(
+  func header(
     flags: UInt32, _ number: Int, _ result: UnsafeMutablePointer<Int>?, _ next: UnsafeMutableRawPointer?,
     _ address: AtomAddress, _ call: Reference<Call>
   ) -> Bool {
@@ -209,39 +210,6 @@ enum Fetch {
     return .call
   }
 
-  /// The atom with its arguments as they stand in it, and which of them are pointers to the argument.
-  func fetchUnloaded(_ address: AtomAddress, _ layout: AtomForm, into call: Reference<Call>) -> (fetch: Fetch, pointers: UInt8) {
-    var words: [UInt64] = []
-    var pointers: UInt8 = 0
-    if layout == .direct {
-      guard let atom = unsafe load(address, as: syslet_atom.self) else { return (.fault, 0) }
-      let isKnown = unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call)
-      guard isKnown, unsafe atom.nparams <= 6 else { return (.malformed, 0) }
-      words = unsafe (0..<Int(atom.nparams)).map { [arguments = Arguments(atom.args)] in arguments[$0] }
-      pointers = unsafe atom.pmap & ~(.max << atom.nparams)
-      call.pointee.hasPointers = unsafe atom.pmap != 0
-    } else {
-      guard let atom = unsafe load(address, as: syslet_uatom.self) else { return (.fault, 0) }
-      guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call) else { return (.malformed, 0) }
-      let (first, second, third, fourth, fifth, sixth) = unsafe atom.arg_ptr
-      words = unsafe [first, second, third, fourth, fifth, sixth].prefix { unsafe $0 != nil }.map { UInt64(UInt(bitPattern: $0)) }
-      pointers = ~(.max << UInt8(words.count))
-      call.pointee.hasPointers = true
-    }
-    call.pointee.arguments = Arguments()
-    call.pointee.pointers = Arguments()
-    for (index, word) in words.enumerated() {
-      call.pointee.arguments[index] = word
-      if pointers & (1 << UInt8(index)) != 0 { call.pointee.pointers[index] = word }
-    }
-    return (.call, pointers)
-  }
-
-  private func load<Layout: AtomLayout>(_ address: AtomAddress, as type: Layout.Type) -> Layout? {
-    guard isChecked else { return unsafe address.pointer.assumingMemoryBound(to: type).pointee }
-    return UserMemory.loadAtom(UInt64(address.word), as: type)
-  }
-
   /// The argument behind `pointer`.
   func argument(_ pointer: UInt64) -> UInt64? {
     if isChecked { return UserMemory.load(pointer, as: UInt64.self) }
@@ -300,7 +268,7 @@ enum Fetch {
 
 extension UserMemory {
   /// An atom, which as a C struct with pointers is not BitwiseCopyable to Swift, but is to C.
-  fileprivate static func loadAtom<Layout: AtomLayout>(_ address: UInt64, as type: Layout.Type) -> Layout? {
+  static func loadAtom<Layout: AtomLayout>(_ address: UInt64, as type: Layout.Type) -> Layout? {
     unsafe withUnsafeTemporaryAllocation(of: Layout.self, capacity: 1) { local in
       let result = unsafe syslet_memory_read(
         UnsafeRawPointer(bitPattern: UInt(address)), local.baseAddress!, MemoryLayout<Layout>.size)

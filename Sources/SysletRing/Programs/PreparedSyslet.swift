@@ -86,15 +86,16 @@ extension AtomAddress {
 }
 
 extension AtomMemory {
-  /// More atoms than this can be reached only from one that is none.
+  /// More than a program has: from what is no atom, and is read as one, there may be no end.
   static var preparedMax: Int { 65_536 }
 
   /// Reads the atoms that can be reached from `head`: along their edges, and to the linear neighbour where a stop condition may go on there.
   ///
   /// A later atom that cannot be read, or is malformed, ends the syslet with a fault when it is reached, as if it had not been prepared.
-  func prepare(_ head: AtomAddress, _ form: AtomForm) throws(EngineError) -> PreparedSyslet {
-    // Through the kernel, if it may be: where no stop condition ever goes on, there need not be an atom.
-    let reader = AtomMemory(table: table, isChecked: isChecked || UserMemory.obstacle() == nil)
+  func prepare(_ head: AtomAddress, _ layout: AtomLayoutTag) throws(EngineError) -> PreparedSyslet {
+    // Through the kernel, because where no stop condition ever goes on there need not be an atom.
+    if let errno = UserMemory.obstacle() { throw .kernel(call: "process_vm_readv, which preparing needs,", errno: errno) }
+    let reader = AtomMemory(table: table, isChecked: true)
     var atoms: [DecodedAtom] = []
     var known: Set<AtomAddress> = []
     var stack = [head]
@@ -105,11 +106,13 @@ extension AtomMemory {
           address: head.word,
           rule: "more than \(Self.preparedMax) atoms can be reached from it, and a prepared syslet has no more than that")
       }
-      let atom = reader.decode(address, form)
+      let atom = reader.decode(address, layout)
       atoms.append(atom)
       if address == head {
         if atom.reading == .fault { throw .unreadableAtom(address: head.word) }
-        if atom.reading == .malformed { throw .malformedAtom(address: head.word, rule: brokenRule(head, form)) }
+        if atom.reading == .malformed {
+          throw .malformedAtom(address: head.word, rule: brokenRule(head, layout == .direct ? .direct : .indirect))
+        }
       }
       if let skip = atom.skip { stack.append(skip) }
       if let next = atom.call.next { stack.append(next) }
@@ -118,11 +121,11 @@ extension AtomMemory {
   }
 
   /// The atom at `address`, its pointers not followed.
-  private func decode(_ address: AtomAddress, _ form: AtomForm) -> DecodedAtom {
+  private func decode(_ address: AtomAddress, _ layout: AtomLayoutTag) -> DecodedAtom {
     let scratch = CallScratch()
     let call = scratch.call
     // Without their pointers, the arguments need not be readable.
-    let reading = fetchUnloaded(address, form, into: call)
+    let reading = fetchUnloaded(address, layout, into: call)
     guard reading.fetch == .call else {
       var atom = unsafe DecodedAtom(call: .none, reading: reading.fetch)
       atom.call.atom = address
@@ -132,6 +135,40 @@ extension AtomMemory {
     let canSkip = flags.contains(.skipToNextOnStop) && !flags.stopClasses.isEmpty
     return unsafe DecodedAtom(
       call: call.pointee, pointers: reading.pointers, skip: canSkip ? address.neighbour : nil, privateData: privateData(address))
+  }
+
+  /// The atom with its arguments as they stand in it, and which of them are pointers to the argument.
+  private func fetchUnloaded(_ address: AtomAddress, _ layout: AtomLayoutTag, into call: Reference<Call>) -> (fetch: Fetch, pointers: UInt8)
+  {
+    var words: [UInt64] = []
+    var pointers: UInt8 = 0
+    if layout == .direct {
+      guard let atom = unsafe load(address, as: syslet_atom.self) else { return (.fault, 0) }
+      let isKnown = unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call)
+      guard isKnown, unsafe atom.nparams <= 6 else { return (.malformed, 0) }
+      words = unsafe (0..<Int(atom.nparams)).map { [arguments = Arguments(atom.args)] in arguments[$0] }
+      pointers = unsafe atom.pmap & ~(.max << atom.nparams)
+      call.pointee.hasPointers = unsafe atom.pmap != 0
+    } else {
+      guard let atom = unsafe load(address, as: syslet_uatom.self) else { return (.fault, 0) }
+      guard unsafe header(flags: atom.flags, Int(atom.nr), atom.ret_ptr, atom.next, address, call) else { return (.malformed, 0) }
+      let (first, second, third, fourth, fifth, sixth) = unsafe atom.arg_ptr
+      words = unsafe [first, second, third, fourth, fifth, sixth].prefix { unsafe $0 != nil }.map { UInt64(UInt(bitPattern: $0)) }
+      pointers = ~(.max << UInt8(words.count))
+      call.pointee.hasPointers = true
+    }
+    call.pointee.arguments = Arguments()
+    call.pointee.pointers = Arguments()
+    for (index, word) in words.enumerated() {
+      call.pointee.arguments[index] = word
+      if pointers & (1 << UInt8(index)) != 0 { call.pointee.pointers[index] = word }
+    }
+    return (.call, pointers)
+  }
+
+  private func load<Layout: AtomLayout>(_ address: AtomAddress, as type: Layout.Type) -> Layout? {
+    guard isChecked else { return unsafe address.pointer.assumingMemoryBound(to: type).pointee }
+    return UserMemory.loadAtom(UInt64(address.word), as: type)
   }
 
   /// What `fetch` is for atoms: the step's call, with the arguments that are behind pointers loaded.
