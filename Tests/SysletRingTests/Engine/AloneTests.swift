@@ -38,15 +38,30 @@ struct AloneTests {
     "No-ops are made plainly up to the break-even, and a longer line goes to the ring whole",
     .enabled(if: ReferenceKernel.isHere, "without links, before Linux 5.17, no line goes to the ring whole"), arguments: Form.allCases)
   func lines(form: Form) throws {
-    let engine = try BadInputTests.engine(.automatic)
-    defer { try? engine.close() }
     for count in [1, 2, Self.breakEven - 1, Self.breakEven, Self.breakEven + 1, 3 * Self.breakEven] {
-      let (program, account) = (Self.idleCalls(count, form), Account(engine))
-      try engine.enqueue(program)
-      #expect(try engine.take().map(\.executed) == [count])
-      #expect(account.here == (count <= Self.breakEven ? count : 0))
-      #expect(account.ring == (count <= Self.breakEven ? 0 : count))
+      let isPlain = count <= Self.breakEven
+      try Self.expectCalls(here: isPlain ? count : 0, ring: isPlain ? 0 : count) { engine in
+        let program = Self.idleCalls(count, form)
+        try engine.enqueue(program)
+        #expect(try engine.take().map(\.executed) == [count])
+      }
     }
+  }
+
+  /// Where calls are made, on an engine that knows nothing yet: in one of a few tries, because on a busy machine a call may have taken long.
+  private static func expectCalls(
+    here: Int, ring: Int, sourceLocation: SourceLocation = #_sourceLocation, _ body: (SysletEngine) throws -> Void
+  ) throws {
+    var found: [String] = []
+    for _ in 0..<5 {
+      let engine = try BadInputTests.engine(.automatic)
+      defer { try? engine.close() }
+      let account = Account(engine)
+      try body(engine)
+      if (account.here, account.ring) == (here, ring) { return }
+      found.append("\(account.here) here, \(account.ring) on the ring")
+    }
+    Issue.record("not \(here) here and \(ring) on the ring: \(found)", sourceLocation: sourceLocation)
   }
 
   @Test("explain says what becomes of a line of no-ops")
@@ -65,17 +80,15 @@ struct AloneTests {
     "Several syslets share the break-even",
     .enabled(if: ReferenceKernel.isHere, "without links, before Linux 5.17, no line goes to the ring whole"))
   func shared() throws {
-    let engine = try BadInputTests.engine(.automatic)
-    defer { try? engine.close() }
     let each = Self.breakEven / 2
     for (count, isPlain) in [(each, true), (each + 1, false)] {
-      let programs = (0..<2).map { _ in Self.idleCalls(count, .direct) }
-      let account = Account(engine)
-      for program in programs { try engine.enqueue(program) }
-      #expect(try engine.takeAll(2).map(\.executed) == [count, count])
-      #expect((account.here, account.ring) == (isPlain ? 2 * count : 0, isPlain ? 0 : 2 * count))
-      // An optimised build ends an array's life at its last use.
-      withExtendedLifetime(programs) {}
+      try Self.expectCalls(here: isPlain ? 2 * count : 0, ring: isPlain ? 0 : 2 * count) { engine in
+        let programs = (0..<2).map { _ in Self.idleCalls(count, .direct) }
+        for program in programs { try engine.enqueue(program) }
+        #expect(try engine.takeAll(2).map(\.executed) == [count, count])
+        // An optimised build ends an array's life at its last use.
+        withExtendedLifetime(programs) {}
+      }
     }
   }
 

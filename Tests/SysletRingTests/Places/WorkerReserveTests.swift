@@ -59,8 +59,9 @@ struct WorkerReserveTests {
       while engine.statistics.reserveRuns < runs + 3 { _ = try engine.wait(atLeast: 1, timeout: .milliseconds(1)) }
       try engine.enqueue(program, read)
       #expect(try engine.take().map(\.result) == [7])
-      #expect(engine.statistics.reliefWorkers == 0)
-      #expect(ProcessCounts.threads <= before + workers + 2)
+      // None is needed; on a busy machine a thread may be late by the 20 ms after which one is started all the same.
+      #expect(engine.statistics.reliefWorkers < 3)
+      #expect(ProcessCounts.threads <= before + workers + 2 + engine.statistics.reliefWorkers)
       crowd.release()
       let rest = try engine.takeAll(crowd.count + 3)
       #expect(rest.count == crowd.count + 3)
@@ -89,7 +90,7 @@ struct WorkerReserveTests {
       var taken: [Taken] = []
       while taken.isEmpty { taken = isPolling ? try engine.take(timeout: .zero) : try engine.take() }
       #expect(taken.map(\.result) == [7])
-      #expect(engine.statistics.reliefWorkers == 3)
+      #expect((3...5).contains(engine.statistics.reliefWorkers))
       // Linux opens a FIFO for both without waiting, and then its readers have somebody.
       let writer = program.descriptors.open(fifo, O_RDWR)
       #expect(writer >= 0)
