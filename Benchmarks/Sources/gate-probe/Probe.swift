@@ -88,12 +88,13 @@ internal import SysletRing
   func run(_ count: Int) throws(Failure) {
     var item = 0
     var wrong = 0
+    let prepared = prepared
     do throws(EngineError) {
       for _ in 0..<(count + row.depth - 1) / row.depth {
         for slot in 0..<row.depth {
           arm(slot, item)
           item += 1
-          if row.isPrepared { try engine.enqueue(prepared[slot]) } else { try unsafe engine.enqueue(atoms + slot * row.atoms) }
+          if slot < prepared.count { try engine.enqueue(prepared[slot]) } else { try unsafe engine.enqueue(atoms + slot * row.atoms) }
         }
         var done = 0
         while done < row.depth {
