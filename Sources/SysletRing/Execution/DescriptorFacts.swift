@@ -193,38 +193,35 @@ struct DescriptorFact {
   }
 
   private static func option(_ descriptor: Int32, _ name: Int32) -> Int? {
-    var value: Int32 = 0
-    var size: UInt32 = 4
-    let result = unsafe syslet_call(
-      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &value),
-      UInt64(argument: &size), 0)
-    return result == 0 ? Int(value) : nil
+    socketOption(descriptor, name, into: Int32(0)).map { Int($0) }
   }
 
   private static func lingers(_ descriptor: Int32) -> Bool {
-    var value = linger()
-    var size = UInt32(MemoryLayout<linger>.size)
-    let result = unsafe syslet_call(
-      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: SO_LINGER),
-      UInt64(argument: &value),
-      UInt64(argument: &size), 0)
-    return result == 0 && value.l_onoff != 0 && value.l_linger != 0
+    guard let value = socketOption(descriptor, SO_LINGER, into: linger()) else { return false }
+    return value.l_onoff != 0 && value.l_linger != 0
   }
 
   /// A socket's time-out in nanoseconds; 0 for none, nil where it cannot be asked for.
   static func timeout(_ descriptor: Int32, _ name: Int32) -> Int64? {
-    var time = timeval()
-    var size = UInt32(MemoryLayout<timeval>.size)
-    let result = unsafe syslet_call(
-      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &time),
-      UInt64(argument: &size), 0)
-    guard result == 0 else { return nil }
+    guard let time = socketOption(descriptor, name, into: timeval()) else { return nil }
     let (seconds, isHuge) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
     return isHuge ? .max / 2 : min(seconds, .max / 2) + Int64(time.tv_usec) * 1000
   }
 }
 
 extension DescriptorFacts {
+  /// getsockopt(2): as much of the option as `value` has room for; nil where the socket does not say, or there is none.
+  static func socketOption<Value: BitwiseCopyable>(
+    _ descriptor: Int32, level: Int32 = SOL_SOCKET, _ name: Int32, into value: Value
+  ) -> Value? {
+    var value = value
+    var size = UInt32(MemoryLayout<Value>.size)
+    let result = unsafe syslet_call(
+      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: level), UInt64(argument: name), UInt64(argument: &value),
+      UInt64(argument: &size), 0)
+    return result == 0 ? value : nil
+  }
+
   /// Whether the call may wait for another party, as a close does that waits until the other side has all that was sent. For whoever has no facts.
   static func mayWait(_ call: Reference<Call>) -> Bool {
     call.pointee.mayWait || call.pointee.form.encoding == .close && lingers(call.pointee.arguments.descriptor(0))

@@ -184,7 +184,7 @@ extension Translator {
         let scratch = CallScratch()
         let call = scratch.call
         guard case .call = memory.fetch(atom, layout, into: call) else { break }
-        if canSkip(call) { stack.append(neighbour(call)) }
+        if call.pointee.flags.canSkip { stack.append(neighbour(call)) }
         cursor = call.pointee.next
       }
     }
@@ -193,11 +193,6 @@ extension Translator {
 
   private func neighbour(_ call: Reference<Call>) -> AtomAddress {
     call.pointee.isPrepared ? call.pointee.atom.step.pointee.skip : call.pointee.atom.neighbour
-  }
-
-  private func canSkip(_ call: Reference<Call>) -> Bool {
-    let flags = call.pointee.flags
-    return flags.contains(.skipToNextOnStop) && !flags.stopClasses.isEmpty
   }
 
   private func line(
@@ -219,7 +214,7 @@ extension Translator {
     if call.pointee.flags.contains(.noComplete) { edges.append("no completion") }
     let stops = call.pointee.flags.stopClasses
     if !stops.isEmpty {
-      let skip = canSkip(call) ? ", then \(name(neighbour(call)))" : ""
+      let skip = call.pointee.flags.canSkip ? ", then \(name(neighbour(call)))" : ""
       edges.append("stops on \(call.pointee.flags.stopDescription)\(skip)")
     }
     if let next = call.pointee.next { edges.append("next atom \(numbers[next].map(String.init) ?? "not listed")") }

@@ -341,14 +341,7 @@ struct Waiting {
     return flags < 0 || flags & Int(O_NONBLOCK) != 0
   }
 
-  private func option(_ name: Int32) -> Int32? {
-    var value: Int32 = 0
-    var size: UInt32 = 4
-    let result = unsafe syslet_call(
-      SystemCall.getsockopt, arguments[0], UInt64(argument: SOL_SOCKET), UInt64(argument: name), UInt64(argument: &value),
-      UInt64(argument: &size), 0)
-    return result == 0 ? value : nil
-  }
+  private func option(_ name: Int32) -> Int32? { DescriptorFacts.socketOption(descriptor, name, into: 0) }
   private var isSocket: Bool { option(SO_TYPE) != nil }
   /// SO_RCVLOWAT: a receive waits for more than a byte.
   private var hasMark: Bool { option(SO_RCVLOWAT).map { $0 > 1 } ?? false }
@@ -363,12 +356,8 @@ struct Waiting {
   /// connection has to be closed too, which is the state in struct tcp_info's first byte.
   private var hasError: Bool {
     guard syslet_poll_look(descriptor, 0) & UInt32(SYSLET_POLL_ERR) != 0 else { return false }
-    var info: UInt64 = 0
-    var size: UInt32 = 8
-    let result = unsafe syslet_call(
-      SystemCall.getsockopt, arguments[0], UInt64(argument: IPPROTO_TCP), UInt64(argument: TCP_INFO), UInt64(argument: &info),
-      UInt64(argument: &size), 0)
-    return unsafe result != 0 || withUnsafeBytes(of: &info) { unsafe $0[0] } == UInt8(TCP_CLOSE)
+    guard let info = DescriptorFacts.socketOption(descriptor, level: Int32(IPPROTO_TCP), TCP_INFO, into: UInt64(0)) else { return true }
+    return unsafe withUnsafeBytes(of: info) { unsafe $0[0] } == UInt8(TCP_CLOSE)
   }
   /// The same, when all that came before it has been received.
   private var isEnded: Bool {

@@ -31,6 +31,9 @@ public struct AtomFlags: OptionSet, Sendable, Hashable {
 }
 
 extension AtomFlags {
+  /// Whether a stop may go on at the linearly next atom.
+  var canSkip: Bool { contains(.skipToNextOnStop) && !stopClasses.isEmpty }
+
   /// The result classes on which these flags stop, whether or not the call can produce them.
   @inline(__always)
   var stopClasses: ResultClasses { isDisjoint(with: .stops) ? [] : classesOfStops }

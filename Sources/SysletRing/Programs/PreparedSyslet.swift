@@ -131,10 +131,9 @@ extension AtomMemory {
       atom.call.atom = address
       return atom
     }
-    let flags = call.pointee.flags
-    let canSkip = flags.contains(.skipToNextOnStop) && !flags.stopClasses.isEmpty
     return unsafe DecodedAtom(
-      call: call.pointee, pointers: reading.pointers, skip: canSkip ? address.neighbour : nil, privateData: privateData(address))
+      call: call.pointee, pointers: reading.pointers, skip: call.pointee.flags.canSkip ? address.neighbour : nil,
+      privateData: privateData(address))
   }
 
   /// The atom with its arguments as they stand in it, and which of them are pointers to the argument.
