@@ -156,7 +156,7 @@ extension Core {
     run.pointee.executed -= 1
     // What is handed over is the open, and not what was reached behind it.
     if case .finish(let reason)? = memory.fetch(run, into: scratch.call) { return .finished(reason) }
-    return handOver(run)
+    return handOver(run, scratch.call)
   }
 
   private mutating func noteRead(_ call: Reference<Call>, isSlow: Bool) {
@@ -205,7 +205,7 @@ extension Core {
     }
     guard cost <= PlainCosts.briefMax || call.pointee.traits.contains(.neverBlocks) else {
       // What blocks wants many threads. This one is to be there when they are done.
-      _ = handOver(run, timedAs: isTimed ? row : Run.untimed)
+      _ = handOver(run, call, timedAs: isTimed ? row : Run.untimed)
       return true
     }
     run.pointee.workerRow = isTimed ? row : Run.untimed

@@ -76,9 +76,10 @@ extension Core {
     record.pointee.value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
     callsOut &-= 1
     statistics.cqes &+= 1
-    let isNotable = !record.pointee.call.nature.isDisjoint(with: .aftermath)
+    let isNotable = !record.pointee.call.pointee.nature.isDisjoint(with: .aftermath)
     if isNotable { noteAftermath(record) }
     let run = runs[record.pointee.runSlot]
+    if record.pointee.value < 0 { run.pointee.lastRecord = CallSlab.end }
     run.pointee.callsOut &-= 1
     guard run.pointee.callsOut == 0 else { return }
     runsOnRing &-= 1
@@ -89,9 +90,10 @@ extension Core {
     if !run.pointee.isFinalSegment { openSegments &-= 1 }
     // The way of most: one call, which has succeeded.
     guard run.pointee.callCount == 1, record.pointee.value >= 0, !isNotable || Self.isItsOwn(record) else { return conclude(run) }
-    let tested = memory.store(Int(record.pointee.value), record.pointee.call.result)
+    run.pointee.lastRecord = CallSlab.end
+    let tested = memory.store(Int(record.pointee.value), record.pointee.call.pointee.result)
     let verdict = run.pointee.advance(
-      record.pointee.call.atom, record.pointee.call.flags, run.pointee.afterSegment, result: tested)
+      record.pointee.call.pointee.atom, record.pointee.call.pointee.flags, run.pointee.afterSegment, result: tested)
     calls.release(UserData.index(cqe.user_data))
     follow(run, verdict)
   }
@@ -99,12 +101,12 @@ extension Core {
   /// Whether the result of a call that has succeeded is the system call's own in any case. An open that should have waited has none yet, and poll's is
   /// made of the ring's.
   private static func isItsOwn(_ record: Reference<CallRecord>) -> Bool {
-    !record.pointee.call.nature.contains(.open) && record.pointee.call.encoding != .poll
+    !record.pointee.call.pointee.nature.contains(.open) && record.pointee.call.pointee.encoding != .poll
   }
 
   /// What a call leaves behind that others depend on.
   private mutating func noteAftermath(_ record: Reference<CallRecord>) {
-    let call = record.pointee.call
+    let call = record.pointee.call.pointee
     if call.nature.contains(.waits) { waitsOut &-= 1 }
     guard call.nature.contains(.descriptors) else { return }
     // Between its issue and its end others may have asked what the number names.
@@ -130,6 +132,7 @@ extension Core {
 
   /// All calls of the run's segment have been answered: advances the run over them, in order, for as long as they have run.
   private mutating func conclude(_ run: Reference<Run>) {
+    if run.pointee.lastRecord != CallSlab.end { return concludeCalm(run) }
     var index = run.pointee.firstRecord
     var left = run.pointee.callCount
     var verdict = Verdict.route
@@ -140,10 +143,10 @@ extension Core {
       let isFirst = index == run.pointee.firstRecord
       switch outcome(run, record, next) {
       case .finished(let result):
-        let tested = memory.store(result, record.pointee.call.result)
-        let after = left > 0 ? calls[next].pointee.call.atom : run.pointee.afterSegment
-        let flags = record.pointee.call.flags
-        verdict = run.pointee.advance(record.pointee.call.atom, flags, after, result: tested)
+        let tested = memory.store(result, record.pointee.call.pointee.result)
+        let after = left > 0 ? calls[next].pointee.call.pointee.atom : run.pointee.afterSegment
+        let flags = record.pointee.call.pointee.flags
+        verdict = run.pointee.advance(record.pointee.call.pointee.atom, flags, after, result: tested)
         calls.release(index)
         index = next
         // A stop leaves the straight line, whether it ends the syslet or skips. Only a segment's last call can do so without one.
@@ -151,7 +154,7 @@ extension Core {
         checkStopped(from: index, left)
       case .notStarted:
         verdict = .route
-        run.pointee.cursor = record.pointee.call.atom
+        run.pointee.cursor = record.pointee.call.pointee.atom
         if !run.pointee.isCancelled.load(ordering: .relaxed) { statistics.resumed += 1 }
         // The chain was refused as a whole; one call at a time finds the one it was refused for.
         if isFirst { run.pointee.isSingleStep = true }
@@ -159,7 +162,7 @@ extension Core {
         index = next
       case .refused:
         verdict = .route
-        run.pointee.cursor = record.pointee.call.atom
+        run.pointee.cursor = record.pointee.call.pointee.atom
         run.pointee.isUnderway = true
         statistics.refused += 1
         calls.release(index)
@@ -175,6 +178,19 @@ extension Core {
     follow(run, verdict)
   }
 
+  /// The same where all have succeeded, and only the last one's result counts.
+  private mutating func concludeCalm(_ run: Reference<Run>) {
+    let last = calls[run.pointee.lastRecord]
+    let count = Int(run.pointee.callCount)
+    run.pointee.executed &+= count - 1
+    let call = last.pointee.call
+    let tested = memory.store(Int(last.pointee.value), call.pointee.result)
+    let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, run.pointee.afterSegment, result: tested)
+    calls.release(chain: run.pointee.firstRecord, run.pointee.lastRecord, count)
+    run.pointee.lastRecord = CallSlab.end
+    follow(run, verdict)
+  }
+
   /// The syslet has stopped before these calls, so none of them may have run (law L1).
   private mutating func checkStopped(from first: UInt32, _ count: UInt32) {
     var index = first
@@ -183,7 +199,7 @@ extension Core {
       let value = Int(record.pointee.value)
       if value != -Int(ECANCELED), value != Int(Self.neverSubmitted) {
         // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
-        let row = Operation.ringRows.first { $0.encoding == record.pointee.call.encoding } ?? Operation.unlistedRow
+        let row = Operation.ringRows.first { $0.encoding == record.pointee.call.pointee.encoding } ?? Operation.unlistedRow
         failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
       }
       index = record.pointee.next
@@ -194,14 +210,17 @@ extension Core {
   @inline(__always)
   private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32) -> Outcome {
     let value = Int(record.pointee.value)
-    if value < 0 { return failedOutcome(run, record.pointee.call, value, next == CallSlab.end ? nil : Int(calls[next].pointee.value)) }
-    if record.pointee.call.nature.isDisjoint(with: [.waits, .open]) { return .finished(value) }
+    if value < 0 {
+      return failedOutcome(run, record.pointee.call.pointee, value, next == CallSlab.end ? nil : Int(calls[next].pointee.value))
+    }
+    if record.pointee.call.pointee.nature.isDisjoint(with: [.waits, .open]) { return .finished(value) }
     // The ring opens a FIFO without waiting for its other end. The open is made again by a worker, who waits, and until then the FIFO has a reader, as
     // it has while an open waits.
-    if record.pointee.call.nature.contains(.open), hasNotWaited(run, record) { return .refused }
+    if record.pointee.call.pointee.nature.contains(.open), hasNotWaited(run, record) { return .refused }
     // Of the calls that succeed only poll's results are not the system call's own.
-    guard record.pointee.call.encoding == .poll else { return .finished(value) }
-    return record.pointee.call.encoding.systemCallResult(value, record.pointee.call.firstArgument).map { .finished($0) } ?? .refused
+    guard record.pointee.call.pointee.encoding == .poll else { return .finished(value) }
+    return record.pointee.call.pointee.encoding.systemCallResult(value, record.pointee.call.pointee.firstArgument).map { .finished($0) }
+      ?? .refused
   }
 
   private func failedOutcome(_ run: Reference<Run>, _ call: StagedCall, _ value: Int, _ nextValue: Int?) -> Outcome {
@@ -279,7 +298,7 @@ extension Core {
     while index != CallSlab.end, !calls[index].pointee.isOut { index = calls[index].pointee.next }
     guard index != CallSlab.end, run.pointee.cancelledRecord != index else { return }
     // A hard link lets the next call run even behind a cancelled one. What is linked so does not wait, and ends by itself.
-    guard calls[index].pointee.call.link != .hard else { return }
+    guard calls[index].pointee.call.pointee.link != .hard else { return }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
     sqe.fd = -1

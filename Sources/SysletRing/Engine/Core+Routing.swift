@@ -17,21 +17,24 @@ extension Core {
   /// - Parameter mayRunInline: Whether an *asynchronous* call may run inline now; in `exec` it waits for the next flush or wait.
   @inline(__always)
   mutating func route(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
+    if run.pointee.layout == .prepared, issuePlanned(run, mayRunInline: mayRunInline) { return .left }
     let turn = advance(run, mayRunInline: mayRunInline)
     settleOpened()
     return turn
   }
 
   private mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
-    let call = scratch.call
+    let scratch = scratch.call
     var turns = Self.inlineTurnMax
     let isAutomatic = router.isAutomatic
     if isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
-    if run.pointee.isUnderway, let turn = resume(run, call) { return turn }
+    if run.pointee.isUnderway, let turn = resume(run, scratch) { return turn }
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
       if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
-      if let verdict = memory.fetch(run, into: call) {
+      if run.pointee.layout == .prepared, run.pointee.executed > 0, issuePlanned(run) { return .left }
+      let (verdict, call) = memory.fetch(run, orInto: scratch)
+      if let verdict {
         guard case .finish(let reason) = verdict else { continue }
         return .finished(reason)
       }
@@ -65,7 +68,7 @@ extension Core {
           turns -= 1
           if plain.isCollecting, reason != .ownThread, collect(run, call, costing: call.pointee.row) { return .left }
         }
-        result = Interpreter.make(call, isChecked: options.isChecked)
+        result = Interpreter.makeInLine(call, isChecked: options.isChecked)
         // Setting a socket's option, or taking another descriptor, changes what is known of one.
         if call.pointee.form.nature.contains(.descriptors) { translator.descriptors.forgetAll() }
       case .plain(let reason):
@@ -79,7 +82,7 @@ extension Core {
         let isTimed = !isHinted || plain.wantsSample()
         if isHinted, isTimed, !translator.isFile(call) { continue }
         guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.mayBePatient() && costs.each(row) <= plain.nanosecondsMax else {
-          return handOver(run, timedAs: isTimed ? row : Run.untimed)
+          return handOver(run, call, timedAs: isTimed ? row : Run.untimed)
         }
         if !run.pointee.isSynchronous {
           guard turns > 0 else { return queue(run) }
@@ -88,22 +91,22 @@ extension Core {
         }
         if isHinted, !translator.isFile(call) { continue }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(run, call, reason, timedAs: row) else {
-          if reason != .cached { return handOver(run, timedAs: row) }
+          if reason != .cached { return handOver(run, call, timedAs: row) }
           if plain.isFIFO { return reopen(run) }
           continue
         }
         result = made
       case .worker:
-        return handOver(run)
+        return handOver(run, call)
       case .poller:
-        guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run) }
+        guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run, call) }
         result = made
       case .ring:
         if calls.freeCount == 0 {
           // What the ring has finishes by itself, or waits: then nothing may wait for it (law L11).
           guard waitsOut == callsOut else { return queueForRing(run) }
-          guard case .poller = translator.placeBeside(call) else { return handOver(run) }
-          guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run) }
+          guard case .poller = translator.placeBeside(call) else { return handOver(run, call) }
+          guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run, call) }
           result = made
           break
         }
@@ -154,16 +157,16 @@ extension Core {
     if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
     if run.pointee.parked == RunSlab.end {
       if case .finish(let reason)? = memory.fetch(run, into: call) { return .finished(reason) }
-      return handOver(run)
+      return handOver(run, call)
     }
     reload(run, into: call)
-    guard let result = makeOrPark(run, call) else { return leaveForPoller(run) }
+    guard let result = makeOrPark(run, call) else { return leaveForPoller(run, call) }
     return advance(run, call, by: result)
   }
 
   /// The run has left for the poller, or, because its call cannot be polled, for a worker.
-  private mutating func leaveForPoller(_ run: Reference<Run>) -> Turn {
-    run.pointee.isUnderway && run.pointee.parked == RunSlab.end ? handOver(run) : .left
+  private mutating func leaveForPoller(_ run: Reference<Run>, _ call: Reference<Call>) -> Turn {
+    run.pointee.isUnderway && run.pointee.parked == RunSlab.end ? handOver(run, call) : .left
   }
 
   /// The run waits for room in the ring. Whoever else is ready goes on (law L11), and those that wait come first when there is room.
@@ -201,11 +204,11 @@ extension Core {
   }
 
   /// - Parameter row: The plain call that the worker begins with, if what that takes is worth knowing.
-  mutating func handOver(_ run: Reference<Run>, timedAs row: UInt16 = Run.untimed) -> Turn {
+  mutating func handOver(_ run: Reference<Run>, _ call: Reference<Call>, timedAs row: UInt16 = Run.untimed) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .worker
     run.pointee.workerRow = row
-    run.pointee.mayWait = DescriptorFacts.mayWait(scratch.call)
+    run.pointee.mayWait = DescriptorFacts.mayWait(call)
     handover.append(run, in: runs.memory)
     return .left
   }
@@ -219,21 +222,78 @@ extension Core {
     guard let ring else { return queueForRing(run) }
     guard room > 0 else { return makeRoom(run, on: ring, than: 0) }
     if call.pointee.next == nil {
+      if call.pointee.isPrepared, issueKept(run, alone: call) { return .left }
       issueAlone(run, call, on: ring)
       return .left
     }
     if run.pointee.isSingleStep { callsMax = 1 }
     if let maxSteps = options.maxSteps { callsMax = min(callsMax, maxSteps - run.pointee.executed) }
-    translator.gather(call, run.pointee.layout, callsMax: min(callsMax, room))
+    let last = translator.gather(call, run.pointee.layout, into: scratch.call, callsMax: min(callsMax, room))
     if router.isAutomatic, case .placement(.worker) = translator.segment.cut, !translator.segment.hasWaits {
       // The next call is a worker's in any case: one hop for all of them instead of a submission and a hop.
-      return handOver(run)
+      return handOver(run, last)
     }
     run.pointee.isSynchronous = false
     // Nothing of it has been issued.
     if room < callsMax, translator.segment.cut == .limit { return makeRoom(run, on: ring, than: room) }
+    if run.pointee.layout == .prepared, issueKept(run, alone: nil) { return .left }
     issue(run, on: ring)
     return .left
+  }
+
+  /// Keeps what has just been translated of a prepared syslet, and issues it as it will be issued the next time; false where nothing can be kept.
+  @inline(never)
+  private mutating func issueKept(_ run: Reference<Run>, alone call: Reference<Call>?) -> Bool {
+    guard run.pointee.cursor.step.pointee.isSettled else { return false }
+    if let call {
+      translator.segment.clear()
+      translator.segment.append(call)
+    }
+    guard let conditions = translator.conditions() else { return false }
+    return plans.keep(translator.segment, conditions, run.pointee.plan, run.pointee.cursor.step) && issuePlanned(run)
+  }
+
+  /// The same before anything else of the run's turn has been looked at.
+  @inline(__always)
+  private mutating func issuePlanned(_ run: Reference<Run>, mayRunInline: Bool) -> Bool {
+    guard !run.pointee.isUnderway, !run.pointee.isCancelled.load(ordering: .relaxed) else { return false }
+    if router.isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
+    return issuePlanned(run)
+  }
+
+  /// Issues what the run's next calls have been translated into before; false where that is to be done anew.
+  @inline(never)
+  private mutating func issuePlanned(_ run: Reference<Run>) -> Bool {
+    guard let ring, let planned = plans.segment(run.pointee.plan, run.pointee.cursor.step), !run.pointee.isSingleStep else { return false }
+    let count = planned.pointee.count
+    guard ring.room >= count, calls.freeCount >= count else { return false }
+    if let maxSteps = options.maxSteps, maxSteps - run.pointee.executed < count { return false }
+    if router.isAutomatic {
+      // Whether no-ops are the ring's is decided anew each time.
+      guard !plain.hasOpened, planned.pointee.call(0).pointee.encoding != .nop || !plain.isCollecting && translator.idleCallsMax == 0 else {
+        return false
+      }
+      translator.opened = -1
+    }
+    guard planned.pointee.conditionCount == 0 || translator.holds(planned) else { return false }
+    // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
+    let (slots, runSlot, segment) = (ring.slots, run.pointee.slot, planned.pointee)
+    let (first, last) = calls.takeChain(count) { position, index, record in
+      record.pointee.call = segment.call(position)
+      record.pointee.runSlot = runSlot
+      let slot = slots[position]
+      segment.copy(position, to: slot)
+      slot.pointee.user_data = UserData.call(index, record.pointee.generation)
+    }
+    run.pointee.firstRecord = first
+    if planned.pointee.isCalm { run.pointee.lastRecord = last }
+    waitsOut &+= planned.pointee.waits
+    statistics.softLinks &+= planned.pointee.softLinks
+    statistics.hardLinks &+= planned.pointee.hardLinks
+    run.pointee.isSynchronous = false
+    let after = planned.pointee.after
+    leave(run, on: ring, calls: count, after: after, isFinal: after == nil && planned.pointee.isExact)
+    return true
   }
 
   /// Submits what is in the queue, to have more room than `room`: nil when there is, and a run that waits when the kernel takes nothing.
@@ -245,10 +305,10 @@ extension Core {
   /// Gives the ring one call behind which nothing can follow: most syslets are one call, or end with one, and need no segment.
   @inline(__always)
   private mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, on ring: Ring) {
-    let index = calls.take()
+    let (index, staged) = calls.takeStaging()
     let record = calls[index]
-    record.pointee.call = StagedCall(call)
-    if record.pointee.call.nature.contains(.waits) { waitsOut &+= 1 }
+    staged.pointee = StagedCall(call)
+    if staged.pointee.nature.contains(.waits) { waitsOut &+= 1 }
     record.pointee.runSlot = run.pointee.slot
     translator.segment.sqes[0].pointee.user_data = UserData.call(index, record.pointee.generation)
     run.pointee.firstRecord = index
@@ -262,9 +322,9 @@ extension Core {
     let count = translator.segment.count
     var previous = CallSlab.end
     for position in 0..<count {
-      let index = calls.take()
+      let (index, staged) = calls.takeStaging()
       let record = calls[index]
-      record.pointee.call = translator.segment.call(position).pointee
+      staged.pointee = translator.segment.call(position).pointee
       record.pointee.runSlot = run.pointee.slot
       translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
       if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
@@ -283,9 +343,9 @@ extension Core {
     var index = run.pointee.firstRecord
     for _ in 0..<translator.segment.count {
       let record = calls[index]
-      if record.pointee.call.nature.contains(.waits) { isBehind = true }
+      if record.pointee.call.pointee.nature.contains(.waits) { isBehind = true }
       if isBehind {
-        record.pointee.call.nature.insert(.waits)
+        record.pointee.call.pointee.nature.insert(.waits)
         waitsOut &+= 1
       }
       index = record.pointee.next

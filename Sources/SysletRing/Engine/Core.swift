@@ -22,6 +22,8 @@ internal import Synchronization
   var pool: WorkerPool?
   var runs: RunSlab
   var runsByHead = RunIndex()
+  /// What has been translated of prepared syslets.
+  let plans = PlanTable()
   var calls: CallSlab
   var translator: Translator
   var completions: CompletionQueue
@@ -230,7 +232,11 @@ internal import Synchronization
         return nil
       }
       // Cached: whoever called knows already, so nothing is posted.
-      let last = run.pointee.layout == .prepared || runsByHead.isKept ? strike(run) : run.pointee.last
+      var last = run.pointee.last
+      if layout == .prepared {
+        last = last.step.pointee.atom
+        plans.end(run.pointee.plan, head)
+      }
       retire(run)
       return last
     }
@@ -254,16 +260,19 @@ internal import Synchronization
   private mutating func accept(
     _ head: AtomAddress, _ layout: AtomForm, isSynchronous: Bool, waiter: UInt32 = Run.noWaiter
   ) throws(EngineError) -> Reference<Run> {
-    switch memory.check(head, layout) {
-    case .call: break
-    case .fault: throw .unreadableAtom(address: head.word)
-    case .malformed: throw .malformedAtom(address: head.word, rule: memory.brokenRule(head, layout))
+    if layout != .prepared {
+      switch memory.check(head, layout) {
+      case .call: break
+      case .fault: throw .unreadableAtom(address: head.word)
+      case .malformed: throw .malformedAtom(address: head.word, rule: memory.brokenRule(head, layout))
+      }
     }
     guard pending + completions.count < options.maxPending, let run = runs.take() else {
       throw .full(limit: options.maxPending)
     }
     run.pointee.begin(head, layout, isSynchronous: isSynchronous, waiter: waiter)
-    if layout == .prepared || runsByHead.isKept { enroll(run) }
+    if layout == .prepared { run.pointee.plan = plans.begin(head) }
+    if runsByHead.isKept { enroll(run) }
     pending += 1
     statistics.accepted &+= 1
     return run
@@ -281,14 +290,27 @@ internal import Synchronization
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
     let waiter = run.pointee.waiter
     let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted && waiter == Run.noWaiter
-    if run.pointee.layout == .prepared || runsByHead.isKept { return completeEnrolled(run, reason, result, isSilent: isSilent) }
-    let last = run.pointee.last
-    let executed = run.pointee.executed
+    if run.pointee.layout == .prepared { return completePrepared(run, reason, result, isSilent: isSilent) }
+    let (executed, last) = (run.pointee.executed, run.pointee.last)
     retire(run)
     guard !isSilent, !isClosed else { return }
     // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
     var completion = unsafe Completion(
       atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason)
+    completion.waiter = waiter
+    post(completion)
+  }
+
+  /// The same of a prepared syslet, whose atoms may have gone.
+  @inline(never)
+  private mutating func completePrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
+    let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last.step)
+    let (atom, privateData) = unsafe (last.pointee.atom, last.pointee.privateData)
+    plans.end(run.pointee.plan, run.pointee.head)
+    retire(run)
+    guard !isSilent, !isClosed else { return }
+    var completion = unsafe Completion(
+      atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason)
     completion.waiter = waiter
     post(completion)
   }
@@ -299,41 +321,15 @@ internal import Synchronization
     run.pointee.heldDescriptor = -1
   }
 
-  // Not inlined: runs that are neither prepared nor in the index pay for one look.
-
-  /// What a run needs that is prepared, or comes while the index is kept.
   @inline(never)
-  private mutating func enroll(_ run: Reference<Run>) {
-    if runsByHead.isKept { runsByHead.enter(run, runs.memory) }
-    if run.pointee.layout == .prepared { run.pointee.head.keep() }
-  }
+  private mutating func enroll(_ run: Reference<Run>) { runsByHead.enter(run, runs.memory) }
 
-  /// `complete` of such a run.
   @inline(never)
-  private mutating func completeEnrolled(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
-    let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last)
-    let isPrepared = run.pointee.layout == .prepared
-    var privateData = unsafe isPrepared ? last.step.pointee.privateData : nil
-    let atom = strike(run)
-    retire(run)
-    guard !isSilent, !isClosed else { return }
-    if !isPrepared { unsafe privateData = unsafe memory.privateData(last) }
-    var completion = unsafe Completion(
-      atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason)
-    completion.waiter = waiter
-    post(completion)
-  }
+  private mutating func strike(_ run: Reference<Run>) { runsByHead.leave(run, runs.memory) }
 
-  /// The opposite of `enroll`. The user's atom that was executed last, which is not read: its memory may have gone.
-  @inline(never)
-  private mutating func strike(_ run: Reference<Run>) -> AtomAddress {
-    if runsByHead.isKept { runsByHead.leave(run, runs.memory) }
-    guard run.pointee.layout == .prepared else { return run.pointee.last }
-    defer { run.pointee.head.letGo() }
-    return run.pointee.last.step.pointee.atom
-  }
-
+  @inline(__always)
   private mutating func retire(_ run: Reference<Run>) {
+    if runsByHead.isKept { strike(run) }
     runs.release(run)
     pending -= 1
   }

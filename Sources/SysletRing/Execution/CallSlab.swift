@@ -38,36 +38,58 @@ extension StagedCall {
 }
 
 @safe struct CallRecord {
-  var call: StagedCall
+  /// The slab's own, or a plan's, which is the same for all of its activations.
+  var call: Reference<StagedCall>
   var value: Int32
   var runSlot: UInt32
   var next: UInt32
   var generation: UInt32
   var isOut: Bool
+
+  /// Takes the record into use. A CQE that names an older generation belongs to nobody any more.
+  @inline(__always)
+  fileprivate mutating func begin() {
+    generation &+= 1
+    isOut = true
+  }
 }
 
 @safe struct CallSlab: ~Copyable {
   static let end = UInt32.max
 
   private let records: UnsafeMutablePointer<CallRecord>
+  /// One for each record, for a call that no plan has.
+  private let staged: UnsafeMutablePointer<StagedCall>
   private var free: UInt32
   private(set) var freeCount: Int
   let capacity: Int
 
   init(capacity: Int) throws(EngineError) {
+    let records = unsafe try Allocation.make(capacity, of: CallRecord.self, for: "completionEntries")
+    let staged: UnsafeMutablePointer<StagedCall>
+    do { unsafe staged = try Allocation.make(capacity, of: StagedCall.self, for: "completionEntries") } catch {
+      unsafe Glibc.free(records)
+      throw error
+    }
     self.capacity = capacity
     freeCount = capacity
-    unsafe records = try Allocation.make(capacity, of: CallRecord.self, for: "completionEntries")
+    unsafe self.records = unsafe records
+    unsafe self.staged = unsafe staged
+    unsafe staged.initialize(repeating: .none, count: capacity)
     for index in 0..<capacity {
       unsafe (records + index).initialize(
         to: CallRecord(
-          call: .none, value: 0, runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end, generation: 0,
+          call: Reference(staged + index), value: 0, runSlot: RunSlab.end, next: index + 1 < capacity ? UInt32(index + 1) : Self.end,
+          generation: 0,
           isOut: false))
     }
     free = capacity > 0 ? 0 : Self.end
   }
 
-  deinit { unsafe Glibc.free(records) }
+  deinit {
+    unsafe Glibc.free(records)
+    unsafe Glibc.free(staged)
+  }
 
   subscript(index: UInt32) -> Reference<CallRecord> { unsafe Reference(records + Int(index)) }
 
@@ -77,17 +99,51 @@ extension StagedCall {
     let index = free
     free = unsafe records[Int(index)].next
     freeCount -= 1
-    unsafe records[Int(index)].next = Self.end
-    unsafe records[Int(index)].isOut = true
+    let record = self[index]
+    record.pointee.next = Self.end
+    record.pointee.begin()
     return index
   }
 
+  /// `count` records behind each other, each of which `fill` gets, in their order: the first and the last one's index. The caller has looked at `freeCount`.
+  @inline(__always)
+  mutating func takeChain(_ count: Int, fill: (Int, UInt32, Reference<CallRecord>) -> Void) -> (first: UInt32, last: UInt32) {
+    precondition(count > 0 && count <= freeCount, "L7: records were taken although none is free")
+    let first = free
+    var last = first
+    // Free records are behind each other already.
+    for position in 0..<count {
+      last = free
+      let record = self[last]
+      free = record.pointee.next
+      record.pointee.begin()
+      fill(position, last, record)
+    }
+    self[last].pointee.next = Self.end
+    freeCount -= count
+    return (first, last)
+  }
+
+  /// The same with room for a call that no plan has.
+  @inline(__always)
+  mutating func takeStaging() -> (index: UInt32, call: Reference<StagedCall>) {
+    let index = take()
+    let call = unsafe Reference(staged + Int(index))
+    self[index].pointee.call = call
+    return (index, call)
+  }
+
   mutating func release(_ index: UInt32) {
-    // A CQE that names an older generation belongs to nobody any more.
-    unsafe records[Int(index)].generation &+= 1
     unsafe records[Int(index)].next = free
     free = index
     freeCount += 1
+  }
+
+  /// Releases `count` records that are behind each other.
+  mutating func release(chain first: UInt32, _ last: UInt32, _ count: Int) {
+    self[last].pointee.next = free
+    free = first
+    freeCount += count
   }
 }
 

@@ -120,7 +120,7 @@ extension Translator {
           if atom == head, call.pointee.form.encoding == .nop, inlineLimit > 0, PlainCosts.ringCallsMin >= 8 {
             hasLine = memory.hasIdleCalls(PlainCosts.sharedLineMin - 1, behind: call)
           }
-          gather(call, layout, callsMax: segment.capacity)
+          gather(call, layout, into: call, callsMax: segment.capacity)
           if router.isAutomatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
             isOnWorker = true
             for position in 0..<segment.count {

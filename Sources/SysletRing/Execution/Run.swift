@@ -42,8 +42,13 @@ enum Place: UInt8 {
   /// The last executed atom; the head before there is one.
   var last = AtomAddress.nowhere
 
+  /// A prepared syslet's plan, by its number with the engine.
+  var plan = PlanTable.none
+
   /// The segment with the kernel: its first record, how many of its calls are still out, and the atom after it.
   var firstRecord = CallSlab.end
+  /// Its last record, if nothing has to be done about any of its calls but the last when all succeed (`PlannedSegment.isCalm`), and none has failed so far.
+  var lastRecord = CallSlab.end
   var callsOut: UInt32 = 0
   var callCount: UInt32 = 0
   /// The segment's end is known to be the syslet's end, and none of its links may sever early: it needs no second submission.
@@ -143,7 +148,19 @@ extension AtomMemory {
   /// Fetches the atom at the run's cursor; nil when there is a call, otherwise what ends the run.
   @inline(__always)
   func fetch(_ run: Reference<Run>, into call: Reference<Call>) -> Verdict? {
-    switch fetch(run.pointee.cursor, run.pointee.layout, into: call) {
+    verdict(run, fetch(run.pointee.cursor, run.pointee.layout, into: call))
+  }
+
+  /// The same where the call is only looked at.
+  @inline(__always)
+  func fetch(_ run: Reference<Run>, orInto scratch: Reference<Call>) -> (verdict: Verdict?, call: Reference<Call>) {
+    let fetched = fetch(run.pointee.cursor, run.pointee.layout, orInto: scratch)
+    return (verdict(run, fetched.fetch), fetched.call)
+  }
+
+  @inline(__always)
+  private func verdict(_ run: Reference<Run>, _ fetched: Fetch) -> Verdict? {
+    switch fetched {
     case .call: return nil
     case .fault: run.pointee.lastResult = -Int(EFAULT)
     case .malformed: run.pointee.lastResult = -Int(EINVAL)

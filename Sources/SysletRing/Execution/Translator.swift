@@ -76,8 +76,21 @@ internal import Glibc
     default: return placement
     }
     if areNamesStale, call.pointee.form.nature.contains(.names) { return .worker(.obstacle(.staleNames)) }
-    guard call.pointee.form.nature.contains(.conditional), let obstacle = obstacle(call) else { return .ring }
-    return withoutRing(call, .worker(.obstacle(obstacle)))
+    guard call.pointee.form.nature.contains(.conditional) else { return .ring }
+    if let obstacle = obstacle(call) { return withoutRing(call, .worker(.obstacle(obstacle))) }
+    switch call.pointee.form.encoding {
+    // A blocking send goes on until all is sent; io_uring's does so only when it is told.
+    case .sendTo, .sendMessage: segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_WAITALL)
+    default: break
+    }
+    return .ring
+  }
+
+  /// Whether `placeElsewhere` would still give to the ring what it has.
+  mutating func isForRing(_ call: Reference<Call>) -> Bool {
+    let nature = call.pointee.form.nature
+    if areNamesStale, nature.contains(.names) { return false }
+    return !nature.contains(.conditional) || obstacle(call) == nil
   }
 
   /// What waits for another party on something that can be polled is the poller's, not a worker's.
@@ -175,8 +188,7 @@ internal import Glibc
   /// From here on a read is so much copying that sharing an enter saves nothing.
   private static let copyingBytesMin: UInt64 = 16 << 10
 
-  /// Why the ring is not known to do what the system call does with this descriptor, in this state, with these flags (law L10); nil if it is. Adjusts
-  /// the staged SQE where that helps.
+  /// Why the ring is not known to do what the system call does with this descriptor, in this state, with these flags (law L10); nil if it is.
   private mutating func obstacle(_ call: Reference<Call>) -> RingObstacle? {
     let known = call.pointee.operation.pointee.knowledge
     if known.flagsArgument >= 0, call.pointee.arguments.low(Int(known.flagsArgument)) & ~known.flags != 0 { return .flags }
@@ -215,10 +227,7 @@ internal import Glibc
       return router.severing.areMessagesWhole && kind == .localStream && arguments.low(3) & (0x02 | 0x20) == 0 ? nil : .flags
     case .receiveMessage: return arguments.low(2) & Self.waitAll != 0 ? .flags : nil
     case .sendTo, .sendMessage:
-      // A blocking send goes on until all is sent; io_uring's does so only when it is told.
-      guard router.severing.areMessagesWhole else { return .flags }
-      segment.sqes[segment.count].pointee.op_flags |= UInt32(MSG_WAITALL)
-      return nil
+      return router.severing.areMessagesWhole ? nil : .flags
     default: return nil
     }
   }
@@ -235,7 +244,7 @@ internal import Glibc
     return !nature.isDisjoint(with: [.waits, .open]) || isOfStream(call)
   }
 
-  private mutating func isOfStream(_ call: Reference<Call>) -> Bool {
+  mutating func isOfStream(_ call: Reference<Call>) -> Bool {
     let kind = descriptors.kind(call.pointee.arguments.descriptor(0))
     return !DescriptorKinds.files.contains(kind) && kind != .closed
   }
@@ -249,10 +258,14 @@ internal import Glibc
   }
 
   /// Gathers the straight run that begins with `call`, whose SQE is staged, into the segment: as many calls as may run ahead.
-  mutating func gather(_ call: Reference<Call>, _ layout: AtomForm, callsMax: Int) {
+  ///
+  /// The last call that was fetched into `scratch`, or the step's own: that of the segment, or the one behind it that cuts it.
+  @discardableResult
+  mutating func gather(_ first: Reference<Call>, _ layout: AtomForm, into scratch: Reference<Call>, callsMax: Int) -> Reference<Call> {
+    var call = first
     segment.clear()
     segment.append(call)
-    guard call.pointee.next != nil else { return }
+    guard call.pointee.next != nil else { return call }
     hazards.clear()
     // What is on its way to the ring takes the calls behind it along.
     let preferredPlain = prefersPlain
@@ -262,11 +275,11 @@ internal import Glibc
       // After each round the call has been appended, and its SQE is the segment's last.
       guard let next = call.pointee.next else {
         segment.cut = .end
-        return
+        return call
       }
       guard segment.count < callsMax else {
         segment.cut = .limit
-        return
+        return call
       }
       var link = Link.hard
       var stops: ResultClasses = []
@@ -277,11 +290,11 @@ internal import Glibc
         if call.pointee.form.isOpen {
           // Of a FIFO it has to be made again, by somebody who waits (`Core.outcome`).
           segment.cut = .open
-          return
+          return call
         }
         if call.pointee.form.encoding == .poll || (memory.isChecked && call.pointee.result != 0 && stopsAt.contains(.negative)) {
           segment.cut = .uncheckedResult
-          return
+          return call
         }
         if stopsAt.isEmpty {
           if mayWait(call) {
@@ -290,7 +303,7 @@ internal import Glibc
             link = severs.contains(.negative) ? .soft : .cut
             if link == .cut {
               segment.cut = .severing(stops: .negative, severs: severs)
-              return
+              return call
             }
           }
         } else {
@@ -299,52 +312,54 @@ internal import Glibc
           severs = router.severing.results(call.pointee.form, call.pointee.arguments).intersection(reachable)
           if !stops.isEmpty, call.pointee.flags.contains(.skipToNextOnStop) {
             segment.cut = .branch
-            return
+            return call
           }
           link = LinkRule.link(stops: stops, severs: severs)
           if link == .cut {
             segment.cut = .severing(stops: stops, severs: severs)
-            return
+            return call
           }
         }
       }
       // A loop has an edge that does not go forward in memory; only there is it worth looking.
       if next.word <= call.pointee.atom.word, segment.contains(atom: next) {
         segment.cut = .loop
-        return
+        return call
       }
       hazards.note(call)
       if !hazards.isEmpty, let hazard = hazards.hazard(atom: next) {
         segment.cut = .hazard(hazard)
-        return
+        return call
       }
-      guard case .call = memory.fetch(next, layout, into: call) else {
+      let fetched = memory.fetch(next, layout, orInto: scratch)
+      call = fetched.call
+      guard case .call = fetched.fetch else {
         segment.cut = .unreadable
-        return
+        return call
       }
       if !hazards.isEmpty, let hazard = hazards.hazard(call) {
         segment.cut = .hazard(hazard)
-        return
+        return call
       }
       if call.pointee.form.nature.contains(.names) {
         // What is linked is made when its turn comes, with the rights that the owner's thread has by then (seen on Linux 6.18).
         segment.cut = .rights
-        return
+        return call
       }
       if segment.hasOpens || segment.hasCloses, isReopened(call) {
         segment.cut = .hazard(.descriptor)
-        return
+        return call
       }
       if let placement = placeHere(call) {
         segment.cut = .placement(placement)
-        return
+        return call
       }
       let placement = placeElsewhere(call, isSynchronous: false)
       switch placement {
       case .ring: break
       default:
         segment.cut = .placement(placement)
-        return
+        return call
       }
       segment.link(link, stops: stops, severs: severs)
       segment.append(call)

@@ -45,6 +45,14 @@ extension Encoding {
 }
 
 extension Encoding {
+  /// Whether the SQE, or whether there is one, follows from what stands behind an argument too.
+  var encodesMemory: Bool {
+    switch self {
+    case .openAt2, .poll, .nanosleep, .clockNanosleep, .accept, .accept4: true
+    default: false
+    }
+  }
+
   /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.
   func systemCallResult(_ result: Int, _ first: UInt64) -> Int? {
     switch self {

@@ -85,16 +85,24 @@ enum Fetch {
     isChecked || layout != .direct ? fetchOther(address, layout, into: call) : fetchDirect(address, into: call)
   }
 
+  /// The same where the call is only looked at: it is in `scratch`, or the step's own where that is as it will be.
+  @inline(__always)
+  func fetch(_ address: AtomAddress, _ layout: AtomForm, orInto scratch: Reference<Call>) -> (fetch: Fetch, call: Reference<Call>) {
+    if layout == .prepared, address.step.pointee.isSettled { return (.call, address.stepCall) }
+    return (fetch(address, layout, into: scratch), scratch)
+  }
+
   @inline(never)
   private func fetchOther(_ address: AtomAddress, _ layout: AtomForm, into call: Reference<Call>) -> Fetch {
     if layout == .prepared { return fetchStep(address, into: call) }
     return isChecked ? fetchChecked(address, layout, into: call) : fetchIndirect(address, into: call)
   }
 
-  /// Whether the atom at `address` can be accepted as a head: readable and well-formed. Its arguments are loaded when it is reached.
+  /// Whether the atom at `address` can be accepted as a head: readable and well-formed. Its arguments are loaded when it is reached. Not for steps, whose
+  /// head has been looked at.
   @inline(__always)
   func check(_ address: AtomAddress, _ layout: AtomForm) -> Fetch {
-    if isChecked || layout == .prepared { return checkOther(address, layout) }
+    if isChecked { return checkOther(address, layout) }
     let atom = unsafe address.pointer.assumingMemoryBound(to: syslet_atom.self)
     guard unsafe atom.pointee.flags & ~AtomFlags.known.rawValue == 0 else { return .malformed }
     return unsafe layout == .direct && atom.pointee.nparams > 6 ? .malformed : .call
@@ -102,8 +110,6 @@ enum Fetch {
 
   @inline(never)
   private func checkOther(_ address: AtomAddress, _ layout: AtomForm) -> Fetch {
-    // It has been checked.
-    if layout == .prepared { return .call }
     let scratch = CallScratch()
     let fetched = fetchChecked(address, layout, into: scratch.call)
     // An argument that cannot be read is the syslet's fault, told by its completion; only the atom itself is looked at here.

@@ -3,6 +3,7 @@
 // Unsafe fence: the steps belong to their `PreparedSyslet`, which each of its activations keeps alive; they are written before anybody else has it.
 
 internal import Glibc
+internal import Synchronization
 
 /// A syslet whose atoms have been read, as a prepared statement has been: `SysletEngine.prepare` makes one, and engines and executors run it as often
 /// as they are asked to, several times at once too.
@@ -23,6 +24,7 @@ internal import Glibc
   fileprivate init(_ atoms: [DecodedAtom]) {
     count = atoms.count
     unsafe steps = .allocate(capacity: atoms.count)
+    let syslet = Self.numbers.add(1, ordering: .relaxed).newValue
     var numbers: [AtomAddress: Int] = [:]
     for (number, atom) in atoms.enumerated() { numbers[atom.call.atom] = number }
     func step(_ atom: AtomAddress?) -> AtomAddress? {
@@ -36,8 +38,10 @@ internal import Glibc
       call.isPrepared = true
       unsafe (steps + number).initialize(
         to: Step(
-          call: call, pointers: atom.pointers, reading: atom.reading, skip: step(atom.skip) ?? .nowhere, atom: atom.call.atom,
-          privateData: atom.privateData, owner: Unmanaged.passUnretained(self)))
+          call: call, pointers: atom.pointers, reading: atom.reading, isSettled: atom.reading == .call && atom.pointers == 0,
+          skip: step(atom.skip) ?? .nowhere, atom: atom.call.atom, privateData: atom.privateData, number: number, count: count,
+          syslet: syslet,
+          owner: Unmanaged.passUnretained(self)))
     }
   }
 
@@ -46,29 +50,43 @@ internal import Glibc
     unsafe steps.deallocate()
   }
 
+  /// How many have been made in this process. A number is never given twice, as an address is.
+  private static let numbers = Atomic<UInt64>(0)
+
   /// The first step. Valid as long as the syslet is.
   var head: AtomAddress { unsafe AtomAddress(UnsafeMutableRawPointer(steps)) }
 }
 
 /// An atom that has been read, and what of it may still change is read each time that it is reached.
 @safe struct Step {
-  /// As `AtomMemory.fetch` leaves it, with steps where an atom has atoms, and with the pointers where arguments are behind some.
+  /// As `AtomMemory.fetch` leaves it, with steps where an atom has atoms, and with the pointers where arguments are behind some. In front of all else, where
+  /// `stepCall` has it.
   let call: Call
   /// Bit N set: argument N is behind a pointer.
   let pointers: UInt8
   /// What reading the atom came to.
   let reading: Fetch
+  /// There is a call, and nothing of it is behind a pointer: it is as it will be.
+  let isSettled: Bool
   /// The linearly next atom's step, for SKIP_TO_NEXT_ON_STOP.
   let skip: AtomAddress
   /// The user's atom.
   let atom: AtomAddress
   let privateData: UnsafeMutableRawPointer?
+  /// Its position in the syslet, and how many there are.
+  let number: Int
+  let count: Int
+  /// The syslet's number.
+  let syslet: UInt64
   let owner: Unmanaged<PreparedSyslet>
 }
 
 extension AtomAddress {
   /// The step that is there, in a prepared syslet.
   var step: Reference<Step> { unsafe Reference(pointer.assumingMemoryBound(to: Step.self)) }
+
+  /// The step's call, of which what is behind pointers has not been read.
+  var stepCall: Reference<Call> { unsafe Reference(pointer.assumingMemoryBound(to: Call.self)) }
 
   /// Keeps the syslet of the step alive, until `letGo`.
   func keep() { _ = unsafe step.pointee.owner.retain() }

@@ -68,15 +68,32 @@ enum Differential {
 
   /// Runs the trials together and says where one differs from the oracle; nil if none does.
   static func divergence(_ trials: [Trial], on engine: SysletEngine, _ kernel: SimulatedKernel?, _ subject: Subject) -> String? {
+    // A prepared syslet is run again by what was translated of it. What is cancelled may have come to anything in between.
+    let rounds = trials.contains(where: \.recipe.form.isPrepared) && !trials.contains(where: \.handing.isCancelled) ? 2 : 1
     // In the real world one after the other, so that descriptors have the same numbers.
     let expectations = trials.map { trial in
       let built = BuiltProgram(trial.recipe, in: subject.world(trial.recipe))
-      let verdict = interpret(built, Recipe.stepsMax)
-      return Expectation(
-        verdict: verdict, last: built.program.index(verdict.atom), view: built.view,
-        log: (built.world as? SimulatedWorld)?.log ?? [])
+      return (0..<rounds).map { _ in
+        let verdict = interpret(built, Recipe.stepsMax)
+        return Expectation(
+          verdict: verdict, last: built.program.index(verdict.atom), view: built.view,
+          log: (built.world as? SimulatedWorld)?.log ?? [])
+      }
     }
     let builds = trials.map { BuiltProgram($0.recipe, in: subject.world($0.recipe)) }
+    for round in 0..<rounds {
+      if let divergence = divergence(trials, builds, expectations.map { $0[round] }, on: engine, kernel, subject) {
+        return rounds == 1 ? divergence : "round \(round + 1)\n\(divergence)"
+      }
+    }
+    return nil
+  }
+
+  /// Runs the programs together, once.
+  private static func divergence(
+    _ trials: [Trial], _ builds: [BuiltProgram], _ expectations: [Expectation], on engine: SysletEngine, _ kernel: SimulatedKernel?,
+    _ subject: Subject
+  ) -> String? {
     var completions = [[Taken]](repeating: [], count: trials.count)
     var returned = [Int?](repeating: nil, count: trials.count)
     do {
