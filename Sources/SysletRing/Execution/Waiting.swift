@@ -117,7 +117,7 @@ struct Waiting {
     if isMessage {
       result = unsafe syslet_receive_now(
         descriptor, UnsafeMutableRawPointer(bitPattern: UInt(arguments[1])), Int32(bitPattern: flags), moved)
-    } else if isInParts, isLocal {
+    } else if isInParts, isLocal, isStream {
       result = unsafe syslet_receive_part(
         descriptor, UnsafeMutableRawPointer(bitPattern: UInt(arguments[1] &+ moved)), arguments[2] &- moved, Int32(bitPattern: flags),
         &isCut)

@@ -143,6 +143,34 @@ struct ReceiveParityTests {
     },
   ]
 
+  /// Receives that ask where what they get has come from: ten bytes, which are there.
+  static let addressed: [ParityCase] = [
+    ("TCP", true, SOCK_STREAM), ("AF_UNIX", false, SOCK_STREAM), ("SOCK_SEQPACKET", false, SOCK_SEQPACKET),
+    ("SOCK_DGRAM", false, SOCK_DGRAM),
+  ].flatMap { name, isTCP, type in
+    [Int32(1), 8].flatMap { mark in
+      [0, all, peek, all | peek, truncation].flatMap { flags in
+        [UInt64(0), 4, 10].map { length in
+          ParityCase("\(name), SO_RCVLOWAT \(mark), flags \(flags), \(length) bytes") { s, _ in
+            let (near, far) = s.pair(isTCP, type)
+            s.option(near, SO_RCVLOWAT, mark)
+            s.send("abcdefghij", to: far)
+            let size = s.buffer("size of the address", 4)
+            size.store(Int32(16), at: 0)
+            // A port is another one each time.
+            return ParityScene(
+              SystemCall.recvfrom, near, s.buffer("b", 10).address, length, flags, s.arena.buffer(16).address, size.address)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("A receive says where what it got has come from", arguments: SysletEngine.Backend.available)
+  func addresses(backend: SysletEngine.Backend) {
+    for testCase in Self.addressed { #expect(Parity.differences(testCase, on: backend) == [], "\(testCase)") }
+  }
+
   @Test("A receive or a send does what its flags and its socket say", arguments: SysletEngine.Backend.available, flags)
   func receive(backend: SysletEngine.Backend, testCase: ParityCase) {
     #expect(Parity.differences(testCase, on: backend) == [])
