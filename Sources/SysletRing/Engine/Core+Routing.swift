@@ -244,13 +244,13 @@ extension Core {
   /// Keeps what has just been translated of a prepared syslet, and issues it as it will be issued the next time; false where nothing can be kept.
   @inline(never)
   private mutating func issueKept(_ run: Reference<Run>, alone call: Reference<Call>?) -> Bool {
-    guard run.pointee.cursor.step.pointee.isSettled else { return false }
+    guard run.pointee.cursor.step.pointee.canBePlanned else { return false }
     if let call {
       translator.segment.clear()
       translator.segment.append(call)
     }
-    guard let conditions = translator.conditions() else { return false }
-    return plans.keep(translator.segment, conditions, run.pointee.plan, run.pointee.cursor.step) && issuePlanned(run)
+    guard let grounds = translator.grounds() else { return false }
+    return plans.keep(translator.segment, grounds, run.pointee.plan, run.pointee.cursor.step) && issuePlanned(run)
   }
 
   /// The same before anything else of the run's turn has been looked at.
@@ -275,7 +275,9 @@ extension Core {
       }
       translator.opened = -1
     }
-    guard planned.pointee.conditionCount == 0 || translator.holds(planned) else { return false }
+    guard planned.pointee.patchCount == 0 || planned.pointee.load(memory),
+      planned.pointee.conditionCount == 0 || translator.holds(planned)
+    else { return false }
     // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
     let (slots, runSlot, segment) = (ring.slots, run.pointee.slot, planned.pointee)
     let (first, last) = calls.takeChain(count) { position, index, record in
@@ -285,6 +287,7 @@ extension Core {
       segment.copy(position, to: slot)
       slot.pointee.user_data = UserData.call(index, record.pointee.generation)
     }
+    if segment.patchCount > 0 { fillIn(planned, slots, first) }
     run.pointee.firstRecord = first
     if planned.pointee.isCalm { run.pointee.lastRecord = last }
     waitsOut &+= planned.pointee.waits
@@ -294,6 +297,17 @@ extension Core {
     let after = planned.pointee.after
     leave(run, on: ring, calls: count, after: after, isFinal: after == nil && planned.pointee.isExact)
     return true
+  }
+
+  /// Fills in what stands behind pointers of the segment whose first call has this record.
+  private mutating func fillIn(_ planned: Reference<PlannedSegment>, _ slots: SQESlots, _ first: UInt32) {
+    planned.pointee.fillIn(slots)
+    for index in 0..<planned.pointee.patchCount where planned.pointee.patch(index).isClose {
+      let patch = planned.pointee.patch(index)
+      var record = first
+      for _ in 0..<patch.position { record = calls[record].pointee.next }
+      calls.stage(record, planned.pointee.call(Int(patch.position)), firstArgument: patch.value)
+    }
   }
 
   /// Submits what is in the queue, to have more room than `room`: nil when there is, and a run that waits when the kernel takes nothing.

@@ -133,6 +133,14 @@ extension StagedCall {
     return (index, call)
   }
 
+  /// Gives a record a copy of a plan's call of its own, with another first argument.
+  func stage(_ index: UInt32, _ call: Reference<StagedCall>, firstArgument: UInt64) {
+    let copy = unsafe Reference(staged + Int(index))
+    copy.pointee = call.pointee
+    copy.pointee.firstArgument = firstArgument
+    self[index].pointee.call = copy
+  }
+
   mutating func release(_ index: UInt32) {
     unsafe records[Int(index)].next = free
     free = index

@@ -7,7 +7,7 @@ internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
-/// A segment that was translated once. It can be issued again as it is if nothing of it depends on memory, and its `conditions` hold.
+/// A segment that was translated once. It can be issued again if its `conditions` hold, with its `patches` filled in.
 @safe struct PlannedSegment {
   let count: Int
   private let sqes: UnsafePointer<syslet_sqe>
@@ -25,6 +25,21 @@ internal import Synchronization
   private let conditions: UnsafePointer<Condition>
   let conditionCount: Int
 
+  /// The arguments that stand behind pointers, and copies of the calls, with these as they are now; no calls where there is no such argument.
+  private let patches: UnsafeMutablePointer<Patch>
+  let patchCount: Int
+  private let patchedCalls: UnsafeMutablePointer<Call>
+
+  struct Patch {
+    let pointer: UInt64
+    let position: UInt32
+    /// The argument: 0, a descriptor, or 3, an offset.
+    let argument: UInt8
+    /// The call closes the descriptor.
+    let isClose: Bool
+    var value: UInt64 = 0
+  }
+
   struct Condition {
     let position: UInt32
     /// Its link was chosen for what may wait: no file.
@@ -33,22 +48,63 @@ internal import Synchronization
 
   func call(_ position: Int) -> Reference<StagedCall> { unsafe Reference(calls + position) }
   func condition(_ index: Int) -> Condition { unsafe conditions[index] }
+  func patch(_ index: Int) -> Patch { unsafe patches[index] }
+
+  /// The call at a position with its arguments as they are now, for whoever looks at conditions.
+  func presentCall(_ position: Int) -> Reference<Call> {
+    unsafe patchCount == 0 ? call(position).pointee.atom.stepCall : Reference(patchedCalls + position)
+  }
+
+  /// Reads what stands behind pointers; false where it cannot be read, or is not for the ring.
+  func load(_ memory: AtomMemory) -> Bool {
+    for index in 0..<patchCount {
+      let patch = unsafe Reference(patches + index)
+      guard let value = memory.argument(patch.pointee.pointer) else { return false }
+      patch.pointee.value = value
+      let call = unsafe Reference(patchedCalls + Int(patch.pointee.position))
+      if patch.pointee.argument == 0 {
+        call.pointee.arguments.words.0 = value
+      } else {
+        guard Int64(bitPattern: value) >= 0 else { return false }
+        call.pointee.arguments.words.3 = value
+      }
+    }
+    return true
+  }
+
+  /// Fills in what has been read.
+  func fillIn(_ slots: SQESlots) {
+    for index in 0..<patchCount {
+      let patch = unsafe Reference(patches + index)
+      let sqe = slots[Int(patch.pointee.position)]
+      if patch.pointee.argument == 0 {
+        sqe.pointee.fd = Int32(truncatingIfNeeded: patch.pointee.value)
+      } else {
+        sqe.pointee.off = patch.pointee.value
+      }
+    }
+  }
 
   /// Puts the SQE of a call into a slot.
   @inline(__always)
   func copy(_ position: Int, to slot: Reference<syslet_sqe>) { slot.pointee = unsafe sqes[position] }
 
   /// A copy of what `segment` has, in one block of memory that begins with it.
-  fileprivate static func make(_ segment: borrowing Segment, conditions: [Condition]) -> UnsafeMutablePointer<PlannedSegment> {
+  fileprivate static func make(_ segment: borrowing Segment, _ grounds: Grounds) -> UnsafeMutablePointer<PlannedSegment> {
+    let (conditions, patches) = (grounds.conditions, grounds.patches)
     let count = segment.count
     let sqesOffset = (MemoryLayout<PlannedSegment>.size + 63) & ~63
     let callsOffset = sqesOffset + count * MemoryLayout<syslet_sqe>.stride
     let conditionsOffset = callsOffset + count * MemoryLayout<StagedCall>.stride
-    let size = conditionsOffset + conditions.count * MemoryLayout<Condition>.stride
+    let patchesOffset = (conditionsOffset + conditions.count * MemoryLayout<Condition>.stride + 7) & ~7
+    let patchedOffset = (patchesOffset + patches.count * MemoryLayout<Patch>.stride + 15) & ~15
+    let size = patchedOffset + (patches.isEmpty ? 0 : count * MemoryLayout<Call>.stride)
     let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
     let sqes = unsafe (memory + sqesOffset).bindMemory(to: syslet_sqe.self, capacity: count)
     let calls = unsafe (memory + callsOffset).bindMemory(to: StagedCall.self, capacity: count)
-    let copies = unsafe (memory + conditionsOffset).bindMemory(to: Condition.self, capacity: conditions.count)
+    let conditionCopies = unsafe (memory + conditionsOffset).bindMemory(to: Condition.self, capacity: conditions.count)
+    let patchCopies = unsafe (memory + patchesOffset).bindMemory(to: Patch.self, capacity: patches.count)
+    let patchedCalls = unsafe (memory + patchedOffset).bindMemory(to: Call.self, capacity: patches.isEmpty ? 0 : count)
     var waits = 0
     var isCalm = true
     for position in 0..<count {
@@ -60,13 +116,16 @@ internal import Synchronization
       if call.nature.contains(.open) || call.encoding == .poll { isCalm = false }
       if position < count - 1, call.result != 0 || !call.flags.stopClasses.isSubset(of: .negative) { isCalm = false }
       unsafe (calls + position).initialize(to: call)
+      if !patches.isEmpty { unsafe (patchedCalls + position).initialize(to: call.atom.stepCall.pointee) }
     }
-    for (index, condition) in conditions.enumerated() { unsafe (copies + index).initialize(to: condition) }
+    for (index, condition) in conditions.enumerated() { unsafe (conditionCopies + index).initialize(to: condition) }
+    for (index, patch) in patches.enumerated() { unsafe (patchCopies + index).initialize(to: patch) }
     let planned = unsafe memory.bindMemory(to: PlannedSegment.self, capacity: 1)
     unsafe planned.initialize(
       to: PlannedSegment(
         count: count, sqes: sqes, calls: calls, after: segment.after, isExact: segment.isExact, softLinks: segment.softLinks,
-        hardLinks: segment.hardLinks, waits: waits, isCalm: isCalm, conditions: copies, conditionCount: conditions.count))
+        hardLinks: segment.hardLinks, waits: waits, isCalm: isCalm, conditions: conditionCopies, conditionCount: conditions.count,
+        patches: patchCopies, patchCount: patches.count, patchedCalls: patchedCalls))
     return unsafe planned
   }
 }
@@ -153,7 +212,7 @@ internal import Synchronization
   }
 
   /// Keeps what has been translated from `step` on; false where there is no room, or a segment already.
-  func keep(_ segment: borrowing Segment, _ conditions: [PlannedSegment.Condition], _ number: UInt8, _ step: Reference<Step>) -> Bool {
+  func keep(_ segment: borrowing Segment, _ grounds: PlannedSegment.Grounds, _ number: UInt8, _ step: Reference<Step>) -> Bool {
     guard number != Self.none else { return false }
     let plan = unsafe plans + Int(number)
     guard unsafe plan.pointee.steps <= Self.stepsMax, unsafe plan.pointee.callsLeft >= segment.count else { return false }
@@ -164,7 +223,7 @@ internal import Synchronization
     // It was not used because of its length, or of a condition that was otherwise: there is one.
     guard unsafe plan.pointee.segments![step.pointee.number] == nil else { return false }
     unsafe plan.pointee.callsLeft -= segment.count
-    unsafe plan.pointee.segments![step.pointee.number] = PlannedSegment.make(segment, conditions: conditions)
+    unsafe plan.pointee.segments![step.pointee.number] = PlannedSegment.make(segment, grounds)
     return true
   }
 }
@@ -177,7 +236,7 @@ extension Translator {
     defer { prefersPlain = preferredPlain }
     for index in 0..<segment.pointee.conditionCount {
       let condition = segment.pointee.condition(index)
-      let call = segment.pointee.call(Int(condition.position)).pointee.atom.stepCall
+      let call = segment.pointee.presentCall(Int(condition.position))
       if condition.position > 0 { prefersPlain = false }
       guard placeHere(call) == nil, isForRing(call), isOfStream(call) == condition.isOfStream || !call.pointee.form.isTransfer else {
         return false
@@ -186,9 +245,8 @@ extension Translator {
     return true
   }
 
-  /// What a segment that has been gathered from steps rests on; nil if it cannot be issued again as it is.
-  mutating func conditions() -> [PlannedSegment.Condition]? {
-    var conditions: [PlannedSegment.Condition] = []
+  /// What a segment that has been gathered from steps rests on; nil if it cannot be issued again.
+  mutating func grounds() -> PlannedSegment.Grounds? {
     // What is said of a descriptor that the segment opens is not known before.
     guard !segment.hasOpens else { return nil }
     // It may be longer another time.
@@ -199,17 +257,44 @@ extension Translator {
       guard case .inline = placement else { return nil }
     default: break
     }
+    for position in 0..<segment.count where !segment.call(position).pointee.atom.step.pointee.canBePlanned { return nil }
+    var grounds = PlannedSegment.Grounds()
     for position in 0..<segment.count {
       let step = segment.call(position).pointee.atom.step
-      guard step.pointee.isSettled, !step.pointee.call.form.encoding.encodesMemory else { return nil }
+      let form = step.pointee.call.form
+      if !form.nature.isDisjoint(with: [.conditional, .names, .transfer]) {
+        var call = step.pointee.call
+        for index in 0..<6 where step.pointee.pointers & (1 << UInt8(index)) != 0 {
+          guard let value = memory.argument(call.pointers[index]) else { return nil }
+          call.arguments[index] = value
+        }
+        let isStream = unsafe form.isTransfer && withUnsafeMutablePointer(to: &call) { unsafe isOfStream(Reference($0)) }
+        grounds.conditions.append(PlannedSegment.Condition(position: UInt32(position), isOfStream: isStream))
+      }
+      for index in [0, 3] where step.pointee.pointers & (1 << UInt8(index)) != 0 {
+        grounds.patches.append(
+          PlannedSegment.Patch(
+            pointer: step.pointee.call.pointers[index], position: UInt32(position), argument: UInt8(index), isClose: form.encoding == .close
+          ))
+      }
     }
-    for position in 0..<segment.count {
-      let call = segment.call(position).pointee.atom.stepCall
-      let nature = call.pointee.form.nature
-      guard !nature.isDisjoint(with: [.conditional, .names, .transfer]) else { continue }
-      conditions.append(
-        PlannedSegment.Condition(position: UInt32(position), isOfStream: call.pointee.form.isTransfer && isOfStream(call)))
-    }
-    return conditions
+    // Whether one closes what a later one names is decided by the descriptors that they had.
+    let closes = (0..<segment.count - 1).contains { segment.call($0).pointee.encoding == .close }
+    return closes && !grounds.patches.isEmpty ? nil : grounds
+  }
+}
+
+extension PlannedSegment {
+  /// What a segment rests on, and what of it is filled in each time.
+  struct Grounds {
+    var conditions: [Condition] = []
+    var patches: [Patch] = []
+  }
+}
+
+extension Step {
+  /// Whether the SQE of its call follows from it, and from nothing behind pointers but what is filled in.
+  var canBePlanned: Bool {
+    reading == .call && !call.form.encoding.encodesMemory && pointers & ~call.form.encoding.patchableArguments == 0
   }
 }

@@ -67,18 +67,24 @@ struct PlanTests {
     ]
   }
 
-  /// The arguments of such a call of `descriptor`.
-  private static func arguments(_ call: TestedCall, _ descriptor: Int32, _ program: Program)
-    -> [Program.Argument]
+  /// The arguments of such a call of `descriptor`; `isPointed`: a descriptor and an offset stand behind pointers.
+  private static func arguments(_ call: TestedCall, _ descriptor: Int32, _ program: Program, isPointed: Bool = false) -> [Program.Argument]
   {
     let hasBuffer = call.number != SystemCall.fsync && call.number != SystemCall.ftruncate
-    return [.int(descriptor)] + (hasBuffer ? [.to(program.buffer(4))] : []) + call.arguments
+    var arguments = [.int(descriptor)] + (hasBuffer ? [.to(program.buffer(4))] : []) + call.arguments
+    guard isPointed else { return arguments }
+    arguments[0] = .pointed(program.word(Int(descriptor), compared: false))
+    if call.number == SystemCall.pread64 || call.number == SystemCall.pwrite64, case .value(let offset) = arguments[3] {
+      arguments[3] = .pointed(program.word(Int(offset), compared: false))
+    }
+    return arguments
   }
 
   @Test(
     "What a descriptor names is looked at for each activation: another thing under the same number gives what the plain call gives",
-    arguments: LifeRegressionTests.asynchronous, [0, 1])
-  func exchanged(backend: SysletEngine.Backend, position: Int) throws {
+    arguments: LifeRegressionTests.asynchronous, [(0, false), (1, false), (0, true), (1, true)])
+  func exchanged(backend: SysletEngine.Backend, shape: (position: Int, isPointed: Bool)) throws {
+    let position = shape.position
     let engine = try BadInputTests.engine(backend)
     let plain = Program(.direct)
     let number = plain.descriptors.memory([])
@@ -90,7 +96,9 @@ struct PlanTests {
         let result = program.word()
         let next: Program.Edge = index == 1 ? .end : .following
         if index == position {
-          program.atom(call.number, list: Self.arguments(call, number, program), flags: .stopOnNegative, result: result, next: next)
+          program.atom(
+            call.number, list: Self.arguments(call, number, program, isPointed: shape.isPointed), flags: .stopOnNegative, result: result,
+            next: next)
         } else {
           program.atom(noOperation, result: result, next: next)
         }
@@ -230,6 +238,44 @@ struct PlanTests {
     try engine.close()
   }
 
+  @Test(
+    "Descriptors and offsets behind pointers are read for each activation, and the right one is closed",
+    arguments: LifeRegressionTests.asynchronous)
+  func pointed(backend: SysletEngine.Backend) throws {
+    let engine = try BadInputTests.engine(backend)
+    let program = Program(.prepared)
+    let (descriptor, offset, buffer) = (program.word(compared: false), program.word(compared: false), program.buffer(3))
+    program.atom(SystemCall.pread64, .pointed(descriptor), .to(buffer), 3, .pointed(offset), flags: .stopOnNonPositive)
+    program.atom(SystemCall.close, .pointed(descriptor), flags: .stopOnNegative)
+    program.atom(SystemCall.getpid, next: .end)
+    let descriptors = Descriptors()
+    for turn in 0..<40 {
+      let file = descriptors.memory(Array("\(1000 + turn)abcdef".utf8))
+      let other = descriptors.memory([])
+      descriptor.value = Int(file)
+      offset.value = turn % 8 == 7 ? -1 : turn % 9
+      try engine.enqueue(program)
+      let taken = try engine.take()
+      if offset.value < 0 {
+        #expect(taken.map(\.result) == [-Int(EINVAL)] && taken.map(\.executed) == [1])
+        #expect(fcntl(file, F_GETFD) >= 0)
+      } else {
+        #expect(taken.map(\.result) == [Int(getpid())] && taken.map(\.executed) == [3])
+        let expected = Array("\(1000 + turn)abcdef".utf8).dropFirst(offset.value).prefix(3)
+        #expect(Array(buffer.bytes.prefix(expected.count)) == Array(expected))
+        #expect(fcntl(file, F_GETFD) == -1 && fcntl(other, F_GETFD) >= 0)
+        descriptors.forget(file)
+      }
+      // The number is free again: whatever gets it next is asked for what it is.
+      if turn % 3 == 0 { _ = descriptors.pipe() }
+    }
+    descriptor.value = -1
+    offset.value = 0
+    try engine.enqueue(program)
+    #expect(try engine.take().map(\.result) == [-Int(EBADF)])
+    try engine.close()
+  }
+
   @Test("Only the rows that say so have an SQE that follows from what stands behind an argument")
   func encodedMemory() throws {
     let page = unsafe mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
@@ -249,6 +295,30 @@ struct PlanTests {
         return encodings[0] != encodings[1]
       }
       #expect(differs == row.form.encoding.encodesMemory, "\(row.name)")
+    }
+  }
+
+  @Test("What is filled into an SQE is all that it says of its argument")
+  func patched() {
+    var random = SeededGenerator(seed: 2)
+    for row in Operation.ringRows {
+      for index in 0..<6 where row.form.encoding.patchableArguments & (1 << UInt8(index)) != 0 {
+        for _ in 0..<300 {
+          var arguments = Arguments()
+          for position in 0..<6 { arguments[position] = random.pick([0, 1, 3, 24, 100]) }
+          var (first, second) = (syslet_sqe(), syslet_sqe())
+          guard row.form.encode(arguments, into: &first) == nil else { continue }
+          let role = row.role(index).kind
+          #expect(role == .value && row.form.lengthArgument != index, "\(row.name)")
+          let old = arguments
+          arguments[index] = random.pick([2, 7, 77, 1 << 31 - 1])
+          #expect(row.form.encode(arguments, into: &second) == nil, "\(row.name)")
+          if index == 0 { first.fd = arguments.descriptor(0) } else { first.off = arguments[index] }
+          #expect(unsafe withUnsafeBytes(of: first) { unsafe Array($0) } == withUnsafeBytes(of: second) { unsafe Array($0) }, "\(row.name)")
+          #expect(row.form.reachableResults(old) == row.form.reachableResults(arguments), "\(row.name)")
+          #expect(row.form.severingResults(old) == row.form.severingResults(arguments), "\(row.name)")
+        }
+      }
     }
   }
 }
