@@ -52,6 +52,9 @@ extension Core {
           if let turn = advance(run, call, by: Interpreter.make(call, isChecked: options.isChecked)) { return turn }
           continue
         }
+        if run.pointee.layout == .prepared, call.pointee.form.encoding == .nop, issuePlanned(run, areIdleCallsDecided: true) {
+          return .left
+        }
         translator.opened = plain.opened
       }
       var room = 0
@@ -244,13 +247,14 @@ extension Core {
   /// Keeps what has just been translated of a prepared syslet, and issues it as it will be issued the next time; false where nothing can be kept.
   @inline(never)
   private mutating func issueKept(_ run: Reference<Run>, alone call: Reference<Call>?) -> Bool {
-    guard run.pointee.cursor.step.pointee.canBePlanned else { return false }
     if let call {
       translator.segment.clear()
       translator.segment.append(call)
     }
-    guard let grounds = translator.grounds() else { return false }
-    return plans.keep(translator.segment, grounds, run.pointee.plan, run.pointee.cursor.step) && issuePlanned(run)
+    let (plan, step) = (run.pointee.plan, run.pointee.cursor.step)
+    guard plans.mayKeep(plan, step, calls: translator.segment.count), let grounds = translator.grounds() else { return false }
+    plans.keep(translator.segment, grounds, plan, step)
+    return issuePlanned(run, areIdleCallsDecided: true)
   }
 
   /// The same before anything else of the run's turn has been looked at.
@@ -262,32 +266,34 @@ extension Core {
   }
 
   /// Issues what the run's next calls have been translated into before; false where that is to be done anew.
+  ///
+  /// - Parameter areIdleCallsDecided: No-ops at its beginning are the ring's this time.
   @inline(never)
-  private mutating func issuePlanned(_ run: Reference<Run>) -> Bool {
+  private mutating func issuePlanned(_ run: Reference<Run>, areIdleCallsDecided: Bool = false) -> Bool {
     guard let ring, let planned = plans.segment(run.pointee.plan, run.pointee.cursor.step), !run.pointee.isSingleStep else { return false }
     let count = planned.pointee.count
     guard ring.room >= count, calls.freeCount >= count else { return false }
     if let maxSteps = options.maxSteps, maxSteps - run.pointee.executed < count { return false }
     if router.isAutomatic {
       // Whether no-ops are the ring's is decided anew each time.
-      guard !plain.hasOpened, planned.pointee.call(0).pointee.encoding != .nop || !plain.isCollecting && translator.idleCallsMax == 0 else {
-        return false
-      }
+      guard !plain.hasOpened,
+        areIdleCallsDecided || planned.pointee.call(0).pointee.encoding != .nop || !plain.isCollecting && translator.idleCallsMax == 0
+      else { return false }
       translator.opened = -1
     }
     guard planned.pointee.patchCount == 0 || planned.pointee.load(memory),
       planned.pointee.conditionCount == 0 || translator.holds(planned)
     else { return false }
     // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
-    let (slots, runSlot, segment) = (ring.slots, run.pointee.slot, planned.pointee)
+    let (slots, runSlot, template) = (ring.slots, run.pointee.slot, planned.pointee.first)
     let (first, last) = calls.takeChain(count) { position, index, record in
-      record.pointee.call = segment.call(position)
+      record.pointee.call = template.call.following(position)
       record.pointee.runSlot = runSlot
       let slot = slots[position]
-      segment.copy(position, to: slot)
+      slot.pointee = template.sqe.following(position).pointee
       slot.pointee.user_data = UserData.call(index, record.pointee.generation)
     }
-    if segment.patchCount > 0 { fillIn(planned, slots, first) }
+    if planned.pointee.patchCount > 0 { fillIn(planned, slots, first) }
     run.pointee.firstRecord = first
     if planned.pointee.isCalm { run.pointee.lastRecord = last }
     waitsOut &+= planned.pointee.waits

@@ -85,9 +85,11 @@ internal import Synchronization
     }
   }
 
-  /// Puts the SQE of a call into a slot.
+  /// The first call's SQE and staged call; the others follow.
   @inline(__always)
-  func copy(_ position: Int, to slot: Reference<syslet_sqe>) { slot.pointee = unsafe sqes[position] }
+  var first: (sqe: Reference<syslet_sqe>, call: Reference<StagedCall>) {
+    unsafe (Reference(UnsafeMutablePointer(mutating: sqes)), Reference(calls))
+  }
 
   /// A copy of what `segment` has, in one block of memory that begins with it.
   fileprivate static func make(_ segment: borrowing Segment, _ grounds: Grounds) -> UnsafeMutablePointer<PlannedSegment> {
@@ -130,8 +132,8 @@ internal import Synchronization
   }
 }
 
-/// The plans of the prepared syslets that an engine has run lately, in slots by the syslets' numbers: two syslets that have the same slot take it from each
-/// other, unless one is running. Then the other one has no plan.
+/// The plans of the prepared syslets that an engine has run lately, in slots by the syslets' numbers: of two that have the same slot one has no plan,
+/// until the other has not been run for a while.
 @safe struct PlanTable: ~Copyable {
   /// The number of no plan.
   static let none = UInt8.max
@@ -143,6 +145,8 @@ internal import Synchronization
     /// The syslet's number; 0 for none.
     var syslet: UInt64 = 0
     var activations = 0
+    /// It has been begun since another one wanted its slot.
+    var isInUse = false
     var callsLeft = 0
     var steps = 0
     /// By step: its segment, where one begins that has been translated.
@@ -185,13 +189,18 @@ internal import Synchronization
     let syslet = head.step.pointee.syslet
     let plan = unsafe plans + Int(number)
     if unsafe plan.pointee.syslet != syslet {
-      guard unsafe plan.pointee.activations == 0 else { return Self.none }
+      // Two that are run in turn would otherwise throw each other's away each time.
+      guard unsafe plan.pointee.activations == 0, unsafe !plan.pointee.isInUse else {
+        unsafe plan.pointee.isInUse = false
+        return Self.none
+      }
       unsafe Self.clear(plan)
       unsafe plan.pointee.syslet = syslet
       unsafe plan.pointee.steps = head.step.pointee.count
       unsafe plan.pointee.callsLeft = 2 * plan.pointee.steps
     }
     unsafe plan.pointee.activations += 1
+    unsafe plan.pointee.isInUse = true
     return number
   }
 
@@ -211,20 +220,24 @@ internal import Synchronization
     return unsafe segments[step.pointee.number].map { unsafe Reference($0) }
   }
 
-  /// Keeps what has been translated from `step` on; false where there is no room, or a segment already.
-  func keep(_ segment: borrowing Segment, _ grounds: PlannedSegment.Grounds, _ number: UInt8, _ step: Reference<Step>) -> Bool {
-    guard number != Self.none else { return false }
+  /// Whether a segment that begins at `step` can be kept: what it rests on need not be found out otherwise.
+  func mayKeep(_ number: UInt8, _ step: Reference<Step>, calls count: Int) -> Bool {
+    guard number != Self.none, step.pointee.canBePlanned else { return false }
     let plan = unsafe plans + Int(number)
-    guard unsafe plan.pointee.steps <= Self.stepsMax, unsafe plan.pointee.callsLeft >= segment.count else { return false }
+    guard unsafe plan.pointee.steps <= Self.stepsMax, unsafe plan.pointee.callsLeft >= count else { return false }
+    // One that was not used, because of its length or of what it rests on, stays.
+    return unsafe plan.pointee.segments.map { unsafe $0[step.pointee.number] == nil } ?? true
+  }
+
+  /// Keeps what has been translated from `step` on, which `mayKeep` has allowed.
+  func keep(_ segment: borrowing Segment, _ grounds: PlannedSegment.Grounds, _ number: UInt8, _ step: Reference<Step>) {
+    let plan = unsafe plans + Int(number)
     if unsafe plan.pointee.segments == nil {
       unsafe plan.pointee.segments = .allocate(capacity: plan.pointee.steps)
       unsafe plan.pointee.segments!.initialize(repeating: nil, count: plan.pointee.steps)
     }
-    // It was not used because of its length, or of a condition that was otherwise: there is one.
-    guard unsafe plan.pointee.segments![step.pointee.number] == nil else { return false }
     unsafe plan.pointee.callsLeft -= segment.count
     unsafe plan.pointee.segments![step.pointee.number] = PlannedSegment.make(segment, grounds)
-    return true
   }
 }
 
@@ -238,7 +251,7 @@ extension Translator {
       let condition = segment.pointee.condition(index)
       let call = segment.pointee.presentCall(Int(condition.position))
       if condition.position > 0 { prefersPlain = false }
-      guard placeHere(call) == nil, isForRing(call), isOfStream(call) == condition.isOfStream || !call.pointee.form.isTransfer else {
+      guard placeHere(call) == nil, isForRing(call), !call.pointee.form.isTransfer || isOfStream(call) == condition.isOfStream else {
         return false
       }
     }
@@ -250,12 +263,16 @@ extension Translator {
     // What is said of a descriptor that the segment opens is not known before.
     guard !segment.hasOpens else { return nil }
     // It may be longer another time.
-    switch segment.cut {
-    case .limit: guard segment.count == segment.capacity else { return nil }
-    case .placement(let placement):
-      // What its descriptor named, or what such calls had cost, may have decided.
-      guard case .inline = placement else { return nil }
-    default: break
+    if segment.cut == .limit, segment.count < segment.capacity { return nil }
+    if let after = segment.after?.step, after.pointee.reading == .call {
+      // What its descriptor named, what such calls had cost or what stood behind a pointer may have decided that it ends here.
+      if case .placement(let placement) = segment.cut {
+        guard case .inline = placement, !after.pointee.call.traits.contains(.asksServer) else { return nil }
+      }
+      switch segment.cut {
+      case .placement, .hazard, .unreadable: guard after.pointee.isSettled else { return nil }
+      default: break
+      }
     }
     for position in 0..<segment.count where !segment.call(position).pointee.atom.step.pointee.canBePlanned { return nil }
     var grounds = PlannedSegment.Grounds()

@@ -9,6 +9,10 @@
   /// - Parameter pointer: Initialised memory that outlives the reference and everything that it is copied to.
   @unsafe init(_ pointer: UnsafeMutablePointer<Pointee>) { unsafe self.pointer = unsafe pointer }
 
+  /// The value `count` places behind it in the same memory.
+  @inline(__always)
+  func following(_ count: Int) -> Reference { unsafe Reference(pointer + count) }
+
   // Addressors, as UnsafeMutablePointer has them: a field is read where it is, and nothing is copied for it.
   var pointee: Pointee {
     unsafeAddress { unsafe UnsafePointer(pointer) }
