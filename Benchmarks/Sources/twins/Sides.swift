@@ -29,9 +29,9 @@ internal import SysletRing
     let rounds = UInt32(batches)
     let elapsed =
       switch name {
-      case .nop: unsafe twin_nops(twin, 1, rounds)
-      case .nopChain: unsafe twin_nops(twin, UInt32(RowName.chainLength), rounds)
-      case .readCached:
+      case .nop, .preparedNop: unsafe twin_nops(twin, 1, rounds)
+      case .nopChain, .preparedNopChain: unsafe twin_nops(twin, UInt32(RowName.chainLength), rounds)
+      case .readCached, .preparedReadCached:
         unsafe inputs.file.offsets.withUnsafeBufferPointer {
           unsafe twin_reads(twin, inputs.file.descriptor, $0.baseAddress!, UInt32($0.count), rounds, &bytes)
         }
@@ -60,6 +60,7 @@ internal import SysletRing
   private let counts: UnsafeMutablePointer<Int>
   private let buffers: UnsafeMutableRawPointer
   private let completions: UnsafeMutableBufferPointer<Completion>
+  private var prepared: [PreparedSyslet] = []
 
   init(_ name: RowName, depth: Int, _ inputs: Inputs) throws {
     self.name = name
@@ -74,8 +75,8 @@ internal import SysletRing
     }
     atomsPerSyslet =
       switch name {
-      case .nop, .readCached: 1
-      case .nopChain: RowName.chainLength
+      case .nop, .readCached, .preparedNop, .preparedReadCached: 1
+      case .nopChain, .preparedNopChain: RowName.chainLength
       case .openReadClose: 3
       }
     unsafe atoms = .allocate(capacity: depth * atomsPerSyslet)
@@ -87,6 +88,12 @@ internal import SysletRing
     unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: depth * CachedFile.block)
     unsafe completions = .allocate(capacity: depth)
     for slot in 0..<depth { make(slot) }
+    guard name.isPrepared else { return }
+    do {
+      for slot in 0..<depth { prepared.append(try unsafe engine.prepare(atoms + slot * atomsPerSyslet)) }
+    } catch {
+      throw Failure("\(error)", exitCode: 3)
+    }
   }
 
   deinit {
@@ -102,7 +109,7 @@ internal import SysletRing
     let head = unsafe atoms + slot * atomsPerSyslet
     let buffer = unsafe buffers + slot * CachedFile.block
     switch name {
-    case .nop, .nopChain:
+    case .nop, .nopChain, .preparedNop, .preparedNopChain:
       for index in 0..<atomsPerSyslet {
         unsafe (head + index).initialize(to: Atom(noOperation, next: index + 1 < atomsPerSyslet ? head + index + 1 : nil))
       }
@@ -110,6 +117,11 @@ internal import SysletRing
       unsafe head.initialize(
         to: Atom(
           SystemCall.pread64, UInt64(argument: inputs.file.descriptor), UInt64(argument: buffer), UInt64(argument: CachedFile.block), 0))
+    case .preparedReadCached:
+      unsafe head.initialize(
+        to: Atom(
+          SystemCall.pread64, UInt64(argument: inputs.file.descriptor), UInt64(argument: buffer), UInt64(argument: CachedFile.block),
+          UInt64(argument: counts + slot), pointers: 0b1000))
     case .openReadClose:
       unsafe head.initializeOpenReadClose(
         descriptor: descriptors + slot, buffer: buffer, byteCount: CachedFile.block, count: counts + slot)
@@ -119,36 +131,50 @@ internal import SysletRing
   /// Nanoseconds for `batches` batches.
   func run(batches: Int) throws -> Int64 {
     // A loop for each row, as C has: what to do next is not asked within the loop.
+    let (prepared, atoms, stride) = unsafe (prepared, atoms, atomsPerSyslet)
     switch name {
     case .nop, .nopChain:
-      return try unsafe run(batches, arm: { _, _ in }, least: 0, read: { _ in 0 })
+      return try run(batches, start: { slot, _ in try unsafe engine.enqueue(atoms + slot * stride) }, least: 0, read: { _ in 0 })
+    case .preparedNop, .preparedNopChain:
+      return try run(batches, start: { slot, _ in try engine.enqueue(prepared[slot]) }, least: 0, read: { _ in 0 })
     case .readCached:
       let offsets = inputs.file.offsets
-      return try unsafe run(
-        batches, of: offsets.count, arm: { unsafe $0.pointee.args.3 = offsets[$1] }, least: CachedFile.block,
-        read: { _ in CachedFile.block })
+      return try run(
+        batches, of: offsets.count,
+        start: { slot, item in
+          unsafe atoms[slot].args.3 = offsets[item]
+          try unsafe engine.enqueue(atoms + slot)
+        }, least: CachedFile.block, read: { _ in CachedFile.block })
+    case .preparedReadCached:
+      let (offsets, words) = unsafe (inputs.file.offsets, counts)
+      return try run(
+        batches, of: offsets.count,
+        start: { slot, item in
+          unsafe words[slot] = Int(offsets[item])
+          try engine.enqueue(prepared[slot])
+        }, least: CachedFile.block, read: { _ in CachedFile.block })
     case .openReadClose:
-      let paths = unsafe inputs.tree.paths
-      let counts = unsafe counts
-      return try unsafe run(
-        batches, of: paths.count, arm: { unsafe $0.pointee.args.1 = UInt64(argument: paths[$1]) }, least: 0,
-        read: { unsafe counts[$0] })
+      let (paths, counts) = unsafe (inputs.tree.paths, counts)
+      return try run(
+        batches, of: paths.count,
+        start: { slot, item in
+          unsafe atoms[slot * stride].args.1 = UInt64(argument: paths[item])
+          try unsafe engine.enqueue(atoms + slot * stride)
+        }, least: 0, read: { unsafe counts[$0] })
     }
   }
 
-  /// `arm` prepares a syslet for an item; `read` says how many bytes the syslet in a slot has read. A result below `least` is an error.
+  /// `start` enqueues the syslet of a slot for an item; `read` says how many bytes it has read. A result below `least` is an error.
   @inline(__always)
   private func run(
-    _ batches: Int, of items: Int = 1, arm: (UnsafeMutablePointer<Atom>, Int) -> Void, least: Int, read: (Int) -> Int
+    _ batches: Int, of items: Int = 1, start: (Int, Int) throws -> Void, least: Int, read: (Int) -> Int
   ) throws -> Int64 {
     let begin = Program.now()
     for _ in 0..<batches {
       for slot in 0..<depth {
-        let head = unsafe atoms + slot * atomsPerSyslet
-        unsafe arm(head, position)
+        try start(slot, position)
         position += 1
         if position == items { position = 0 }
-        try unsafe engine.enqueue(head)
       }
       var done = 0
       while done < depth {

@@ -36,7 +36,7 @@ struct Twins: ParsableCommand {
   func run() throws {
     let inputs = try Inputs(tree: dir)
     let table = TextTable([
-      .text("row", 15), .number("depth", 5), .number("ours", 8), .number("C", 8), .text("ours / C (95 %)", 24), .number("pairs", 5),
+      .text("row", 20), .number("depth", 5), .number("ours", 8), .number("C", 8), .text("ours / C (95 %)", 24), .number("pairs", 5),
     ])
     Program.show(table.heading)
     var figures: [Figure] = []
@@ -103,12 +103,24 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
   case readCached = "read-cached"
   /// Open, read up to 4 KiB, close.
   case openReadClose = "open-read-close"
+  /// The same of ours prepared: what C does is the same as in the row without the word.
+  case preparedNop = "prepared-nop"
+  case preparedNopChain = "prepared-nop-chain"
+  /// The offset stands behind a pointer.
+  case preparedReadCached = "prepared-read-cached"
+
+  var isPrepared: Bool {
+    switch self {
+    case .preparedNop, .preparedNopChain, .preparedReadCached: true
+    default: false
+    }
+  }
 
   /// How many pieces of work are submitted and waited for at once.
   var depths: [Int] {
     switch self {
-    case .nop, .readCached: [1, 32]
-    case .nopChain: [1]
+    case .nop, .readCached, .preparedNop, .preparedReadCached: [1, 32]
+    case .nopChain, .preparedNopChain: [1]
     case .openReadClose: [1, 64]
     }
   }
