@@ -283,7 +283,7 @@ struct PlanTests {
     let words: [UInt64] = [0, 1, 24, 100, .max, UInt64(UInt(bitPattern: page))]
     var random = SeededGenerator(seed: 1)
     for row in Operation.ringRows {
-      let differs = (0..<3000).contains { _ in
+      let differs = (0..<1000).contains { _ in
         let arguments = Arguments(
           (random.pick(words), random.pick(words), random.pick(words), random.pick(words), random.pick(words), random.pick(words)))
         let encodings = [PROT_READ, PROT_NONE].map { protection in
