@@ -53,6 +53,7 @@ internal import Glibc
     /// the first of them writes a line to stderr, and `SysletEngine.ringUnavailability` tells the rest.
     public var onFallback: (@Sendable (EngineError) -> Void)? = nil
 
+    /// The defaults, which are each property's own.
     public init() {}
   }
 

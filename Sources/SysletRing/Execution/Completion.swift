@@ -32,6 +32,7 @@
   /// Who awaits the syslet (`Run.waiter`). In the padding behind `reason`: copying completions costs nothing more.
   var waiter = Run.noWaiter
 
+  /// A completion with these values, for tests of what takes some.
   public init(
     atom: UnsafeMutableRawPointer, privateData: UnsafeMutableRawPointer? = nil, result: Int = 0, executed: Int = 0,
     reason: Reason = .ended

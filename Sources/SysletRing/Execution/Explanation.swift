@@ -30,6 +30,7 @@ public struct Explanation: Sendable, CustomStringConvertible {
   /// What changes when many such syslets are ready or waiting at a time.
   public var notes: [String] = []
 
+  /// The listing as a text of a line and its reason for each atom.
   public var description: String {
     var text = "\(lines.count) atom\(lines.count == 1 ? "" : "s") on \(backend.rawValue)\n"
     for line in lines {

@@ -2,7 +2,9 @@
 
 /// Kinds of result of a system call, as far as a link or a stop condition can tell them apart.
 public struct ResultClasses: OptionSet, Sendable, Hashable {
+  /// One bit for each class.
   public let rawValue: UInt8
+  /// The classes of these bits.
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// `-errno`.

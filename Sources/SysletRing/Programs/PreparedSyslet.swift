@@ -24,6 +24,7 @@ internal import Synchronization
   fileprivate init(_ atoms: [DecodedAtom]) {
     count = atoms.count
     unsafe steps = .allocate(capacity: atoms.count)
+    Census.countSyslet(1)
     let syslet = Self.numbers.add(1, ordering: .relaxed).newValue
     var numbers: [AtomAddress: Int] = [:]
     for (number, atom) in atoms.enumerated() { numbers[atom.call.atom] = number }
@@ -48,6 +49,7 @@ internal import Synchronization
   deinit {
     unsafe steps.deinitialize(count: count)
     unsafe steps.deallocate()
+    Census.countSyslet(-1)
   }
 
   /// How many have been made in this process. A number is never given twice, as an address is.

@@ -35,6 +35,7 @@ public enum EngineError: Error, Equatable, Sendable {
 }
 
 extension EngineError: CustomStringConvertible {
+  /// What was wrong, and what to do.
   public var description: String {
     switch self {
     case .ringUnavailable(let call, let errno):

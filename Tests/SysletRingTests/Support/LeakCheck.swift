@@ -27,12 +27,13 @@ struct Holdings {
   var engines = 0
   var rings = 0
   var workers = 0
+  var syslets = 0
   /// Dispatch's: one for each clock, from its first timer on that is not due by the time that it is set. Neither the library nor a test has any.
   var timers = 0
 
   static func now() -> Holdings {
     var holdings = Holdings()
-    (holdings.engines, holdings.rings, holdings.workers) = Census.current
+    (holdings.engines, holdings.rings, holdings.workers, holdings.syslets) = Census.current
     let text = unsafe [UInt8](unsafeUninitializedCapacity: 1 << 17) { buffer, count in
       let length = unsafe buffer.withMemoryRebound(to: CChar.self) { unsafe test_list_resources($0.baseAddress!, Int32($0.count)) }
       precondition(length >= 0, "the process's descriptors and threads cannot be listed: \(length)")
@@ -58,6 +59,7 @@ struct Holdings {
     var leaks = descriptors.subtracting(before.descriptors).union(threads.subtracting(before.threads)).sorted()
     for (name, now, then) in [
       ("engines", engines, before.engines), ("rings", rings, before.rings), ("worker threads", workers, before.workers),
+      ("prepared syslets", syslets, before.syslets),
     ] where now > then { leaks.append("\(now - then) \(name)") }
     return leaks
   }
