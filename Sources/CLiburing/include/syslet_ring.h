@@ -154,6 +154,9 @@ struct syslet_ring_facts {
 int syslet_ring_open(struct syslet_ring **ring, unsigned entries, unsigned cq_entries, struct syslet_ring_facts *facts);
 void syslet_ring_close(struct syslet_ring *ring);
 
+/* For tests: rings opened from now on are set up as older kernels have them, 1 for COOP_TASKRUN, 2 for neither; 0 for the best again. */
+void syslet_ring_skip_setups(unsigned count);
+
 /* Closes the descriptor only: in a forked child the ring's memory is not there (MADV_DONTFORK), and others may be in its place. */
 void syslet_ring_abandon(struct syslet_ring *ring);
 

@@ -269,8 +269,10 @@ extension Core {
       limit = min(limit ?? .max, WorkerPool.reliefPeriod)
       isHurrying = true
     }
-    // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell.
-    guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 else {
+    // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell. The poller watches the doorbell
+    // itself, but where a read of it waits in the ring that could take its ring unseen.
+    guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 || poller.count > 0 && isDoorbellArmed && !ring.isDeferred
+    else {
       if isBusy { return true }
       if poller.count > 0 { return sleepInPoller(nanoseconds: limit) }
       guard runsOnWorkers > 0, let pool else { return true }

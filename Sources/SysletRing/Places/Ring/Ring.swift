@@ -13,6 +13,11 @@ internal import Synchronization
   private let handle: OpaquePointer
   private let queues: UnsafeMutablePointer<syslet_queues>
   let facts: syslet_ring_facts
+  /// What becomes of a request is looked after in enters alone. Otherwise (before Linux 6.1) the thread does so whenever it is in the kernel, in other sleeps
+  /// too: then a read that waits takes what has come before another sleep sees it.
+  var isDeferred: Bool { facts.setup_flags & Self.deferred != 0 }
+  /// IORING_SETUP_DEFER_TASKRUN.
+  private static let deferred: UInt32 = 1 << 13
 
   /// Opens a ring, or gives the errno with which io_uring_setup failed.
   init(entries: Int, completionEntries: Int) throws(KernelError) {
