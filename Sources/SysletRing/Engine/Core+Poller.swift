@@ -37,7 +37,8 @@ extension Core {
           wait.isLookedAt = true
           wait.isMuted = true
         } else if !poller[number].pointee.isLook {
-          poller[number].pointee.vainWakes += 1
+          // Written out, because Swift 6.3.1 crashes on `+=` here when it compiles for the thread sanitizer.
+          poller[number].pointee.vainWakes = poller[number].pointee.vainWakes + 1
         }
       } else {
         poller[number].pointee.vainWakes = 0
