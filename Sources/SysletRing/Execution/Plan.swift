@@ -5,7 +5,6 @@
 
 internal import CLiburing
 internal import Glibc
-internal import Synchronization
 
 /// A segment that was translated once. It can be issued again if its `conditions` hold, with its `patches` filled in.
 @safe struct PlannedSegment {
@@ -276,16 +275,14 @@ extension Translator {
     }
     for position in 0..<segment.count where !segment.call(position).pointee.atom.step.pointee.canBePlanned { return nil }
     var grounds = PlannedSegment.Grounds()
+    let scratch = CallScratch()
     for position in 0..<segment.count {
       let step = segment.call(position).pointee.atom.step
       let form = step.pointee.call.form
       if !form.nature.isDisjoint(with: [.conditional, .names, .transfer]) {
-        var call = step.pointee.call
-        for index in 0..<6 where step.pointee.pointers & (1 << UInt8(index)) != 0 {
-          guard let value = memory.argument(call.pointers[index]) else { return nil }
-          call.arguments[index] = value
-        }
-        let isStream = unsafe form.isTransfer && withUnsafeMutablePointer(to: &call) { unsafe isOfStream(Reference($0)) }
+        let (fetch, call) = memory.fetch(segment.call(position).pointee.atom, .prepared, orInto: scratch.call)
+        guard fetch == .call else { return nil }
+        let isStream = form.isTransfer && isOfStream(call)
         grounds.conditions.append(PlannedSegment.Condition(position: UInt32(position), isOfStream: isStream))
       }
       for index in [0, 3] where step.pointee.pointers & (1 << UInt8(index)) != 0 {
@@ -313,5 +310,27 @@ extension Step {
   /// Whether the SQE of its call follows from it, and from nothing behind pointers but what is filled in.
   var canBePlanned: Bool {
     reading == .call && !call.form.encoding.encodesMemory && pointers & ~call.form.encoding.patchableArguments == 0
+  }
+}
+
+extension Encoding {
+  /// Whether the SQE, or whether there is one, follows from what stands behind an argument too.
+  var encodesMemory: Bool {
+    switch self {
+    case .openAt2, .poll, .nanosleep, .clockNanosleep, .accept, .accept4: true
+    default: false
+    }
+  }
+
+  /// Bit N set: argument N stands in the SQE as it is (the first in `fd`, the fourth in `off`), and has no part in what the call's links are or which memory
+  /// it uses. Of other arguments the rest of the SQE may depend.
+  var patchableArguments: UInt8 {
+    switch self {
+    case .readAt, .writeAt, .readVectorAt, .writeVectorAt: 0b1001
+    case .read, .readVector, .write, .writeVector, .fsync, .fdatasync, .ftruncate, .fallocate, .close, .sendTo, .receiveFrom, .sendMessage,
+      .receiveMessage, .shutdown:
+      0b0001
+    default: 0
+    }
   }
 }

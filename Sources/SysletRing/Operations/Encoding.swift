@@ -45,26 +45,6 @@ extension Encoding {
 }
 
 extension Encoding {
-  /// Whether the SQE, or whether there is one, follows from what stands behind an argument too.
-  var encodesMemory: Bool {
-    switch self {
-    case .openAt2, .poll, .nanosleep, .clockNanosleep, .accept, .accept4: true
-    default: false
-    }
-  }
-
-  /// Bit N set: argument N stands in the SQE as it is (the first in `fd`, the fourth in `off`), and has no part in what the call's links are or which memory
-  /// it uses. Of other arguments the rest of the SQE may depend.
-  var patchableArguments: UInt8 {
-    switch self {
-    case .readAt, .writeAt, .readVectorAt, .writeVectorAt: 0b1001
-    case .read, .readVector, .write, .writeVector, .fsync, .fdatasync, .ftruncate, .fallocate, .close, .sendTo, .receiveFrom, .sendMessage,
-      .receiveMessage, .shutdown:
-      0b0001
-    default: 0
-    }
-  }
-
   /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.
   func systemCallResult(_ result: Int, _ first: UInt64) -> Int? {
     switch self {
