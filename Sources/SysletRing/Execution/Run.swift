@@ -24,6 +24,8 @@ enum Place: UInt8 {
 
 /// One activation of a syslet: cursor, last executed atom, last result, counts, where it is now.
 @safe struct Run: ~Copyable {
+  // First, because the thread sanitizer takes a mutating method for an access to what stands first, and this is touched by none but the run's place.
+  var cursor = AtomAddress.nowhere
   let slot: UInt32
   var place = Place.none
   var layout = AtomForm.direct
@@ -38,7 +40,6 @@ enum Place: UInt8 {
   var lastResult = 0
   var executed = 0
   var head = AtomAddress.nowhere
-  var cursor = AtomAddress.nowhere
   /// The last executed atom; the head before there is one.
   var last = AtomAddress.nowhere
 
