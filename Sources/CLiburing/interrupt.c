@@ -24,9 +24,11 @@
 #include "signals.h"
 #include "syslet_call.h"
 
-/* The handler may interrupt the sanitizer itself, so nothing that it calls may call that. */
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((no_sanitize("thread"))), apply_to = function)
+/* The handler may interrupt the sanitizer itself, which holds locks then, so nothing that it calls may call that: not for an atomic either, for which
+ * no_sanitize("thread") does. */
+#if defined(__clang__) && __has_feature(thread_sanitizer)
+#define IS_THREAD_SANITIZED 1
+#pragma clang attribute push(__attribute__((disable_sanitizer_instrumentation)), apply_to = function)
 #endif
 
 /* As musl's cancellation points do: between the two labels a signal of ours ends the call before or in place of its effect. */
@@ -395,6 +397,6 @@ int syslet_thread_start(enum syslet_thread_kind kind, int interrupt_signal, void
 
 int syslet_signal_is_real_time(int number) { return number >= SIGRTMIN && number <= SIGRTMAX; }
 
-#if defined(__clang__)
+#if defined(IS_THREAD_SANITIZED)
 #pragma clang attribute pop
 #endif
