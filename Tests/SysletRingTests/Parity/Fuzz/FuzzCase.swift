@@ -106,10 +106,12 @@ struct FuzzCase: Equatable {
     }
   }
 
+  /// Whether what is read of it is never twice the same, and what is moved from it to elsewhere.
+  var isRandom: Bool { kind.isRandom || usesOther && other.isRandom }
+
   /// What cannot be compared in the memory.
   var masks: [Range<Int>] {
-    let isRandom = kind.isRandom || usesOther && other.isRandom
-    return calls.flatMap(\.masks) + (isRandom ? [0..<ParityArena.Place.observed] : [])
+    calls.flatMap(\.masks) + (isRandom ? [0..<ParityArena.Place.observed] : [])
   }
 
   // MARK: making it smaller

@@ -361,7 +361,7 @@ import Glibc
         let isEqual =
           atom.call.map { index -> Bool in
             let call = tried.calls[index]
-            if tried.kind.isRandom || tried.usesOther && tried.other.isRandom { return (here > 0) == (there > 0) }
+            if tried.isRandom { return (here > 0) == (there > 0) }
             return call.comparable(here) == call.comparable(there)
           } ?? (here == there)
         if !isEqual {

@@ -214,7 +214,7 @@ final class ParityWorld {
     let (mode, size) = material.modeAndSize
     func add(_ result: Int) {
       view.add("what is left in", index, result)
-      if result > 0 { view.add("bytes left in", index, material.hash(min(result, 60_000))) }
+      if result > 0, !tried.isRandom { view.add("bytes left in", index, material.hash(min(result, 60_000))) }
     }
     switch mode & 0o170000 {
     case 0o100000:
