@@ -40,7 +40,7 @@ internal import Glibc
   /// Closed when the executor ends; what it has done can be read all the same.
   let engine: SysletEngine
   /// Through it other threads end the engine's sleep.
-  let pool: WorkerPool
+  let mail: Mailbox
   /// Why the engine cannot go on. Read by other threads when the executor has ended.
   private(set) var failure: EngineError?
 
@@ -61,10 +61,10 @@ internal import Glibc
 
   init(_ options: SysletEngine.Options) throws(EngineError) {
     let engine = try SysletEngine(options)
-    let pool = try engine.heedCalls()
+    let mail = try engine.heedCalls()
     let waiters = unsafe try Allocation.make(options.maxPending, of: Waiter.self, for: "maxPending")
     self.engine = engine
-    self.pool = pool
+    self.mail = mail
     waitersMax = options.maxPending
     unsafe self.waiters = unsafe waiters
     // After the last error, which ends this without `deinit`.

@@ -29,7 +29,7 @@ internal import Glibc
   private let jobs: UnsafeMutablePointer<JobQueue>
   // Set by the thread, published by the semaphore that `init` waits for, and then never changed.
   private var owner: UInt64 = 0
-  private var pool: WorkerPool?
+  private var mail: Mailbox?
   /// What the executor's engine really runs on.
   public private(set) var backend = SysletEngine.Backend.automatic
   /// Why `automatic` runs on threads; nil when it has a ring, and on other backends.
@@ -183,7 +183,7 @@ internal import Glibc
   @discardableResult
   private func send(_ message: Inbox.Message) -> Bool {
     guard inbox.put(message) else { return false }
-    pool!.callOwner()
+    mail!.callOwner()
     return true
   }
 
@@ -195,7 +195,7 @@ internal import Glibc
     unsafe awaiting.initialize(to: made)
     let engine = unsafe awaiting.pointee.engine
     (backend, ringUnavailability) = (engine.backend, engine.ringUnavailability)
-    pool = unsafe awaiting.pointee.pool
+    mail = unsafe awaiting.pointee.mail
     owner = syslet_thread_token()
   }
 
@@ -203,7 +203,7 @@ internal import Glibc
     let executor = unsafe asUnownedTaskExecutor()
     var messages: [Inbox.Message] = []
     repeat {
-      if unsafe awaiting.pointee.pool.answerCall() {
+      if unsafe awaiting.pointee.mail.answerCall() {
         inbox.take(&messages)
         for message in messages { take(message) }
         messages.removeAll(keepingCapacity: true)

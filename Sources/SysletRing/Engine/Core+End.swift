@@ -26,26 +26,20 @@ extension Core {
     run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
     switch run.pointee.place {
     case .none, .ready: break
-    case .queued: hasCancelledQueued = true
+    case .queued: inRing.hasStoppingInQueue = true
     case .ring:
-      if cancelledOnRing == 0 { slotsCancelledOnRing.removeAll(keepingCapacity: true) }
-      cancelledOnRing += 1
-      slotsCancelledOnRing.append(run.pointee.slot)
-      askingRing.reset()
+      inRing.stopping.enter(run.pointee.slot)
     case .poller: complete(run, stopParked(run))
     case .worker:
-      if cancelledOnWorkers == 0 { slotsCancelledOnWorkers.removeAll(keepingCapacity: true) }
-      cancelledOnWorkers += 1
-      slotsCancelledOnWorkers.append(run.pointee.slot)
-      askingWorkers.reset()
-      pool?.interrupt(run)
+      workers.stopping.enter(run.pointee.slot)
+      workers.pool?.interrupt(run)
     }
   }
 
   /// What the kernel keeps for threads may have changed in a way that a comparison does not show.
   mutating func renewWorkers() {
-    translator.areNamesStale = translator.areNamesStale || ring != nil
-    pool?.renew()
+    translator.areNamesStale = translator.areNamesStale || inRing.ring != nil
+    workers.pool?.renew()
   }
 
   /// Law L4: nothing is freed before the kernel and the workers have let go of it.
@@ -54,13 +48,14 @@ extension Core {
     isClosed = true
     userRing = nil
     windUp(deadline: nil)
-    if let pool {
+    if let pool = workers.pool {
       pool.stop()
-      statistics.add(pool.countsNow)
+      statistics.add(pool.counts)
     }
-    pool = nil
-    ring?.close()
-    ring = nil
+    workers.pool = nil
+    mail = nil
+    inRing.ring?.close()
+    inRing.ring = nil
   }
 
   /// What a wait on an engine that has failed does instead of waiting.
@@ -80,38 +75,38 @@ extension Core {
     retract()
     // A call from another thread would keep the owner from sleeping. It is answered afterwards.
     var isCalled = false
-    defer { if isCalled { pool?.callOwner() } }
+    defer { if isCalled { mail?.callOwner() } }
     var end = syslet_now() + Self.patience
-    var left = (callsOut, runsOnWorkers)
+    var left = (inRing.calls, workers.count)
     var leavingAt = syslet_now() + Self.closePatience.load(ordering: .relaxed)
     while true {
-      if let pool, pool.answerCall() { isCalled = true }
+      if let mail, mail.answerCall() { isCalled = true }
       drain()
       turn(plainMax: 0)
       reclaim()
       withdrawCancelled()
-      let inRing = isRingLost ? 0 : callsOut + (isClosed ? cancellationsOut + (isDoorbellArmed ? 1 : 0) : 0)
-      guard inRing > 0 || runsOnWorkers > 0 else { return }
+      let leftInRing = inRing.isLost ? 0 : inRing.calls + (isClosed ? inRing.cancellations + (inRing.doorbell.isArmed ? 1 : 0) : 0)
+      guard leftInRing > 0 || workers.count > 0 else { return }
       if let deadline, syslet_now() >= deadline { return }
-      if left != (callsOut, runsOnWorkers) {
-        left = (callsOut, runsOnWorkers)
+      if left != (inRing.calls, workers.count) {
+        left = (inRing.calls, workers.count)
         leavingAt = syslet_now() + Self.closePatience.load(ordering: .relaxed)
       } else if isClosed, syslet_now() >= leavingAt {
         // A hung file server, or a device: nothing interrupts a call that is there.
         isLeaving = true
         return
       }
-      interruptCancelled()
+      workers.interruptStopping(in: runs.memory)
       var pause = Self.pauseMax
-      if cancelledOnWorkers > 0 { pause = min(pause, askingWorkers.left) }
-      if cancelledOnRing > 0, askingRing.left > 0 { pause = min(pause, askingRing.left) }
+      if workers.stopping.count > 0 { pause = min(pause, workers.stopping.left) }
+      if inRing.stopping.count > 0, inRing.stopping.left > 0 { pause = min(pause, inRing.stopping.left) }
       pause = max(Self.pauseMin, pause)
-      guard inRing > 0 else {
-        if let pool, pool.announceSleep(until: 1, inRing: false) { _ = pool.sleep(nanoseconds: pause) }
+      guard leftInRing > 0 else {
+        if let mail, mail.announceSleep(until: 1, atDoorbell: false) { _ = mail.sleep(nanoseconds: pause) }
         continue
       }
       cancelDue()
-      if isClosed, isDoorbellArmed, let pool { syslet_doorbell_ring(pool.doorbell) }
+      if isClosed, inRing.doorbell.isArmed, let mail { syslet_doorbell_ring(mail.doorbell) }
       let reaped = statistics.cqes
       let result = enter(waitFor: 1, nanoseconds: pause)
       reap()
@@ -119,7 +114,7 @@ extension Core {
       if statistics.cqes > reaped || failure == nil && (result >= 0 || result == -Int(ETIME)) {
         end = syslet_now() + Self.patience
       } else if syslet_now() > end {
-        isRingLost = true
+        inRing.isLost = true
         retract()
       }
     }
@@ -133,7 +128,7 @@ extension Core {
 
   /// Takes back the SQEs that the kernel has not taken: their calls have not been started.
   private mutating func retract() {
-    while let word = ring?.retract() {
+    while let word = inRing.ring?.retract() {
       var cqe = syslet_cqe()
       let isCall = UserData.kind(word) == 0
       cqe.user_data = isCall ? word | UserData.withdrawn : word
@@ -145,19 +140,16 @@ extension Core {
 
   /// Ends the runs that wait for a worker although none can be started.
   private mutating func reclaim() {
-    while let run = handover.popFirst(in: runs.memory) { endUnserved(run) }
-    guard isStalled, let pool else { return }
+    while let run = workers.queue.popFirst(in: runs.memory) { endUnserved(run) }
+    guard workers.isStalled else { return }
     var returned = RunQueue()
-    pool.takeBack(&returned)
-    while let run = returned.popFirst(in: runs.memory) {
-      runsOnWorkers -= 1
-      endUnserved(run)
-    }
-    isStalled = false
+    workers.takeBack(&returned)
+    while let run = returned.popFirst(in: runs.memory) { endUnserved(run) }
+    workers.isStalled = false
   }
 
   mutating func endUnserved(_ run: Reference<Run>) {
-    cancelledOnWorkers -= 1
+    workers.stopping.leave()
     complete(run, stopParked(run))
   }
 
@@ -165,7 +157,7 @@ extension Core {
   var mustStay: Bool { isLeaving && !isForked }
 
   /// The kernel still has a read of the doorbell, on a ring that broke. Of an engine's own memory it is all that the kernel writes to.
-  var isDoorbellLost: Bool { !isForked && isRingLost && isDoorbellArmed }
+  var isDoorbellLost: Bool { !isForked && inRing.isLost && inRing.doorbell.isArmed }
 
   mutating func closeInDeinit() {
     guard !isClosed, !isForked else { return }
@@ -173,6 +165,6 @@ extension Core {
     guard isOwner || pending == 0 else {
       fatalError("L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
     }
-    if isOwner { close() } else { pool?.stop() }
+    if isOwner { close() } else { workers.pool?.stop() }
   }
 }

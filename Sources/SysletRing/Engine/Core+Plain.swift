@@ -231,10 +231,10 @@ extension Core {
     let count = plain.collected.count
     let cost = max(1, plain.collectedNanoseconds / Int64(count))
     plain.collectedNanoseconds = 0
-    guard (try? ensurePool()) != nil, let pool else { return executeCollected() }
+    guard (try? ensureThreads()) != nil, let pool = workers.pool else { return executeCollected() }
     // Devices work while this thread does.
-    if let ring, ring.queued > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
-    runsOnWorkers += count
+    if let ring = inRing.ring, ring.queued > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
+    workers.count += count
     plain.noteOffer(count)
     plain.portion = Int(max(1, min(16, PlainTurn.portion / cost)))
     // What computes wants no more threads than there are processors.
@@ -247,7 +247,7 @@ extension Core {
   /// left then the workers do while the program is at its completions: woken for each turn anew they would come too late. One portion is taken in
   /// any case, because the workers may be busy for good.
   mutating func help(until count: Int, _ deadline: Int64?) {
-    guard plain.portion > 0, let pool else { return }
+    guard plain.portion > 0, let pool = workers.pool else { return }
     repeat {
       var portion = pool.reclaim(plain.portion)
       guard !portion.isEmpty else {
@@ -255,9 +255,9 @@ extension Core {
         return
       }
       plain.noteOwn(portion.count)
-      runsOnWorkers -= portion.count
+      workers.count -= portion.count
       while let run = portion.popFirst(in: runs.memory) {
-        if run.pointee.isCancelled.load(ordering: .relaxed) { cancelledOnWorkers -= 1 }
+        if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
         executeHere(run)
       }
       drain()
@@ -266,7 +266,7 @@ extension Core {
 
   /// The caller will not wait, so nobody helps beside workers that block in a run: all of the others may take what is shared.
   mutating func leaveShared() {
-    guard plain.portion > 0, let pool else { return }
+    guard plain.portion > 0, let pool = workers.pool else { return }
     // Work was left, so there was a thread: the answer says nothing new.
     _ = pool.share(&plain.collected, sharersMax: options.maxWorkers)
   }

@@ -122,12 +122,12 @@ extension Core {
     }
     // A moment that is past is no sleep.
     if limit == 0 { return reapPoller(nanoseconds: 0) }
-    if runsOnWorkers > 0 || heedsCalls, let pool {
-      guard poller.watch(doorbell: pool.doorbell) == 0 else {
+    if workers.count > 0 || heedsCalls, let mail {
+      guard poller.watch(doorbell: mail.doorbell) == 0 else {
         return reapPoller(nanoseconds: limit < 0 ? Self.unwatchedSleepMax : min(limit, Self.unwatchedSleepMax))
       }
-      guard pool.announceSleep(until: 1, inRing: true) else { return reapPoller(nanoseconds: 0) }
-      defer { pool.endSleep() }
+      guard mail.announceSleep(until: 1, atDoorbell: true) else { return reapPoller(nanoseconds: 0) }
+      defer { mail.endSleep() }
       return reapPoller(nanoseconds: limit)
     }
     if poller.open() != 0, limit < 0 { limit = Self.unwatchedSleepMax }
@@ -139,13 +139,13 @@ extension Core {
 
   /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait.
   mutating func armPoller() {
-    guard poller.polled > 0, poller.epoll >= 0, !isPollerArmed else { return }
+    guard poller.polled > 0, poller.epoll >= 0, !inRing.isPollerArmed else { return }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_POLL_ADD)
     sqe.fd = poller.epoll
     sqe.op_flags = UInt32(SYSLET_POLL_IN)
     sqe.user_data = UserData.poller
-    isPollerArmed = issueAuxiliary(&sqe)
+    inRing.isPollerArmed = issueAuxiliary(&sqe)
   }
 }
 

@@ -17,11 +17,11 @@ extension Core {
   /// Submits what was issued and waits for `count` CQEs. 0 or more, or -EINTR, -ETIME, -EAGAIN, -EBUSY: everything else breaks the engine.
   @inline(__always)
   mutating func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
-    guard let ring, !isRingLost else { return 0 }
+    guard let ring = inRing.ring, !inRing.isLost else { return 0 }
     statistics.enters &+= 1
     let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
     if ring.queued > 0 { ring.mend() }
-    refusals = result < 0 ? refusalsAfter(result) : 0
+    inRing.refusals.count = result < 0 ? refusalsAfter(result) : 0
     return result
   }
 
@@ -34,29 +34,29 @@ extension Core {
     case let errno where errno == EAGAIN || errno == EBUSY:
       // The kernel cannot take more now: what it has must be reaped first. The callers reap and come again, after a while if it goes on.
       reap()
-      lastRefusal = errno
-      if refusals >= Self.refusalsAtOnce { usleep(1000) }
-      return refusals + 1
+      inRing.refusals.errno = errno
+      if inRing.refusals.count >= Self.refusalsAtOnce { usleep(1000) }
+      return inRing.refusals.count + 1
     case EBADR:
       // A CQE was lost for good: nothing that is in flight can be trusted to end.
       fail(.kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR))
     case let errno:
       fail(.kernel(call: "io_uring_enter", errno: errno))
     }
-    return refusals
+    return inRing.refusals.count
   }
 
   private static let refusalsAtOnce = 20
 
   /// The first failure ends the engine's work; what is out may still come back by further enters. The second one ends that too.
   private mutating func fail(_ error: EngineError) {
-    if failure != nil { isRingLost = true }
+    if failure != nil { inRing.isLost = true }
     failure = failure ?? error
   }
 
   /// Takes all CQEs that are there, where the kernel has put them. Nothing that this calls enters the kernel.
   mutating func reap() {
-    guard let ring else { return }
+    guard let ring = inRing.ring else { return }
     while case let count = ring.ready, count > 0 {
       let cqes = ring.cqes
       for position in 0..<count { take(cqes[position]) }
@@ -68,13 +68,13 @@ extension Core {
   mutating func take(_ cqe: syslet_cqe) {
     let kind = UserData.kind(cqe.user_data)
     guard kind == 0 || kind == UserData.withdrawn else { return takeAuxiliary(cqe) }
-    let record = calls[UserData.index(cqe.user_data)]
+    let record = inRing.records[UserData.index(cqe.user_data)]
     precondition(
       UserData.isCurrent(cqe.user_data, record.pointee.generation) && record.pointee.isOut,
       "L6: a CQE names a call that is not out")
     record.pointee.isOut = false
     record.pointee.value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
-    callsOut &-= 1
+    inRing.calls &-= 1
     statistics.cqes &+= 1
     let isNotable = !record.pointee.call.pointee.nature.isDisjoint(with: .aftermath)
     if isNotable { noteAftermath(record) }
@@ -82,19 +82,16 @@ extension Core {
     if record.pointee.value < 0 { run.pointee.lastRecord = CallSlab.end }
     run.pointee.callsOut &-= 1
     guard run.pointee.callsOut == 0 else { return }
-    runsOnRing &-= 1
-    if run.pointee.isCancelled.load(ordering: .relaxed) {
-      cancelledOnRing -= 1
-      askingRing.reset()
-    }
-    if !run.pointee.isFinalSegment { openSegments &-= 1 }
+    inRing.runs &-= 1
+    if run.pointee.isCancelled.load(ordering: .relaxed) { inRing.stopping.leave() }
+    if !run.pointee.isFinalSegment { inRing.openSegments &-= 1 }
     // The way of most: one call, which has succeeded.
     guard run.pointee.callCount == 1, record.pointee.value >= 0, !isNotable || Self.isItsOwn(record) else { return conclude(run) }
     run.pointee.lastRecord = CallSlab.end
     let tested = memory.store(Int(record.pointee.value), record.pointee.call.pointee.result)
     let verdict = run.pointee.advance(
       record.pointee.call.pointee.atom, record.pointee.call.pointee.flags, run.pointee.afterSegment, result: tested)
-    calls.release(UserData.index(cqe.user_data))
+    inRing.records.release(UserData.index(cqe.user_data))
     follow(run, verdict)
   }
 
@@ -107,7 +104,7 @@ extension Core {
   /// What a call leaves behind that others depend on.
   private mutating func noteAftermath(_ record: Reference<CallRecord>) {
     let call = record.pointee.call.pointee
-    if call.nature.contains(.waits) { waitsOut &-= 1 }
+    if call.nature.contains(.waits) { inRing.waits &-= 1 }
     guard call.nature.contains(.descriptors) else { return }
     // Between its issue and its end others may have asked what the number names.
     if call.encoding == .close { translator.descriptors.forget(Int32(truncatingIfNeeded: call.firstArgument)) }
@@ -116,17 +113,17 @@ extension Core {
 
   private mutating func takeAuxiliary(_ cqe: syslet_cqe) {
     if UserData.kind(cqe.user_data) == UserData.doorbell {
-      if cqe.user_data == UserData.poller { isPollerArmed = false } else { isDoorbellArmed = false }
+      if cqe.user_data == UserData.poller { inRing.isPollerArmed = false } else { inRing.doorbell.isArmed = false }
       return
     }
-    cancellationsOut -= 1
+    inRing.cancellations -= 1
     let slot = UserData.index(cqe.user_data)
     // Not found: the call it was meant for had just ended, or had not started. `cancelDue` tries the next one, if the slot still holds a
     // run that is to be cancelled.
     // What a device has is not found either, again and again, until the device is done.
     if cqe.res == -ENOENT {
       runs[slot].pointee.cancelledRecord = CallSlab.end
-      if askingRing.isDue { askingRing.wait() }
+      if inRing.stopping.isDue { inRing.stopping.wait() }
     }
   }
 
@@ -137,17 +134,17 @@ extension Core {
     var left = run.pointee.callCount
     var verdict = Verdict.route
     while left > 0 {
-      let record = calls[index]
+      let record = inRing.records[index]
       left &-= 1
       let next = left > 0 ? record.pointee.next : CallSlab.end
       let isFirst = index == run.pointee.firstRecord
       switch outcome(run, record, next) {
       case .finished(let result):
         let tested = memory.store(result, record.pointee.call.pointee.result)
-        let after = left > 0 ? calls[next].pointee.call.pointee.atom : run.pointee.afterSegment
+        let after = left > 0 ? inRing.records[next].pointee.call.pointee.atom : run.pointee.afterSegment
         let flags = record.pointee.call.pointee.flags
         verdict = run.pointee.advance(record.pointee.call.pointee.atom, flags, after, result: tested)
-        calls.release(index)
+        inRing.records.release(index)
         index = next
         // A stop leaves the straight line, whether it ends the syslet or skips. Only a segment's last call can do so without one.
         guard left > 0, flags.stops(on: tested) else { continue }
@@ -158,19 +155,19 @@ extension Core {
         if !run.pointee.isCancelled.load(ordering: .relaxed) { statistics.resumed += 1 }
         // The chain was refused as a whole; one call at a time finds the one it was refused for.
         if isFirst { run.pointee.isSingleStep = true }
-        calls.release(index)
+        inRing.records.release(index)
         index = next
       case .refused:
         verdict = .route
         run.pointee.cursor = record.pointee.call.pointee.atom
         run.pointee.isUnderway = true
         statistics.refused += 1
-        calls.release(index)
+        inRing.records.release(index)
         index = next
       }
       while left > 0 {
-        let next = calls[index].pointee.next
-        calls.release(index)
+        let next = inRing.records[index].pointee.next
+        inRing.records.release(index)
         index = next
         left &-= 1
       }
@@ -180,13 +177,13 @@ extension Core {
 
   /// The same where all have succeeded, and only the last one's result counts.
   private mutating func concludeCalm(_ run: Reference<Run>) {
-    let last = calls[run.pointee.lastRecord]
+    let last = inRing.records[run.pointee.lastRecord]
     let count = Int(run.pointee.callCount)
     run.pointee.executed &+= count - 1
     let call = last.pointee.call
     let tested = memory.store(Int(last.pointee.value), call.pointee.result)
     let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, run.pointee.afterSegment, result: tested)
-    calls.release(chain: run.pointee.firstRecord, run.pointee.lastRecord, count)
+    inRing.records.release(chain: run.pointee.firstRecord, run.pointee.lastRecord, count)
     run.pointee.lastRecord = CallSlab.end
     follow(run, verdict)
   }
@@ -195,7 +192,7 @@ extension Core {
   private mutating func checkStopped(from first: UInt32, _ count: UInt32) {
     var index = first
     for _ in 0..<count {
-      let record = calls[index]
+      let record = inRing.records[index]
       let value = Int(record.pointee.value)
       if value != -Int(ECANCELED), value != Int(Self.neverSubmitted) {
         // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
@@ -211,7 +208,7 @@ extension Core {
   private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32) -> Outcome {
     let value = Int(record.pointee.value)
     if value < 0 {
-      return failedOutcome(run, record.pointee.call.pointee, value, next == CallSlab.end ? nil : Int(calls[next].pointee.value))
+      return failedOutcome(run, record.pointee.call.pointee, value, next == CallSlab.end ? nil : Int(inRing.records[next].pointee.value))
     }
     if record.pointee.call.pointee.nature.isDisjoint(with: [.waits, .open]) { return .finished(value) }
     // The ring opens a FIFO without waiting for its other end. The open is made again by a worker, who waits, and until then the FIFO has a reader, as
@@ -287,42 +284,43 @@ extension Core {
   /// Asks the kernel to cancel what cancelled runs have in it. Only the call of a chain that is running can be found, the first that has not
   /// been answered, so this is repeated as the chain goes on. Never while CQEs are being taken: it may enter.
   mutating func cancelDue() {
-    guard cancelledOnRing > 0, askingRing.isDue else { return }
-    slotsCancelledOnRing.removeAll { [runs = runs.memory] in !runs[$0].pointee.isStopping(on: .ring) }
+    guard inRing.stopping.count > 0, inRing.stopping.isDue else { return }
     // Asking may enter, and take back the runs that come next.
-    for slot in slotsCancelledOnRing where runs[slot].pointee.isStopping(on: .ring) { cancelOnRing(runs[slot]) }
+    for slot in inRing.stopping.slots(on: .ring, in: runs.memory) where runs[slot].pointee.isStopping(on: .ring) {
+      cancelOnRing(runs[slot])
+    }
   }
 
   private mutating func cancelOnRing(_ run: Reference<Run>) {
     var index = run.pointee.firstRecord
-    while index != CallSlab.end, !calls[index].pointee.isOut { index = calls[index].pointee.next }
+    while index != CallSlab.end, !inRing.records[index].pointee.isOut { index = inRing.records[index].pointee.next }
     guard index != CallSlab.end, run.pointee.cancelledRecord != index else { return }
     // A hard link lets the next call run even behind a cancelled one. What is linked so does not wait, and ends by itself.
-    guard calls[index].pointee.call.pointee.link != .hard else { return }
+    guard inRing.records[index].pointee.call.pointee.link != .hard else { return }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
     sqe.fd = -1
-    sqe.addr = UserData.call(index, calls[index].pointee.generation)
+    sqe.addr = UserData.call(index, inRing.records[index].pointee.generation)
     sqe.user_data = UserData.cancellation | UInt64(run.pointee.slot)
     guard issueAuxiliary(&sqe) else { return }
     run.pointee.cancelledRecord = index
-    cancellationsOut += 1
+    inRing.cancellations += 1
   }
 
   /// Keeps a read of the workers' doorbell waiting in the ring, so that a run that comes back ends the ring's wait.
   mutating func armDoorbell() {
-    guard let pool, !isDoorbellArmed else { return }
+    guard let mail, !inRing.doorbell.isArmed else { return }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_READ)
-    sqe.fd = pool.doorbell
-    sqe.addr = unsafe UInt64(UInt(bitPattern: doorbellBuffer))
+    sqe.fd = mail.doorbell
+    sqe.addr = unsafe UInt64(UInt(bitPattern: inRing.doorbell.buffer))
     sqe.len = 8
     sqe.user_data = UserData.doorbell
-    isDoorbellArmed = issueAuxiliary(&sqe)
+    inRing.doorbell.isArmed = issueAuxiliary(&sqe)
   }
 
   mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
-    guard let ring else { return false }
+    guard let ring = inRing.ring else { return false }
     if ring.room == 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     guard unsafe ring.issue(&sqe, 1) else { return false }
     statistics.auxiliarySQEs += 1

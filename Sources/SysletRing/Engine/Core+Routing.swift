@@ -105,9 +105,9 @@ extension Core {
         guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run, call) }
         result = made
       case .ring:
-        if calls.freeCount == 0 {
+        if inRing.records.freeCount == 0 {
           // What the ring has finishes by itself, or waits: then nothing may wait for it (law L11).
-          guard waitsOut == callsOut else { return queueForRing(run) }
+          guard inRing.waits == inRing.calls else { return queueForRing(run) }
           guard case .poller = translator.placeBeside(call) else { return handOver(run, call) }
           guard let made = makeHere(run, call, mayRunInline: mayRunInline, &turns) else { return leaveForPoller(run, call) }
           result = made
@@ -124,7 +124,7 @@ extension Core {
   @inline(__always)
   private mutating func place(_ run: Reference<Run>, _ call: Reference<Call>, room: inout Int) -> Placement {
     if let placement = translator.placeHere(call) { return placement }
-    if let ring, call.pointee.form.hasOpcode {
+    if let ring = inRing.ring, call.pointee.form.hasOpcode {
       room = ring.room
       if room > 0 { translator.begin(in: ring.slots) } else { translator.begin() }
     }
@@ -176,7 +176,7 @@ extension Core {
   private mutating func queueForRing(_ run: Reference<Run>) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .queued
-    waitingForRing.append(run, in: runs.memory)
+    inRing.queue.append(run, in: runs.memory)
     return .left
   }
 
@@ -184,10 +184,9 @@ extension Core {
   mutating func admitToRing() {
     var admitted = RunQueue()
     // All that the ring has waits: whoever is in the queue goes around it.
-    let isStuck = calls.freeCount == 0 && waitsOut == callsOut
-    let count = hasCancelledQueued || isStuck ? waitingForRing.count : min(waitingForRing.count, calls.freeCount)
-    hasCancelledQueued = false
-    while admitted.count < count, let run = waitingForRing.popFirst(in: runs.memory) {
+    let count = inRing.hasStoppingInQueue || inRing.isStuck ? inRing.queue.count : min(inRing.queue.count, inRing.records.freeCount)
+    inRing.hasStoppingInQueue = false
+    while admitted.count < count, let run = inRing.queue.popFirst(in: runs.memory) {
       run.pointee.place = .ready
       admitted.append(run, in: runs.memory)
     }
@@ -212,7 +211,7 @@ extension Core {
     run.pointee.place = .worker
     run.pointee.workerRow = row
     run.pointee.mayWait = DescriptorFacts.mayWait(call)
-    handover.append(run, in: runs.memory)
+    workers.queue.append(run, in: runs.memory)
     return .left
   }
 
@@ -221,8 +220,8 @@ extension Core {
   @inline(__always)
   private mutating func translate(_ run: Reference<Run>, _ call: Reference<Call>, room: Int) -> Turn? {
     // Checked before the atoms behind the first one are read: they are read again when there is room.
-    var callsMax = min(translator.segment.capacity, calls.freeCount)
-    guard let ring else { return queueForRing(run) }
+    var callsMax = min(translator.segment.capacity, inRing.records.freeCount)
+    guard let ring = inRing.ring else { return queueForRing(run) }
     guard room > 0 else { return makeRoom(run, on: ring, than: 0) }
     if call.pointee.next == nil {
       if call.pointee.isPrepared, issueKept(run, alone: call) { return .left }
@@ -270,9 +269,11 @@ extension Core {
   /// - Parameter areIdleCallsDecided: No-ops at its beginning are the ring's this time.
   @inline(never)
   private mutating func issuePlanned(_ run: Reference<Run>, areIdleCallsDecided: Bool = false) -> Bool {
-    guard let ring, let planned = plans.segment(run.pointee.plan, run.pointee.cursor.step), !run.pointee.isSingleStep else { return false }
+    guard let ring = inRing.ring, let planned = plans.segment(run.pointee.plan, run.pointee.cursor.step), !run.pointee.isSingleStep else {
+      return false
+    }
     let count = planned.pointee.count
-    guard ring.room >= count, calls.freeCount >= count else { return false }
+    guard ring.room >= count, inRing.records.freeCount >= count else { return false }
     if let maxSteps = options.maxSteps, maxSteps - run.pointee.executed < count { return false }
     if router.isAutomatic {
       // Whether no-ops are the ring's is decided anew each time.
@@ -286,7 +287,7 @@ extension Core {
     else { return false }
     // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
     let (slots, runSlot, template) = (ring.slots, run.pointee.slot, planned.pointee.first)
-    let (first, last) = calls.takeChain(count) { position, index, record in
+    let (first, last) = inRing.records.takeChain(count) { position, index, record in
       record.pointee.call = template.call.following(position)
       record.pointee.runSlot = runSlot
       let slot = slots[position]
@@ -296,7 +297,7 @@ extension Core {
     if planned.pointee.patchCount > 0 { fillIn(planned, slots, first) }
     run.pointee.firstRecord = first
     if planned.pointee.isCalm { run.pointee.lastRecord = last }
-    waitsOut &+= planned.pointee.waits
+    inRing.waits &+= planned.pointee.waits
     statistics.softLinks &+= planned.pointee.softLinks
     statistics.hardLinks &+= planned.pointee.hardLinks
     run.pointee.isSynchronous = false
@@ -311,8 +312,8 @@ extension Core {
     for index in 0..<planned.pointee.patchCount where planned.pointee.patch(index).isClose {
       let patch = planned.pointee.patch(index)
       var record = first
-      for _ in 0..<patch.position { record = calls[record].pointee.next }
-      calls.stage(record, planned.pointee.call(Int(patch.position)), firstArgument: patch.value)
+      for _ in 0..<patch.position { record = inRing.records[record].pointee.next }
+      inRing.records.stage(record, planned.pointee.call(Int(patch.position)), firstArgument: patch.value)
     }
   }
 
@@ -325,10 +326,10 @@ extension Core {
   /// Gives the ring one call behind which nothing can follow: most syslets are one call, or end with one, and need no segment.
   @inline(__always)
   private mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, on ring: Ring) {
-    let (index, staged) = calls.takeStaging()
-    let record = calls[index]
+    let (index, staged) = inRing.records.takeStaging()
+    let record = inRing.records[index]
     staged.pointee = StagedCall(call)
-    if staged.pointee.nature.contains(.waits) { waitsOut &+= 1 }
+    if staged.pointee.nature.contains(.waits) { inRing.waits &+= 1 }
     record.pointee.runSlot = run.pointee.slot
     translator.segment.sqes[0].pointee.user_data = UserData.call(index, record.pointee.generation)
     run.pointee.firstRecord = index
@@ -342,12 +343,12 @@ extension Core {
     let count = translator.segment.count
     var previous = CallSlab.end
     for position in 0..<count {
-      let (index, staged) = calls.takeStaging()
-      let record = calls[index]
+      let (index, staged) = inRing.records.takeStaging()
+      let record = inRing.records[index]
       staged.pointee = translator.segment.call(position).pointee
       record.pointee.runSlot = run.pointee.slot
       translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
-      if previous == CallSlab.end { run.pointee.firstRecord = index } else { calls[previous].pointee.next = index }
+      if previous == CallSlab.end { run.pointee.firstRecord = index } else { inRing.records[previous].pointee.next = index }
       previous = index
     }
     if translator.segment.hasWaits { noteWaits(run) }
@@ -362,11 +363,11 @@ extension Core {
     var isBehind = false
     var index = run.pointee.firstRecord
     for _ in 0..<translator.segment.count {
-      let record = calls[index]
+      let record = inRing.records[index]
       if record.pointee.call.pointee.nature.contains(.waits) { isBehind = true }
       if isBehind {
         record.pointee.call.pointee.nature.insert(.waits)
-        waitsOut &+= 1
+        inRing.waits &+= 1
       }
       index = record.pointee.next
     }
@@ -381,11 +382,11 @@ extension Core {
     run.pointee.afterSegment = after
     run.pointee.isFinalSegment = isFinal
     run.pointee.cancelledRecord = CallSlab.end
-    if !isFinal { openSegments &+= 1 }
-    segmentCallsMax = runsOnRing == 0 ? count : max(segmentCallsMax, count)
+    if !isFinal { inRing.openSegments &+= 1 }
+    inRing.segmentCallsMax = inRing.runs == 0 ? count : max(inRing.segmentCallsMax, count)
     run.pointee.isSingleStep = false
-    callsOut &+= count
-    runsOnRing &+= 1
+    inRing.calls &+= count
+    inRing.runs &+= 1
     statistics.sqes &+= count
     statistics.segments &+= 1
   }

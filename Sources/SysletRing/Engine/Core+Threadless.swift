@@ -8,24 +8,23 @@ extension Core {
   /// Takes back what the pool has, makes each run's next call here if it cannot wait for another party, and lets the run be routed again. Whether any is
   /// left, which the pool has then.
   mutating func makeWithoutThreads() -> Bool {
-    guard let pool else { return false }
+    guard let pool = workers.pool else { return false }
     var returned = RunQueue()
     var waiting = RunQueue()
     // No thread exists, so nobody else takes them.
-    pool.takeBack(&returned)
+    workers.takeBack(&returned)
     while let run = returned.popFirst(in: runs.memory) {
-      runsOnWorkers -= 1
-      if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 { cancelledOnWorkers -= 1 }
+      if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
       if !makeWithoutThread(run) { waiting.append(run, in: runs.memory) }
     }
     // A call may have closed a descriptor, or opened one.
     translator.descriptors.forgetAll()
-    isStalled = false
+    workers.isStalled = false
     guard !waiting.isEmpty else { return false }
     // None of them is cancelled: those have ended.
-    runsOnWorkers += waiting.count
-    isStalled = pool.submit(&waiting) < 0
-    return isStalled
+    workers.count += waiting.count
+    workers.isStalled = pool.submit(&waiting, isAlone: false) < 0
+    return workers.isStalled
   }
 
   /// False if the run's next call may wait.

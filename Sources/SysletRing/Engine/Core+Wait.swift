@@ -30,33 +30,33 @@ extension Core {
     do { return try settle(count, deadline: deadline) } catch {
       guard failure == nil else { return nil }
       // A run that no thread can be had for keeps no other's completion (law L11).
-      guard isStalled, case let now = visible(), now > 0 else { throw error }
+      guard workers.isStalled, case let now = visible(), now > 0 else { throw error }
       return now
     }
   }
 
   mutating func flush() throws(EngineError) {
-    pool?.areRightsKnown = false
+    workers.pool?.forgetOwner()
     translator.descriptors.forgetAll()
     drain()
     // Also for what it helps with when nothing is ready.
     if router.isAutomatic { plain.beginTurn(runs: max(1, ready.count), nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     turn(plainMax: PlainCosts.briefMax)
-    interruptCancelled()
+    workers.interruptStopping(in: runs.memory)
     withdrawCancelled()
     cancelDue()
     help(until: 0, nil)
     leaveShared()
     try handOverAll()
-    relieve()
+    workers.relieve()
     try poke()
     if let failure { throw failure }
   }
 
   /// Submits what was issued, lets the kernel post what is done (it does so only in an enter), and takes it.
   private mutating func poke() throws(EngineError) {
-    guard let ring else { return drain() }
-    if ring.queued > 0 { try submit() } else if callsOut > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
+    guard let ring = inRing.ring else { return drain() }
+    if ring.queued > 0 { try submit() } else if inRing.calls > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     drain()
     _ = visible()
   }
@@ -64,13 +64,13 @@ extension Core {
   /// Gives what has been issued to the kernel and what has been handed over to the workers.
   mutating func flushStarted() throws(EngineError) {
     try handOverAll()
-    if let ring, ring.queued > 0 { try submit() }
+    if let ring = inRing.ring, ring.queued > 0 { try submit() }
     if let failure { throw failure }
   }
 
   /// The loop of both waits: until `count` completions are visible, nothing is pending, the deadline has passed or a signal came.
   private mutating func settle(_ count: Int, deadline: Int64?) throws(EngineError) -> Int {
-    pool?.areRightsKnown = false
+    workers.pool?.forgetOwner()
     translator.descriptors.forgetAll()
     plain.beginWait()
     while true {
@@ -80,14 +80,14 @@ extension Core {
       let now = visible()
       if now >= count || pending == 0 {
         // Whoever waits for nothing at all is looking what there is, and without an enter the kernel would not tell.
-        if count <= 0 { try poke() } else if let ring, ring.queued > 0 { try submit() }
+        if count <= 0 { try poke() } else if let ring = inRing.ring, ring.queued > 0 { try submit() }
         return visible()
       }
       var left: Int64?
       if let deadline {
         left = max(0, deadline.subtractingReportingOverflow(syslet_now()).partialValue)
         if left == 0 {
-          relieve()
+          workers.relieve()
           // Even a wait of no time at all looks once at what the kernel has: without an enter it would not tell.
           try poke()
           return visible()
@@ -104,18 +104,20 @@ extension Core {
   /// Whether anything but the ring and the completions wants to be looked after. Most waits find nothing, and asking each of these costs a wait alone
   /// a tenth of its own time.
   private var hasErrands: Bool {
-    !handover.isEmpty || isStalled || plain.isSharing || cancelledOnWorkers > 0 || cancelledOnRing > 0 || failure != nil
-      || isHurrying
+    !workers.queue.isEmpty || workers.isStalled || plain.isSharing || workers.stopping.count > 0 || inRing.stopping.count > 0
+      || failure != nil
+      || workers.isHurrying
   }
 
   private mutating func runErrands(_ count: Int, _ deadline: Int64?) throws(EngineError) {
     // Nobody else keeps the owner awake, and nobody else has work for the worker.
-    try handOverAll(isAlone: handover.count == 1 && runsOnWorkers == 0 && callsOut == 0 && ready.isEmpty && completions.count < count)
+    try handOverAll(
+      isAlone: workers.queue.count == 1 && workers.count == 0 && inRing.calls == 0 && ready.isEmpty && completions.count < count)
     if let failure { throw failure }
-    interruptCancelled()
+    workers.interruptStopping(in: runs.memory)
     withdrawCancelled()
-    relieve()
-    isHurrying = false
+    workers.relieve()
+    workers.isHurrying = false
     cancelDue()
     help(until: count, deadline)
     // What the owner helped with may go on on a worker, or have met a ring that failed.
@@ -126,7 +128,7 @@ extension Core {
   /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it and the wait has not what it
   /// is for.
   private mutating func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
-    guard router.isAutomatic, callsOut == 0, visible() < count else { return PlainCosts.briefMax }
+    guard router.isAutomatic, inRing.calls == 0, visible() < count else { return PlainCosts.briefMax }
     guard let deadline else { return .max }
     return max(PlainCosts.briefMax, deadline - syslet_now())
   }
@@ -134,24 +136,21 @@ extension Core {
   /// Takes what the ring and the workers have given back.
   @inline(__always)
   mutating func drain() {
-    if callsOut + cancellationsOut > 0 || isDoorbellArmed || isPollerArmed { reap() }
-    if runsOnWorkers > 0, let pool { takeMail(pool) }
+    if inRing.isExpecting { reap() }
+    if workers.count > 0, let mail { takeMail(mail) }
     if poller.count > 0 { reapPoller(nanoseconds: 0) }
-    if !waitingForRing.isEmpty, calls.freeCount > 0 || hasCancelledQueued || waitsOut == callsOut { admitToRing() }
+    if inRing.mayAdmit { admitToRing() }
   }
 
-  private mutating func takeMail(_ pool: WorkerPool) {
+  private mutating func takeMail(_ mail: Mailbox) {
     // The mailbox is emptied into a queue first: following a run may hand others over.
     var returned = RunQueue()
-    pool.take { returned.append($0, in: runs.memory) }
+    mail.take { returned.append($0, in: runs.memory) }
     // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
     if !returned.isEmpty { translator.descriptors.forgetAll() }
     while let run = returned.popFirst(in: runs.memory) {
-      runsOnWorkers -= 1
-      if run.pointee.isCancelled.load(ordering: .relaxed), cancelledOnWorkers > 0 {
-        cancelledOnWorkers -= 1
-        askingWorkers.reset()
-      }
+      workers.count -= 1
+      if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
       statistics.workerHops += 1
       statistics.workerCalls += run.pointee.workerCalls
       if run.pointee.workerRow != Run.untimed {
@@ -161,7 +160,7 @@ extension Core {
       if run.pointee.isOrphan {
         run.pointee.isOrphan = false
         // Handed over anew, unless that would be with other rights.
-        if !pool.hasPresentRights() { run.pointee.verdict = .finish(.cancelled) }
+        if workers.pool?.hasPresentRights() != true { run.pointee.verdict = .finish(.cancelled) }
       }
       follow(run, run.pointee.verdict)
     }
@@ -187,28 +186,45 @@ extension Core {
   }
 
   private mutating func handOverAll(isAlone: Bool = false) throws(EngineError) {
-    if isStalled, let pool { try check(pool.retry()) }
-    guard !handover.isEmpty else { return }
-    let count = handover.count
-    try ensurePool()
-    runsOnWorkers += count
-    try check(pool!.submit(&handover, isAlone: isAlone))
+    if workers.isStalled, let pool = workers.pool {
+      // What waits is handed over anew.
+      var none = RunQueue()
+      try check(pool.submit(&none, isAlone: false))
+    }
+    guard !workers.queue.isEmpty else { return }
+    let count = workers.queue.count
+    try ensureThreads()
+    workers.count += count
+    try check(workers.pool!.submit(&workers.queue, isAlone: isAlone))
   }
 
-  mutating func ensurePool() throws(EngineError) {
-    guard pool == nil else { return }
-    pool = try WorkerPool(
-      runs: runs.memory, memory: memory, router: router, stepsMax: options.maxSteps, workersMax: options.maxWorkers,
-      interruptSignal: options.interruptSignal)
+  mutating func ensureThreads() throws(EngineError) {
+    guard workers.pool == nil else { return }
+    workers.pool = makeThreads(
+      ThreadPlaceTerms(
+        runs: runs.memory, mail: try openMailbox(),
+        execution: RunExecution(memory: memory, router: router, stepsMax: options.maxSteps), threadsMax: options.maxWorkers,
+        interruptSignal: options.interruptSignal ?? 0))
+  }
+
+  private mutating func openMailbox() throws(EngineError) -> Mailbox {
+    if let mail { return mail }
+    do {
+      let opened = try Mailbox(runs: runs.memory)
+      mail = opened
+      return opened
+    } catch {
+      throw .kernel(call: "eventfd, which wakes the engine for other threads,", errno: error.errno)
+    }
   }
 
   /// Without a single thread the pool's runs go nowhere. What need not wait for another party is made here; the rest is kept, and the next call tries
   /// again.
   private mutating func check(_ started: Int) throws(EngineError) {
-    isStalled = started < 0
-    guard isStalled, makeWithoutThreads() else { return }
+    workers.isStalled = started < 0
+    guard workers.isStalled, makeWithoutThreads() else { return }
     // The ring's runs go on all the same.
-    if ring != nil {
+    if inRing.ring != nil {
       _ = enter(waitFor: 0, nanoseconds: nil)
       drain()
     }
@@ -217,7 +233,7 @@ extension Core {
 
   /// Submits what was issued, all of it.
   private mutating func submit() throws(EngineError) {
-    guard let ring else { return }
+    guard let ring = inRing.ring else { return }
     var idleTurns = 0
     while ring.queued > 0 {
       let before = ring.queued
@@ -228,7 +244,7 @@ extension Core {
         idleTurns += 1
         try checkRefusals()
         if idleTurns > 1000 { throw .kernel(call: "io_uring_enter", errno: Int32(-min(result, -1))) }
-        if callsOut > before { _ = enter(waitFor: 1, nanoseconds: 1_000_000) } else { sched_yield() }
+        if inRing.calls > before { _ = enter(waitFor: 1, nanoseconds: 1_000_000) } else { sched_yield() }
         reap()
       }
     }
@@ -236,7 +252,7 @@ extension Core {
 
   /// A kernel that takes nothing for so long (some 0.2 s) is not waited for any longer. Nothing is lost: each later call tries once.
   private func checkRefusals() throws(EngineError) {
-    if refusals > Self.refusalsMax { throw .kernel(call: "io_uring_enter", errno: lastRefusal) }
+    if inRing.refusals.count > Self.refusalsMax { throw .kernel(call: "io_uring_enter", errno: inRing.refusals.errno) }
   }
 
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.
@@ -244,7 +260,8 @@ extension Core {
   private mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
     syslet_shield_lower()
     // Mostly there is nothing but the ring, and what it has was asked for by this wait: one look at all the rest.
-    guard callsOut > 0, cancelledOnRing | cancelledOnWorkers | runsOnWorkers | poller.count | ready.count | waitingForRing.count == 0,
+    guard inRing.calls > 0,
+      inRing.stopping.count | workers.stopping.count | workers.count | poller.count | ready.count | inRing.queue.count == 0,
       !heedsCalls
     else { return sleepAmongOthers(for: count, nanoseconds: nanoseconds) }
     let wanted = completionsWorthWaiting(for: count)
@@ -256,71 +273,72 @@ extension Core {
     // A run that has used up its turn is routed again at once.
     let isBusy = !ready.isEmpty
     var limit = nanoseconds
-    if cancelledOnRing > 0 {
+    if inRing.stopping.count > 0 {
       cancelDue()
-      if case let left = askingRing.left, left > 0 { limit = min(limit ?? .max, left) }
+      if case let left = inRing.stopping.left, left > 0 { limit = min(limit ?? .max, left) }
     }
-    if cancelledOnWorkers > 0 {
-      interruptCancelled()
-      limit = min(limit ?? .max, askingWorkers.left)
+    if workers.stopping.count > 0 {
+      workers.interruptStopping(in: runs.memory)
+      limit = min(limit ?? .max, workers.stopping.left)
     }
-    if runsOnWorkers > 0, let pool, pool.needsRelief {
+    if workers.count > 0, let pool = workers.pool, pool.needsRelief {
       // All workers may be at calls that never end, with others behind them (law L11).
-      limit = min(limit ?? .max, WorkerPool.reliefPeriod)
-      isHurrying = true
+      limit = min(limit ?? .max, pool.reliefPeriod)
+      workers.isHurrying = true
     }
     // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell. The poller watches the doorbell
     // itself, but where a read of it waits in the ring that could take its ring unseen.
-    guard let ring, callsOut > 0 || cancellationsOut > 0 || ring.queued > 0 || poller.count > 0 && isDoorbellArmed && !ring.isDeferred
+    guard let ring = inRing.ring,
+      inRing.calls > 0 || inRing.cancellations > 0 || ring.queued > 0 || poller.count > 0 && inRing.doorbell.isArmed && !ring.isDeferred
     else {
       if isBusy { return true }
       if poller.count > 0 { return sleepInPoller(nanoseconds: limit) }
-      guard runsOnWorkers > 0, let pool else { return true }
-      guard pool.announceSleep(until: min(count, runsOnWorkers), inRing: false) else { return true }
-      return pool.sleep(nanoseconds: limit)
+      guard workers.count > 0, let mail else { return true }
+      guard mail.announceSleep(until: min(count, workers.count), atDoorbell: false) else { return true }
+      return mail.sleep(nanoseconds: limit)
     }
     if isBusy { return enterAndLook(0, nil) }
     if poller.count > 0 {
       armPoller()
       if let moment = poller.nextMoment { limit = min(limit ?? .max, max(0, moment - syslet_now())) }
     }
-    guard runsOnWorkers > 0 || heedsCalls, let pool else {
+    guard workers.count > 0 || heedsCalls, let mail else {
       // The others' next steps may come any time.
       return enterAndLook(1, limit)
     }
     armDoorbell()
-    guard isDoorbellArmed, pool.announceSleep(until: 1, inRing: true) else { return enterAndLook(0, nil) }
-    defer { pool.endSleep() }
+    guard inRing.doorbell.isArmed, mail.announceSleep(until: 1, atDoorbell: true) else { return enterAndLook(0, nil) }
+    defer { mail.endSleep() }
     return enterAndLook(1, limit)
   }
 
   // MARK: Calls from other threads
 
-  /// From now on a wait ends, too, when `callOwner` is called on the pool, on whatever thread.
-  mutating func heedCalls() throws(EngineError) -> WorkerPool {
-    try ensurePool()
+  /// From now on a wait ends, too, when `callOwner` is called on the mailbox, on whatever thread.
+  mutating func heedCalls() throws(EngineError) -> Mailbox {
+    let mail = try openMailbox()
     heedsCalls = true
-    return pool!
+    return mail
   }
 
   /// Sleeps outside the ring until somebody calls, a worker is done, or the time is up.
   func sleepUntilCalled(nanoseconds: Int64?) {
-    guard let pool, pool.announceSleep(until: 1, inRing: false) else { return }
-    _ = pool.sleep(nanoseconds: nanoseconds)
+    guard let mail, mail.announceSleep(until: 1, atDoorbell: false) else { return }
+    _ = mail.sleep(nanoseconds: nanoseconds)
   }
 
-  private var isCalled: Bool { heedsCalls && pool!.hasCall }
+  private var isCalled: Bool { heedsCalls && mail!.hasCall }
 
   /// How many CQEs must come before `count` runs can have ended, where that is known: one enter for all of them instead of one each.
   ///
   /// Known when nothing that is out needs the owner before it is done. A call that the ring refuses does need the owner, and that is known
   /// only when it has happened, so the wait for more than one is bounded all the same.
   private func completionsWorthWaiting(for count: Int) -> Int {
-    guard openSegments == 0, ready.isEmpty else { return 1 }
-    guard count < runsOnRing else { return callsOut }
-    guard segmentCallsMax > 1 else { return min(count, callsOut) }
+    guard inRing.openSegments == 0, ready.isEmpty else { return 1 }
+    guard count < inRing.runs else { return inRing.calls }
+    guard inRing.segmentCallsMax > 1 else { return min(count, inRing.calls) }
     // Chains: `count` of them end after as many CQEs as the shortest rests have, and all but the others' longest must have come.
-    var restMin = segmentCallsMax
+    var restMin = inRing.segmentCallsMax
     if runs.usedMax <= Self.scannedMax {
       for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place == .ring {
         restMin = min(restMin, Int(runs[UInt32(slot)].pointee.callsOut))
@@ -328,7 +346,7 @@ extension Core {
     } else {
       restMin = 1
     }
-    return min(callsOut, max(count * restMin, callsOut - (runsOnRing - count) * segmentCallsMax))
+    return min(inRing.calls, max(count * restMin, inRing.calls - (inRing.runs - count) * inRing.segmentCallsMax))
   }
 
   @inline(__always)
@@ -337,33 +355,15 @@ extension Core {
     let result = enter(waitFor: wanted, nanoseconds: nanoseconds)
     guard result >= 0 else { return result != -Int(EINTR) }
     // An enter that submitted something tells that, and not that a signal cut its wait short. One did if nothing has come, in too little time.
-    guard result > 0, wanted > 0, let ring, ring.ready == 0, ring.queued == 0 else { return true }
+    guard result > 0, wanted > 0, let ring = inRing.ring, ring.ready == 0, ring.queued == 0 else { return true }
     return nanoseconds.map { syslet_now() - begin >= $0 } ?? false
   }
 
-  /// Interrupts the calls that workers are making for cancelled runs, again and again until they are back: a signal that comes just before
-  /// a call blocks is lost.
-  mutating func interruptCancelled() {
-    guard cancelledOnWorkers > 0, askingWorkers.isDue, let pool else { return }
-    askingWorkers.wait()
-    slotsCancelledOnWorkers.removeAll { [runs = runs.memory] in !runs[$0].pointee.isStopping(on: .worker) }
-    for slot in slotsCancelledOnWorkers { pool.interrupt(runs[slot]) }
-  }
-
-  /// Has another worker started if all are stuck. Asked wherever the program only looks, too: it need never sleep here.
-  private func relieve() {
-    if runsOnWorkers > 0, let pool, pool.needsRelief { pool.relieve() }
-  }
-
-  /// Ends the cancelled runs that no worker has begun: none may come to be free.
+  /// Ends the runs that were asked to stop and that no worker has begun.
   mutating func withdrawCancelled() {
-    guard cancelledOnWorkers > 0, let pool else { return }
     var withdrawn = RunQueue()
-    pool.withdrawCancelled(&withdrawn)
-    while let run = withdrawn.popFirst(in: runs.memory) {
-      runsOnWorkers -= 1
-      endUnserved(run)
-    }
+    workers.withdrawStopping(&withdrawn)
+    while let run = withdrawn.popFirst(in: runs.memory) { endUnserved(run) }
   }
 
   /// The moment at which a wait ends; nil for never, as after a timeout too long to be told from that.

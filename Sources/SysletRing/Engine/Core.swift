@@ -18,75 +18,38 @@ internal import Synchronization
   /// change it, 124 instructions for every call of `enqueue`.
   private let anchor = Atomic(false)
 
-  var ring: Ring?
-  var pool: WorkerPool?
+  var inRing: RingPlace
+  var workers = WorkerPlace()
+  /// Makes the place that has threads, when the first run is handed over.
+  let makeThreads: @Sendable (ThreadPlaceTerms) -> any ThreadPlace
+  /// Through which other threads speak to the owner (law L8). Made for the first that may.
+  var mail: Mailbox?
+  var poller = Poller()
   var runs: RunSlab
   var runsByHead = RunIndex()
   /// What has been translated of prepared syslets.
   let plans = PlanTable()
-  var calls: CallSlab
   var translator: Translator
   var completions: CompletionQueue
   var userRing: CompletionRing?
 
   /// Runs that the owner will route at its next turn.
   var ready = RunQueue()
-  /// Runs for which the ring has no room.
-  var waitingForRing = RunQueue()
-  /// Some of them were asked to stop.
-  var hasCancelledQueued = false
-  /// Runs on their way to the workers, handed over together.
-  var handover = RunQueue()
   /// What `automatic` does about plain calls.
   var plain: PlainTurn
-  var poller = Poller()
-  /// The ring waits for the poller's epoll too.
-  var isPollerArmed = false
   let costs: PlainCosts
 
   var statistics = Statistics()
   var pending = 0
   var overflowed = 0
   var lost = 0
-  /// Calls that are with the kernel: issued and not yet reaped.
-  var callsOut = 0
-  /// Those of them that may be waiting for another party.
-  var waitsOut = 0
-  var runsOnRing = 0
-  var runsOnWorkers = 0
-  /// Segments on the ring after which their run may need the owner again.
-  var openSegments = 0
-  /// The calls of the longest segment since the ring was last empty.
-  var segmentCallsMax = 0
-  /// Cancellations that are with the kernel.
-  var cancellationsOut = 0
-  /// Runs on the ring that were asked to stop; their calls are cancelled, one after the other, until they have come back.
-  var cancelledOnRing = 0
-  /// Their slots, and some that are theirs no longer: they go when the kernel is asked next.
-  var slotsCancelledOnRing: [UInt32] = []
-  /// Runs on workers that were asked to stop; their calls are interrupted until they have come back.
-  var cancelledOnWorkers = 0
-  var slotsCancelledOnWorkers: [UInt32] = []
-  var askingRing = AskingAgain()
-  var askingWorkers = AskingAgain()
-  var isDoorbellArmed = false
   /// Other threads may end a wait: the owner sleeps so that they can.
   var heedsCalls = false
-  /// The owner's sleep is cut short, to see whether workers are stuck.
-  var isHurrying = false
-  /// The pool has work and could not start a thread.
-  var isStalled = false
-  let doorbellBuffer: UnsafeMutablePointer<UInt64>
   var isClosed = false
   /// What broke the engine for good: every method throws it from then on, the waits when they have given what there was.
   var failure: EngineError?
   /// `close` has left runs to calls that nothing interrupts.
   var isLeaving = false
-  /// The ring is not entered any more: it has failed twice, or does not give back what it has.
-  var isRingLost = false
-  /// Enters in a row that the kernel refused for want of memory or room, and the last one's errno.
-  var refusals = 0
-  var lastRefusal: Int32 = 0
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
   let scratch = CallScratch()
   /// IORING_FEAT_LINKED_FILE.
@@ -95,9 +58,10 @@ internal import Synchronization
   /// Atoms that an asynchronous run may execute inline before the others get their turn.
   static let inlineTurnMax = 256
 
-  init(_ options: SysletEngine.Options, on given: (ring: Ring, severing: Severing)? = nil, table: OperationTable = .shared)
-    throws(EngineError)
-  {
+  init(
+    _ options: SysletEngine.Options, on given: (ring: Ring, severing: Severing)? = nil, table: OperationTable = .shared,
+    threads: @escaping @Sendable (ThreadPlaceTerms) -> any ThreadPlace = { WorkerPool($0) }
+  ) throws(EngineError) {
     try Self.check(options)
     if options.isChecked, let errno = UserMemory.obstacle() {
       throw .kernel(call: "process_vm_readv, which a checked engine needs,", errno: errno)
@@ -145,6 +109,7 @@ internal import Synchronization
       throw error
     }
     self.options = options
+    makeThreads = threads
     ringUnavailability = unavailability
     self.router = router
     self.memory = memory
@@ -153,21 +118,18 @@ internal import Synchronization
     owner = syslet_thread_token()
     self.runs = runs
     self.completions = completions
-    self.calls = calls
+    inRing = RingPlace(ring, records: calls)
     self.translator = translator
-    unsafe doorbellBuffer = .allocate(capacity: 1)
-    unsafe doorbellBuffer.initialize(to: 0)
-    self.ring = ring
     Census.countEngine(1)
     if let unavailability { Fallback.tell(unavailability, options.onFallback) }
   }
 
   deinit {
     // Open only if the engine was never closed: on a thread that may not enter the ring, with nothing pending, or in a forked child.
-    if isForked { ring?.abandon() } else { ring?.close() }
+    if isForked { inRing.ring?.abandon() } else { inRing.ring?.close() }
     costs.free()
     // Law L4: eight bytes for good are better than a write into freed memory.
-    if !isDoorbellLost { unsafe doorbellBuffer.deallocate() }
+    if !isDoorbellLost { unsafe inRing.doorbell.buffer.deallocate() }
     Census.countEngine(-1)
   }
 
@@ -218,7 +180,7 @@ internal import Synchronization
 
   mutating func exec(_ head: AtomAddress, _ layout: AtomForm) throws(EngineError) -> AtomAddress? {
     let run = try accept(head, layout, isSynchronous: true)
-    pool?.areRightsKnown = false
+    workers.pool?.forgetOwner()
     translator.descriptors.forgetAll()
     if router.isAutomatic { plain.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     let turn = route(run, mayRunInline: false)

@@ -48,10 +48,10 @@ public struct Statistics: Sendable, Equatable {
   /// All at 0.
   public init() {}
 
-  mutating func add(_ counts: WorkerPool.Counts) {
+  mutating func add(_ counts: ThreadPlaceCounts) {
     reserveRuns += counts.reserveRuns
     fullWaits += counts.fullWaits
     reliefWorkers += counts.reliefWorkers
-    workerGenerations += counts.generations
+    workerGenerations += counts.workerGenerations
   }
 }

@@ -92,6 +92,13 @@ internal import Glibc
     unsafe core.initialize(to: made)
   }
 
+  /// An engine that has another place than `WorkerPool` for what is made on other threads than the owner's. For tests.
+  init(_ options: Options, threads: @escaping @Sendable (ThreadPlaceTerms) -> any ThreadPlace) throws(EngineError) {
+    let made = try Core(options, threads: threads)
+    unsafe core = .allocate(capacity: 1)
+    unsafe core.initialize(to: made)
+  }
+
   deinit {
     unsafe core.pointee.closeInDeinit()
     syslet_shield_lower()
@@ -242,8 +249,8 @@ internal import Glibc
 
   func cancel(_ slot: UInt32, waiter: UInt32) { unsafe core.pointee.cancel(slot, waiter: waiter) }
 
-  /// Through the pool other threads can end a wait.
-  func heedCalls() throws(EngineError) -> WorkerPool { try unsafe core.pointee.heedCalls() }
+  /// Through the mailbox other threads can end a wait.
+  func heedCalls() throws(EngineError) -> Mailbox { try unsafe core.pointee.heedCalls() }
 
   func sleepUntilCalled(nanoseconds: Int64? = nil) { unsafe core.pointee.sleepUntilCalled(nanoseconds: nanoseconds) }
 
@@ -295,7 +302,7 @@ internal import Glibc
   /// What the engine has done so far.
   public var statistics: Statistics {
     var statistics = unsafe core.pointee.statistics
-    if let pool = unsafe core.pointee.pool { statistics.add(pool.countsNow) }
+    if let pool = unsafe core.pointee.workers.pool { statistics.add(pool.counts) }
     statistics.completed = unsafe statistics.accepted - core.pointee.pending
     return statistics
   }

@@ -5,12 +5,14 @@ import Testing
 
 extension ConformanceCase {
   /// Runs the case in every setting, or in those of some forms, and gives what went wrong.
-  func failures(on backend: SysletEngine.Backend, forms: [Form] = Form.allCases) -> [String] {
+  func failures(
+    on backend: SysletEngine.Backend, forms: [Form] = Form.allCases, making make: @escaping EngineMaker = { try SysletEngine($0) }
+  ) -> [String] {
     Setting.all(on: [backend]).filter {
       forms.contains($0.form) && !(setsAsync && $0.isAsync) && !(writesAtoms && $0.form == .prepared)
     }.compactMap { setting in
       do {
-        try run(Conformance(setting))
+        try run(Conformance(setting, making: make))
         return nil
       } catch {
         return "\(name) [\(setting)]: \(error)"

@@ -91,6 +91,7 @@ struct SleepParityTests {
   // The ring's timeouts are the machine's: the offset of a time namespace was waited for as well.
   @Test(
     "Where the clock is another than the machine's, in a container, a sleep until a time is as long as it says",
+    .enabled(if: !test_has_thread_sanitizer(), "the thread sanitizer does not let a forked child start threads"),
     arguments: SysletEngine.Backend.available)
   func container(backend: SysletEngine.Backend) async {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String] in

@@ -60,6 +60,8 @@ struct Expected {
   var posts = true
 }
 
+typealias EngineMaker = (SysletEngine.Options) throws -> SysletEngine
+
 final class Conformance {
   let setting: Setting
   private var engines: [SysletEngine] = []
@@ -73,7 +75,12 @@ final class Conformance {
   }
   private var stations: [Bool: Station] = [:]
 
-  init(_ setting: Setting) { self.setting = setting }
+  private let make: EngineMaker
+
+  init(_ setting: Setting, making make: @escaping EngineMaker = { try SysletEngine($0) }) {
+    self.setting = setting
+    self.make = make
+  }
 
   deinit {
     // The engines first: what they may still run touches memory that `kept` holds.
@@ -86,7 +93,7 @@ final class Conformance {
     var options = SysletEngine.Options()
     options.backend = setting.backend
     adjust(&options)
-    let engine = try SysletEngine(options)
+    let engine = try make(options)
     engines.append(engine)
     return engine
   }

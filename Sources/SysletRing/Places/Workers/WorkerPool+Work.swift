@@ -30,7 +30,9 @@ extension WorkerPool {
       let summons = summon(generation, mayStart: true)
       unlock()
       _ = follow(summons)
-      interpret(run, worker)
+      execution.execute(run, worker.scratch.call, on: worker.thread) { waits in
+        waits == worker.isWaiting || changeWaiting(worker, to: waits)
+      }
       mail.deliver(run)
       lock()
       if isShared { sharers -= 1 }
@@ -62,7 +64,7 @@ extension WorkerPool {
 
   private func noteTaken() {
     taken &+= 1
-    if waiters >= workersMax { counts.reserveRuns += 1 }
+    if waiters >= workersMax { tally.reserveRuns += 1 }
   }
 
   // MARK: Rights
@@ -113,7 +115,7 @@ extension WorkerPool {
     worker.isWaiting = true
     worker.generation.waiters += 1
     waiters += 1
-    if waiters == workersMax { counts.fullWaits += 1 }
+    if waiters == workersMax { tally.fullWaits += 1 }
   }
 
   /// Under the mutex.
@@ -137,81 +139,5 @@ extension WorkerPool {
     unlock()
     _ = follow(summons)
     return true
-  }
-
-  // MARK: Executing
-
-  /// Executes atoms of `run` until it ends or comes to one that belongs to the owner; leaves the verdict in the run, and the time it took.
-  private func interpret(_ run: Reference<Run>, _ worker: Worker) {
-    let begin = run.pointee.workerRow == Run.untimed ? 0 : syslet_now()
-    defer { if begin != 0 { run.pointee.workerNanoseconds = syslet_now() - begin } }
-    let call = worker.scratch.call
-    var isFirst = true
-    while true {
-      if run.pointee.isCancelled.load(ordering: .relaxed) {
-        // The open that waits is not made.
-        if run.pointee.heldDescriptor >= 0 {
-          _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil)
-          run.pointee.heldDescriptor = -1
-        }
-        run.pointee.verdict = .finish(.cancelled)
-        return
-      }
-      if let stepsMax, run.pointee.executed >= stepsMax {
-        run.pointee.verdict = .finish(.stepLimit)
-        return
-      }
-      if let fault = memory.fetch(run, into: call) {
-        run.pointee.verdict = fault
-        return
-      }
-      // The first call is the worker's whatever it is, unless it is about the thread that makes it: the owner has decided that.
-      let isOwners = call.pointee.threadNeed == .inPlace || !isFirst && !router.staysOnWorker(call)
-      let waits = DescriptorFacts.mayWait(call)
-      guard !isOwners, waits == worker.isWaiting || changeWaiting(worker, to: waits) else {
-        if isFirst { run.pointee.workerRow = Run.untimed }
-        run.pointee.verdict = .route
-        return
-      }
-      isFirst = false
-      run.pointee.isUnderway = false
-      var made = make(call, run, worker.thread)
-      if run.pointee.heldDescriptor >= 0 {
-        made = Interpreter.exchange(run.pointee.heldDescriptor, for: made)
-        run.pointee.heldDescriptor = -1
-      }
-      guard let result = made else {
-        run.pointee.verdict = .finish(.cancelled)
-        return
-      }
-      run.pointee.workerCalls += 1
-      let tested = memory.store(result, call.pointee.result)
-      let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
-      if verdict != .route {
-        run.pointee.verdict = verdict
-        return
-      }
-    }
-  }
-
-  /// Makes one call so that the owner can interrupt it; nil if it was cancelled before it had an effect.
-  private func make(_ call: Reference<Call>, _ run: Reference<Run>, _ tid: Int32) -> Int? {
-    run.pointee.workerThread.store(tid, ordering: .sequentiallyConsistent)
-    // Either this load sees the cancellation, or the canceller's load sees the thread.
-    let isCancelled = run.pointee.isCancelled.load(ordering: .sequentiallyConsistent)
-    let result = isCancelled ? 0 : Interpreter.make(call, isChecked: memory.isChecked)
-    var state = tid
-    while true {
-      let (exchanged, original) = run.pointee.workerThread.compareExchange(
-        expected: state, desired: 0, ordering: .sequentiallyConsistent)
-      if exchanged { break }
-      // While the owner is signalling, wait: the signal must be sent before this thread works for another run.
-      state = original & Self.isSignalling != 0 ? tid | Self.wasSignalled : original
-    }
-    // A signal that is sent may still be on its way.
-    if state != tid { syslet_thread_settle() }
-    if isCancelled { return nil }
-    if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed) { return nil }
-    return result
   }
 }

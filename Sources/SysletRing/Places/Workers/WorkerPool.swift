@@ -20,10 +20,8 @@ internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
-@safe final class WorkerPool: @unchecked Sendable {
-  let memory: AtomMemory
-  let router: Router
-  let stepsMax: Int?
+@safe final class WorkerPool: ThreadPlace, @unchecked Sendable {
+  let execution: RunExecution
   let runs: RunMemory
   let workersMax: Int
   /// The signal that interrupts the workers' calls; 0 lets the library choose one.
@@ -32,7 +30,7 @@ internal import Synchronization
   /// The processors that threads may use which were moved.
   let processors: syslet_processors
 
-  // Read and written under `mutex`: everything from here to `counts`.
+  // Read and written under `mutex`: everything from here to `tally`.
   let mutex: UnsafeMutablePointer<pthread_mutex_t>
   /// Written by the owner alone, so that it may read it without the mutex.
   private(set) var present: Generation
@@ -51,49 +49,35 @@ internal import Synchronization
   /// Runs that threads have begun.
   var taken = 0
   private(set) var isStopping = false
-  var counts = Counts()
+  var tally = ThreadPlaceCounts(workerGenerations: 1)
 
   /// Work of the present generation waits that a thread could begin. Written under the mutex; the owner reads it without. Relaxed: it only has
   /// the owner look.
   private let isLate = Atomic<Bool>(false)
 
   // The owner's own.
-  /// The owner's thread has not been with the program since its rights were looked at. The owner says when it has been.
-  var areRightsKnown = false
+  /// The owner's thread has not been with the program since its rights were looked at. The owner says when it has been (`forgetOwner`).
+  private var areRightsKnown = false
   private var ownersRights: Rights
   private var renewals = 0
   private var takenSeen = 0
   private var takenSeenAt: Int64 = 0
-
-  /// What `Statistics` tells of the pool.
-  struct Counts {
-    var reserveRuns = 0
-    var fullWaits = 0
-    var reliefWorkers = 0
-    var generations = 1
-  }
 
   /// Threads beyond `workersMax` for what does not wait, when all of these are at calls that do.
   static let reserveMax = 2
   /// Threads that stuck calls may call for.
   static let reliefMax = 1024
   /// For how long work has waited, with no thread taking any, when another thread is started.
-  static let reliefPeriod: Int64 = 20_000_000
+  let reliefPeriod: Int64 = 20_000_000
   /// For how long an idle thread is kept. Tests shorten it.
   static let idleNanosecondsMax = Atomic<Int64>(3_000_000_000)
 
-  init(
-    runs: RunMemory, memory: AtomMemory, router: Router, stepsMax: Int?, workersMax: Int, interruptSignal: Int32?
-  ) throws(EngineError) {
-    do { mail = try Mailbox(runs: runs) } catch {
-      throw .kernel(call: "eventfd, which wakes the engine when a worker is done,", errno: error.errno)
-    }
-    self.interruptSignal = interruptSignal ?? 0
-    self.runs = runs
-    self.memory = memory
-    self.router = router
-    self.stepsMax = stepsMax
-    self.workersMax = workersMax
+  init(_ terms: ThreadPlaceTerms) {
+    runs = terms.runs
+    mail = terms.mail
+    execution = terms.execution
+    workersMax = terms.threadsMax
+    interruptSignal = terms.interruptSignal
     unsafe mutex = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe pthread_mutex_init(mutex, nil)
@@ -121,10 +105,11 @@ internal import Synchronization
 
   // MARK: Handing over and taking back
 
-  /// Hands over all of `runs`. -errno if no thread could be started and none exists, so that nobody would ever do the work.
+  /// Hands over all of `runs`. -errno if no thread could be started and none exists, so that nobody would ever do the work. With none it tries again to start
+  /// a thread for work that waits: nobody has begun that, so it is handed over anew, with the rights of now.
   ///
   /// - Parameter isAlone: It is one run, and the owner sleeps until it is back: its worker is moved to the owner's processor.
-  func submit(_ runs: inout RunQueue, isAlone: Bool = false) -> Int {
+  func submit(_ runs: inout RunQueue, isAlone: Bool) -> Int {
     offer(&runs, isAlone: isAlone) { present.take($0, in: self.runs) }
   }
 
@@ -162,24 +147,8 @@ internal import Synchronization
     return reclaimed
   }
 
-  /// Tries again to start a thread for work that waits: 0 or -errno, as `submit`. Nobody has begun that work, so it is handed over anew, with
-  /// the rights of now.
-  func retry() -> Int {
-    var none = RunQueue()
-    return submit(&none)
-  }
-
-  /// Gives back the runs that no worker has begun.
-  func takeBack(_ returned: inout RunQueue) {
-    withdraw(&returned) { _ in true }
-  }
-
-  /// Gives back the runs that were cancelled and that no worker has begun: all workers may be busy for good.
-  func withdrawCancelled(_ returned: inout RunQueue) {
-    withdraw(&returned) { $0.pointee.isCancelled.load(ordering: .relaxed) }
-  }
-
-  private func withdraw(_ returned: inout RunQueue, where isDue: (Reference<Run>) -> Bool) {
+  /// Gives back those of the runs for which `isDue` holds and that no worker has begun: all workers may be busy for good.
+  func withdraw(_ returned: inout RunQueue, where isDue: (Reference<Run>) -> Bool) {
     func sift(_ queue: inout RunQueue) {
       for _ in 0..<queue.count {
         let run = queue.popFirst(in: runs)!
@@ -195,22 +164,7 @@ internal import Synchronization
     unlock()
   }
 
-  /// Interrupts the call that a worker is making for `run`, if it is making one. The call then returns -EINTR.
-  ///
-  /// A signal may come just before the call blocks and be lost, so the owner repeats this while the run stays away.
-  func interrupt(_ run: Reference<Run>) {
-    let state = run.pointee.workerThread.load(ordering: .sequentiallyConsistent)
-    let tid = state & Self.tidMask
-    guard tid != 0 else { return }
-    // The worker does not leave this run while the mark is set, so the signal cannot hit another run's call.
-    guard
-      run.pointee.workerThread.compareExchange(
-        expected: state, desired: tid | Self.isSignalling, ordering: .sequentiallyConsistent
-      ).exchanged
-    else { return }
-    _ = syslet_thread_interrupt(tid)
-    run.pointee.workerThread.store(tid | Self.wasSignalled, ordering: .sequentiallyConsistent)
-  }
+  func interrupt(_ run: Reference<Run>) { RunExecution.interrupt(run) }
 
   /// Lets the threads end. Runs must all have come back. Threads keep the pool alive until they are out of it.
   func stop() {
@@ -231,6 +185,8 @@ internal import Synchronization
     enterGeneration()
     unlock()
   }
+
+  func forgetOwner() { areRightsKnown = false }
 
   /// Looks at the owner's rights, once for all that it does between two times that the program has its thread.
   private func learnRights() {
@@ -256,7 +212,7 @@ internal import Synchronization
       present = Generation(rights, renewals: renewals)
       generations.append(present)
     }
-    counts.generations += 1
+    tally.workerGenerations += 1
     guard last.threads > 0 else {
       // No thread could be started: nothing of this has been handed over.
       while let run = last.ordinary.popFirst(in: runs) { present.ordinary.append(run, in: runs) }
@@ -297,12 +253,12 @@ internal import Synchronization
     }
     unlock()
     // Without the generation's rights this thread can start none.
-    guard !isProgressing, now - takenSeenAt >= Self.reliefPeriod, hasPresentRights() else { return }
+    guard !isProgressing, now - takenSeenAt >= reliefPeriod, hasPresentRights() else { return }
     takenSeenAt = now
     lock()
     var summons = summon(present, mayStart: true)
     if case .nobody = summons, hasWork(present), !present.isWaking, threads < workersMax + Self.reserveMax + Self.reliefMax {
-      counts.reliefWorkers += 1
+      tally.reliefWorkers += 1
       summons = add(to: present)
     }
     unlock()
@@ -310,27 +266,9 @@ internal import Synchronization
     _ = follow(summons)
   }
 
-  // MARK: The mailbox
-
-  func take(_ body: (Reference<Run>) -> Void) { mail.take(body) }
-  var doorbell: Int32 { mail.doorbell }
-  var hasMail: Bool { mail.hasMail }
-  var hasCall: Bool { mail.hasCall }
-  func callOwner() { mail.callOwner() }
-  func answerCall() -> Bool { mail.answerCall() }
-  func announceSleep(until count: Int, inRing: Bool) -> Bool { mail.announceSleep(until: count, atDoorbell: inRing) }
-  func sleep(nanoseconds: Int64?) -> Bool { mail.sleep(nanoseconds: nanoseconds) }
-  func endSleep() { mail.endSleep() }
-
-  /// What the pool has done so far.
-  var countsNow: Counts {
+  var counts: ThreadPlaceCounts {
     lock()
     defer { unlock() }
-    return counts
+    return tally
   }
-
-  /// A thread id is at most 2^22 (PID_MAX_LIMIT), so the bits above it can tell how far an interruption has come.
-  static let tidMask: Int32 = (1 << 23) - 1
-  static let isSignalling: Int32 = 1 << 24
-  static let wasSignalled: Int32 = 1 << 25
 }

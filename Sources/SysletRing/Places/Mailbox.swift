@@ -1,4 +1,4 @@
-// How runs come back from the workers, and how the owner is woken for them.
+// How runs come back from other threads, and how the owner is woken for them and by others (law L8).
 //
 // Unsafe fence: a run in the mailbox belongs to nobody else, and its memory is the engine's, which does not end before it is taken (law L4).
 
@@ -6,7 +6,7 @@ internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
-struct Mailbox: ~Copyable {
+final class Mailbox: Sendable {
   private let runs: RunMemory
   /// The newest run that came back; older ones follow through `nextSlot`. Workers push, the owner takes all.
   private let newest = Atomic<UInt32>(RunSlab.end)
