@@ -225,11 +225,11 @@ import Testing
     }
   }
 
-  @Test("echo: a message that does not come back as it was sent is found", arguments: [1, 64])
-  func echo(_ connections: Int) throws {
+  @Test("echo: a message that does not come back as it was sent is found", arguments: [1, 64], [EchoWorkload.Transport.pairs, .tcp])
+  func echo(_ connections: Int, _ transport: EchoWorkload.Transport) throws {
     try withInputs { inputs in
       let depth = min(connections, 3)
-      let workload = try EchoWorkload(inputs, connections: connections, depth: depth)
+      let workload = try EchoWorkload(inputs, connections: connections, over: transport, depth: depth)
       #expect(try problem(of: workload, depth: depth, count: 200) == nil)
       let right = completion(of: workload, result: 64, executed: 2)
       // Nothing has been sent.
@@ -257,7 +257,7 @@ import Testing
   @Test("echo: more syslets than connections cannot run")
   func echoDepth() throws {
     try withInputs { inputs in
-      let failure = try #require(throws: Failure.self) { _ = try EchoWorkload(inputs, connections: 1, depth: 2) }
+      let failure = try #require(throws: Failure.self) { _ = try EchoWorkload(inputs, connections: 1, over: .pairs, depth: 2) }
       guard case .skipped(let reason) = failure else { throw failure }
       #expect(reason.contains("need 2 connections"))
     }

@@ -3,13 +3,16 @@
 internal import Glibc
 internal import SysletRing
 
-/// `recv(64 bytes, all of them), stop on non-positive → send`, on socket pairs of which this program holds the other ends too.
+/// `recv(64 bytes, all of them), stop on non-positive → send`, on socket pairs, or TCP connections over loopback, of which this program holds the
+/// other ends too.
 ///
 /// A syslet waits in its recv when the message is sent, and the echo is received when it completes. Both are plain calls of the thread
 /// that measures, two per syslet, timed, and the same for every backend. A connection has one syslet at a time; with fewer in flight
 /// than connections, each slot takes its connections in turn.
 final class EchoWorkload: Workload {
   static let messageBytes = 64
+
+  enum Transport: Sendable { case pairs, tcp }
 
   let slots: SlotMemory
   let variant: String
@@ -20,6 +23,8 @@ final class EchoWorkload: Workload {
   private let connections: [Connection]
   private let depth: Int
   private let pattern: Pattern
+  /// What a pair has been sent is there; over TCP it comes a little later, when a kernel thread has to carry it.
+  private let echoFlags: Int32
 
   /// Where the buffer of a slot has the server's bytes, the client's message, and the echo: each in a cache line of its own.
   private enum Offset {
@@ -35,16 +40,21 @@ final class EchoWorkload: Workload {
   }
 
   /// `Failure.skipped`: more syslets than connections.
-  init(_ inputs: Inputs, connections count: Int, depth: Int) throws(Failure) {
+  init(_ inputs: Inputs, connections count: Int, over transport: Transport, depth: Int) throws(Failure) {
     guard depth <= count else {
       throw Failure.skipped("\(depth) syslets in flight need \(depth) connections, and this variant has \(count)")
     }
     var connections: [Connection] = []
-    for _ in 0..<count { connections.append(try Connection()) }
+    let listener = transport == .tcp ? try Listener() : nil
+    for _ in 0..<count {
+      if let listener { connections.append(try listener.connect()) } else { connections.append(try Connection()) }
+    }
     self.connections = connections
     self.depth = depth
-    variant = "\(count)"
-    subject = "messages of \(Text.bytes(Self.messageBytes)), \(count) socket \(count == 1 ? "pair" : "pairs")"
+    variant = transport == .tcp ? "tcp \(count)" : "\(count)"
+    let what = transport == .tcp ? "TCP connection" : "socket pair"
+    subject = "messages of \(Text.bytes(Self.messageBytes)), \(count) \(what)\(count == 1 ? "" : "s")"
+    echoFlags = transport == .tcp ? Int32(MSG_WAITALL) : Int32(MSG_DONTWAIT)
     pattern = Pattern(seed: inputs.seed)
     slots = SlotMemory(count: depth, atoms: 2, words: 3, bufferBytes: 3 * Self.messageBytes)
     for slot in 0..<depth {
@@ -93,8 +103,7 @@ final class EchoWorkload: Workload {
 
   func check(_ slot: Int, item: Int, _ completion: Completion) -> Bool {
     let (message, echo) = unsafe (slots.buffer(slot) + Offset.message, slots.buffer(slot) + Offset.echo)
-    // The syslet has sent it, so it is there.
-    let echoed = unsafe recv(connection(slot).client.number, echo, Self.messageBytes, Int32(MSG_DONTWAIT))
+    let echoed = unsafe recv(connection(slot).client.number, echo, Self.messageBytes, echoFlags)
     unsafe slots.word(slot, Word.echoed).pointee = echoed
     return unsafe completion.result == Self.messageBytes && completion.executed == 2 && completion.reason == .ended
       && slots.word(slot, Word.received).pointee == Self.messageBytes && echoed == Self.messageBytes
@@ -126,16 +135,67 @@ final class EchoWorkload: Workload {
   func byteCount(of items: Range<Int>) -> Int { items.count * Self.messageBytes }
 }
 
-/// Both ends of a socket pair.
+/// Both ends of a connection.
 private struct Connection {
   let client: Descriptor
   let server: Descriptor
 
+  init(client: Descriptor, server: Descriptor) { (self.client, self.server) = (client, server) }
+
+  /// A socket pair.
   init() throws(Failure) {
     var ends: [Int32] = [-1, -1]
     guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
       throw Failure.machine("a socket pair cannot be made: \(Errno.meaning(errno)). Raise `ulimit -n`, or use a smaller --depth")
     }
     (client, server) = (Descriptor(ends[0]), Descriptor(ends[1]))
+  }
+}
+
+/// Gives TCP connections over loopback.
+private struct Listener {
+  private let descriptor: Descriptor
+  private var address = sockaddr_in()
+
+  init() throws(Failure) {
+    descriptor = try Self.socket()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let number = descriptor.number
+    let isListening = unsafe withUnsafeMutablePointer(to: &address) { address in
+      unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(number, $0, size) == 0 && listen(number, 16) == 0 && getsockname(number, $0, &size) == 0
+      }
+    }
+    guard isListening else { throw Failure.machine("no port of 127.0.0.1 can be listened at: \(Errno.meaning(errno))") }
+  }
+
+  func connect() throws(Failure) -> Connection {
+    let client = try Self.socket()
+    let isConnected = unsafe withUnsafePointer(to: address) { address in
+      unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe Glibc.connect(client.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    let accepted = isConnected ? accept(descriptor.number, nil, nil) : -1
+    guard accepted >= 0 else { throw Failure.machine("a TCP connection over loopback cannot be made: \(Errno.meaning(errno))") }
+    let server = Descriptor(accepted)
+    // An echo that does not come is a failure of this workload's check, not a hang.
+    var patience = timeval(tv_sec: 1, tv_usec: 0)
+    var isOn: Int32 = 1
+    unsafe setsockopt(client.number, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    for end in [client, server] {
+      unsafe setsockopt(end.number, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
+    }
+    return Connection(client: client, server: server)
+  }
+
+  private static func socket() throws(Failure) -> Descriptor {
+    let number = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard number >= 0 else {
+      throw Failure.machine("a TCP socket cannot be made: \(Errno.meaning(errno)). Raise `ulimit -n`, or use a smaller --depth")
+    }
+    return Descriptor(number)
   }
 }

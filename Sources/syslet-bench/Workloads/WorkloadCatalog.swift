@@ -37,7 +37,7 @@ enum WorkloadVariant: Sendable {
   case logAppend
   case atomicReplace
   case copy
-  case echo(connections: Int)
+  case echo(connections: Int, over: EchoWorkload.Transport)
   case countLoop
   case cancel
 
@@ -54,7 +54,8 @@ enum WorkloadVariant: Sendable {
     case .logAppend: return try LogAppendWorkload(inputs, depth: depth)
     case .atomicReplace: return try AtomicReplaceWorkload(inputs, depth: depth)
     case .copy: return try CopyWorkload(inputs, depth: depth)
-    case .echo(let connections): return try EchoWorkload(inputs, connections: connections, depth: depth)
+    case .echo(let connections, let transport):
+      return try EchoWorkload(inputs, connections: connections, over: transport, depth: depth)
     case .countLoop: return CountLoopWorkload(depth: depth)
     case .cancel: return CancelWorkload(depth: depth)
     }
@@ -89,8 +90,8 @@ enum WorkloadCatalog {
     WorkloadDescription(
       "copy", "loop: read → write of what was read, until 0", on: "a large file, to the scratch folder", .copy),
     WorkloadDescription(
-      "echo", "recv, stop on non-positive → send", on: "messages of 64 B over 1 or 64 socket pairs", .echo(connections: 1),
-      .echo(connections: 64)),
+      "echo", "recv, stop on non-positive → send", on: "messages of 64 B over 1 or 64 socket pairs, 200 TCP connections",
+      .echo(connections: 1, over: .pairs), .echo(connections: 64, over: .pairs), .echo(connections: 200, over: .tcp)),
     WorkloadDescription(
       "count-loop", "loop: umem_add −1 until 0, umem_add +1", on: "two counters in memory, 100 turns", .countLoop),
     WorkloadDescription("cancel", "nanosleep, cancelled → umem_add", on: "sleeps of an hour", .cancel),
