@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -151,3 +152,5 @@ int test_become(unsigned user, unsigned long processes) {
   if (setgroups(0, NULL) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0) return -errno;
   return 0;
 }
+
+int test_memory_file(void) { return memfd_create("memory", MFD_CLOEXEC); }

@@ -66,7 +66,7 @@ extension Core {
       if descriptor == plain.opened { plain.opened = -1 }
       translator.descriptors.forget(descriptor)
       translator.hints.note(descriptor, .unknown)
-    case .punted, .few, .buffered, .cached, .device:
+    case .punted, .few, .buffered, .cached, .device, .memory:
       break
     }
     return result
@@ -162,7 +162,7 @@ extension Core {
   private mutating func noteRead(_ call: Reference<Call>, isSlow: Bool) {
     // It was not in memory, and what is read next may not be either: the ring waits for that without holding anybody.
     guard let uses = plain.noteRead(isSlow: isSlow) else { return }
-    translator.hints.note(call.pointee.arguments.descriptor(0), .other, uses: uses)
+    translator.hints.noteSlow(call.pointee.arguments.descriptor(0), uses: uses)
     settleOpened()
   }
 

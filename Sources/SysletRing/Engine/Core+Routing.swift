@@ -78,7 +78,7 @@ extension Core {
         let row = costs.row(call, reason)
         // A cached read at the position, of a socket that has the file's number now, would take less than SO_RCVLOWAT says.
         let isHinted =
-          reason == .buffered || reason == .device
+          reason == .buffered || reason == .device || reason == .memory && call.pointee.form.encoding != .readAt
           || reason == .cached && call.pointee.form.encoding == .read && call.pointee.arguments.descriptor(0) != plain.opened
         // What was placed by a hint may be no file, and then it is not to be timed as one. To ask costs a system call for each descriptor, so of many
         // that workers get only some are asked.

@@ -15,12 +15,14 @@ internal import Glibc
     case other
     /// A regular file with O_DIRECT.
     case direct
+    /// A regular file of which all is in memory (tmpfs), be it with O_DIRECT.
+    case memory
   }
 
   static let capacity = 65_536
-  /// A hint is good for so many uses: asking costs 450 ns, so 7 for each of them.
-  static let usesMax: UInt8 = 63
-  /// For each descriptor the hint (2 bits) and how many more times it may be used. calloc: pages that no descriptor needs are never touched.
+  /// A hint is good for so many uses: asking costs 450 ns, so 15 for each of them.
+  static let usesMax: UInt8 = 31
+  /// For each descriptor the hint (3 bits) and how many more times it may be used. calloc: pages that no descriptor needs are never touched.
   private let entries: UnsafeMutablePointer<UInt8>
   private var fileSystems = FileSystems()
 
@@ -33,24 +35,32 @@ internal import Glibc
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return .other }
     let entry = unsafe entries[index]
-    guard entry >> 2 > 0 else {
+    guard entry >> 3 > 0 else {
       let hint = ask(descriptor)
       note(descriptor, hint)
       return hint
     }
-    unsafe entries[index] = entry - 4
-    return Hint(rawValue: entry & 3) ?? .unknown
+    unsafe entries[index] = entry - 8
+    return Hint(rawValue: entry & 7) ?? .unknown
   }
 
   func note(_ descriptor: Int32, _ hint: Hint, uses: UInt8 = usesMax) {
     let index = Int(descriptor)
     guard index >= 0, index < Self.capacity else { return }
-    unsafe entries[index] = hint == .unknown ? 0 : uses << 2 | hint.rawValue
+    unsafe entries[index] = hint == .unknown ? 0 : uses << 3 | hint.rawValue
+  }
+
+  /// What was read there did not come at once: mostly because it was not in memory.
+  mutating func noteSlow(_ descriptor: Int32, uses: UInt8) {
+    // A file that is nowhere else knows no read that does not wait.
+    let isMemory = ask(descriptor) == .memory
+    note(descriptor, isMemory ? .memory : .other, uses: isMemory ? Self.usesMax : uses)
   }
 
   private mutating func ask(_ descriptor: Int32) -> Hint {
     // On a file system that is not known somebody else may have to be waited for.
-    guard fileSystems.isFile(descriptor) else { return .other }
+    guard let type = fileSystems.typeOfFile(descriptor) else { return .other }
+    if type == FileSystems.memory { return .memory }
     return syslet_descriptor_is_direct(descriptor) == 0 ? .buffered : .direct
   }
 }

@@ -259,6 +259,7 @@ extension Placement.PlainReason: CustomStringConvertible {
     case .device: "while nothing else is waited for, the ring makes a device no faster; otherwise it has this call"
     case .close: "closing costs less than handing it anywhere"
     case .buffered: "it writes into the page cache, which io_uring would hand to a kernel worker"
+    case .memory: "all of the file is in memory: io_uring would hand the call to a kernel worker"
     case .few: "few calls that do nothing cost less here than an enter of the ring"
     case .cached: "what is in the page cache is read here, without waiting; the ring reads what is not, or many at a time"
     }

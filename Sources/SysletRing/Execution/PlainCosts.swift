@@ -8,9 +8,11 @@ internal import Synchronization
   private let nanoseconds: UnsafeMutablePointer<UInt32>
   /// The same, divided by the calls of the run.
   private let callNanoseconds: UnsafeMutablePointer<UInt32>
-  /// Behind the table's rows: opens that create, which take many times as long as the others, and reads and writes past the page cache.
+  /// Behind the table's rows: opens that create, which take many times as long as the others, reads and writes past the page cache, and calls at files
+  /// that are in memory.
   private let creations: UInt16
   let transfers: UInt16
+  private let memory: UInt16
 
   /// Where the caller does not wait, a call may take no longer than handing it over would.
   static let briefMax: Int64 = 50_000
@@ -31,14 +33,16 @@ internal import Synchronization
   init(_ table: OperationTable) {
     creations = UInt16(table.rowCount)
     transfers = creations + 1
-    unsafe nanoseconds = .allocate(capacity: table.rowCount + 2)
+    memory = creations + 2
+    unsafe nanoseconds = .allocate(capacity: table.rowCount + 3)
     unsafe nanoseconds[Int(creations)] = Self.slowAssumed
     unsafe nanoseconds[Int(transfers)] = Self.slowAssumed
+    unsafe nanoseconds[Int(memory)] = Self.quickAssumed
     for row in 0..<table.rowCount {
       unsafe nanoseconds[row] = Self.assumed(table[UInt16(row)].pointee)
     }
-    unsafe callNanoseconds = .allocate(capacity: table.rowCount + 2)
-    unsafe callNanoseconds.initialize(from: nanoseconds, count: table.rowCount + 2)
+    unsafe callNanoseconds = .allocate(capacity: table.rowCount + 3)
+    unsafe callNanoseconds.initialize(from: nanoseconds, count: table.rowCount + 3)
   }
 
   func free() {
@@ -52,6 +56,7 @@ internal import Synchronization
     switch reason {
     case .creation: creations
     case .device: transfers
+    case .memory: memory
     default: call.pointee.row
     }
   }
@@ -79,6 +84,7 @@ internal import Synchronization
 
   private static let surpriseMax: Int64 = 200_000
   private static let slowAssumed: UInt32 = 200_000
+  private static let quickAssumed: UInt32 = 3_000
 
   /// Before anything has been measured.
   private static func assumed(_ operation: Operation) -> UInt32 {
@@ -87,7 +93,7 @@ internal import Synchronization
     case .unlink, .unlinkAt, .rmdir, .rename, .renameAt, .renameAt2, .mkdir, .mkdirAt, .symlink, .symlinkAt, .link, .linkAt, .setxattr,
       .fsetxattr, .ftruncate:
       20_000
-    default: operation.traits.contains(.neverBlocks) ? 200 : 3_000
+    default: operation.traits.contains(.neverBlocks) ? 200 : quickAssumed
     }
   }
 }

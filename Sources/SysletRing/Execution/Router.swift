@@ -45,6 +45,8 @@ enum Placement: Equatable {
     case cached
     /// A read or a write past the page cache while nothing else is waited for.
     case device
+    /// A call at a file of which all is in memory.
+    case memory
   }
 
   enum WorkerReason: Equatable {

@@ -133,6 +133,8 @@ internal import Glibc
     if call.pointee.form.encoding == .close, let obstacle = closeObstacle(call.pointee.arguments.descriptor(0)) {
       return .worker(.obstacle(obstacle))
     }
+    // What writes the page cache back has nothing to do there, or next to nothing.
+    if call.pointee.form.writesBack, hints.hint(call.pointee.arguments.descriptor(0)) == .memory { return .plain(.memory) }
     return router.placePlainly(call)
   }
 
@@ -142,12 +144,13 @@ internal import Glibc
     let isCopying = !form.hasVectors && call.pointee.arguments.words.2 > Self.copyingBytesMin
     // At the file's own position it is no call for the ring in any case.
     let isAtPosition = !form.takesOffset(call.pointee.arguments)
+    let hint = hints.hint(call.pointee.arguments.descriptor(0))
+    if hint == .memory { return .plain(.memory) }
     guard form.isWrite || isCopying || prefersPlain || isAtPosition else { return nil }
-    let descriptor = call.pointee.arguments.descriptor(0)
-    switch hints.hint(descriptor) {
+    switch hint {
     case .buffered: break
     case .direct: return (prefersPlain || isAtPosition) && mayTransferAlone() ? .plain(.device) : nil
-    case .unknown, .other: return nil
+    case .unknown, .other, .memory: return nil
     }
     if form.isWrite || isAtPosition && form.hasVectors { return .plain(.buffered) }
     return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments.words.3) < 0 ? nil : .plain(.cached)

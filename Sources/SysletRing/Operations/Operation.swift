@@ -227,6 +227,9 @@ extension OperationForm {
   /// Whether the call opens a name.
   var isOpen: Bool { nature.contains(.open) }
 
+  /// Whether the call waits for what was written to be where the file is kept.
+  var writesBack: Bool { encoding == .fsync || encoding == .fdatasync || encoding == .syncFileRange }
+
   /// Whether the call names a place in the file, instead of the file's position.
   func takesOffset(_ arguments: Arguments) -> Bool {
     switch encoding {

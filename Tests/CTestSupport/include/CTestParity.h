@@ -48,6 +48,9 @@ long test_raise_descriptors(void);
 /* For the children of this thread, monotonic and boot time are `seconds` later from now on. 0 or -errno. */
 int test_shift_clocks(long seconds);
 
+/* memfd_create(2): a file that is in memory and nowhere else. A descriptor, or -1. */
+int test_memory_file(void);
+
 /* The soft and hard limit of this user's processes, then another user without capabilities: all threads of the process. 0 or -errno. */
 int test_become(unsigned user, unsigned long processes);
 
