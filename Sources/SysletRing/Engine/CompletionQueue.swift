@@ -23,10 +23,10 @@ internal import Glibc
   @inline(__always)
   mutating func append(_ completion: Completion) {
     precondition(count < capacity, "L5: there is no room for a completion")
-    var index = head + count
-    if index >= capacity { index -= capacity }
+    var index = head &+ count
+    if index >= capacity { index &-= capacity }
     unsafe (slots + index).initialize(to: completion)
-    count += 1
+    count &+= 1
   }
 
   var first: Completion? { unsafe count > 0 ? slots[head] : nil }
@@ -44,12 +44,77 @@ internal import Glibc
     var position = head
     for index in 0..<taken {
       unsafe (base + index).initialize(to: slots[position])
-      position += 1
+      position &+= 1
       if position == capacity { position = 0 }
     }
     head = position
-    count -= taken
+    count &-= taken
     return taken
+  }
+}
+
+/// The one way out for completions: a queue that is copied from, and the ring of 2007 while one is registered.
+@safe struct Delivery: ~Copyable {
+  var queue: CompletionQueue
+  private(set) var ring: CompletionRing?
+  /// `Options.strictRing`.
+  private let isStrict: Bool
+  /// Completions that found their slot taken: kept for later, and dropped.
+  private(set) var overflowed = 0
+  private(set) var lost = 0
+
+  init(_ queue: consuming CompletionQueue, isStrict: Bool) {
+    self.queue = queue
+    self.isStrict = isStrict
+  }
+
+  mutating func register(_ slots: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
+    guard ring == nil else { throw .ringRegistered }
+    guard slots.count > 0, unsafe slots.baseAddress != nil else { throw .invalidRing(rule: "it has no slots; give it at least one") }
+    if let taken = unsafe slots.firstIndex(where: { unsafe $0 != nil }) {
+      throw .invalidRing(rule: "slot \(taken) is not nil; clear all slots first, the engine never overwrites one that is taken")
+    }
+    ring = unsafe CompletionRing(slots)
+    postKept()
+  }
+
+  mutating func unregister() throws(EngineError) {
+    guard ring != nil else { throw .noRingRegistered }
+    ring = nil
+  }
+
+  /// The engine ends: nobody clears slots for it any more.
+  mutating func close() { ring = nil }
+
+  @inline(__always)
+  mutating func post(_ completion: Completion) {
+    if ring == nil { queue.append(completion) } else { postToRing(completion) }
+  }
+
+  @inline(never)
+  private mutating func postToRing(_ completion: Completion) {
+    // Order is kept: nothing overtakes a completion that waits for a slot.
+    postKept()
+    if queue.count == 0, unsafe ring!.post(completion.atom) { return }
+    if isStrict {
+      lost += 1
+    } else {
+      overflowed += 1
+      queue.append(completion)
+    }
+  }
+
+  /// Posts completions that waited for a slot, as far as slots have been cleared.
+  private mutating func postKept() {
+    guard ring != nil else { return }
+    while let completion = queue.first, unsafe ring!.post(completion.atom) { queue.removeFirst() }
+  }
+
+  /// Completions that the user can see without another call.
+  mutating func visible() -> Int {
+    guard ring != nil else { return queue.count }
+    postKept()
+    return ring!.visible()
   }
 }
 

@@ -46,7 +46,7 @@ extension Core {
   mutating func close() {
     guard !isClosed else { return }
     isClosed = true
-    userRing = nil
+    delivery.close()
     windUp(deadline: nil)
     if let pool = workers.pool {
       pool.stop()
@@ -64,7 +64,7 @@ extension Core {
   /// - Throws: The failure, when there are none, or fewer and the kernel has not let go of the other syslets.
   mutating func waitAfterFailure(atLeast count: Int, deadline: Int64?) throws(EngineError) -> Int {
     windUp(deadline: deadline)
-    let now = visible()
+    let now = delivery.visible()
     if let failure, now == 0 || now < count && pending > 0 { throw failure }
     return now
   }

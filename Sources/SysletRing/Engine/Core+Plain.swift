@@ -261,7 +261,7 @@ extension Core {
         executeHere(run)
       }
       drain()
-    } while visible() < count && deadline.map { syslet_now() < $0 } ?? true
+    } while delivery.visible() < count && deadline.map { syslet_now() < $0 } ?? true
   }
 
   /// The caller will not wait, so nobody helps beside workers that block in a run: all of the others may take what is shared.

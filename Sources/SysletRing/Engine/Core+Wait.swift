@@ -15,12 +15,12 @@ extension Core {
   mutating func wait(
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int, timeout: Duration?
   ) throws(EngineError) -> Int {
-    guard userRing == nil else { throw .ringRegistered }
+    guard delivery.ring == nil else { throw .ringRegistered }
     let deadline = deadline(timeout)
     if try settleUnlessFailed(min(count, buffer.count), deadline: deadline) == nil {
       _ = try waitAfterFailure(atLeast: 1, deadline: deadline)
     }
-    return unsafe completions.take(into: buffer)
+    return unsafe delivery.queue.take(into: buffer)
   }
 
   /// As `settle`; nil when the engine has failed, be it meanwhile.
@@ -30,7 +30,7 @@ extension Core {
     do { return try settle(count, deadline: deadline) } catch {
       guard failure == nil else { return nil }
       // A run that no thread can be had for keeps no other's completion (law L11).
-      guard workers.isStalled, case let now = visible(), now > 0 else { throw error }
+      guard workers.isStalled, case let now = delivery.visible(), now > 0 else { throw error }
       return now
     }
   }
@@ -58,7 +58,7 @@ extension Core {
     guard let ring = inRing.ring else { return drain() }
     if ring.queued > 0 { try submit() } else if inRing.calls > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     drain()
-    _ = visible()
+    _ = delivery.visible()
   }
 
   /// Gives what has been issued to the kernel and what has been handed over to the workers.
@@ -77,11 +77,11 @@ extension Core {
       drain()
       if ready.count > 0 { turn(plainMax: plainMax(count, deadline)) }
       if hasErrands { try runErrands(count, deadline) }
-      let now = visible()
+      let now = delivery.visible()
       if now >= count || pending == 0 {
         // Whoever waits for nothing at all is looking what there is, and without an enter the kernel would not tell.
         if count <= 0 { try poke() } else if let ring = inRing.ring, ring.queued > 0 { try submit() }
-        return visible()
+        return delivery.visible()
       }
       var left: Int64?
       if let deadline {
@@ -90,12 +90,12 @@ extension Core {
           workers.relieve()
           // Even a wait of no time at all looks once at what the kernel has: without an enter it would not tell.
           try poke()
-          return visible()
+          return delivery.visible()
         }
       }
       guard try sleep(for: count - now, nanoseconds: left), !isCalled else {
         drain()
-        return visible()
+        return delivery.visible()
       }
       try checkRefusals()
     }
@@ -112,7 +112,7 @@ extension Core {
   private mutating func runErrands(_ count: Int, _ deadline: Int64?) throws(EngineError) {
     // Nobody else keeps the owner awake, and nobody else has work for the worker.
     try handOverAll(
-      isAlone: workers.queue.count == 1 && workers.count == 0 && inRing.calls == 0 && ready.isEmpty && completions.count < count)
+      isAlone: workers.queue.count == 1 && workers.count == 0 && inRing.calls == 0 && ready.isEmpty && delivery.queue.count < count)
     if let failure { throw failure }
     workers.interruptStopping(in: runs.memory)
     withdrawCancelled()
@@ -128,7 +128,7 @@ extension Core {
   /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it and the wait has not what it
   /// is for.
   private mutating func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
-    guard router.isAutomatic, inRing.calls == 0, visible() < count else { return PlainCosts.briefMax }
+    guard router.isAutomatic, inRing.calls == 0, delivery.visible() < count else { return PlainCosts.briefMax }
     guard let deadline else { return .max }
     return max(PlainCosts.briefMax, deadline - syslet_now())
   }

@@ -30,8 +30,7 @@ internal import Synchronization
   /// What has been translated of prepared syslets.
   let plans = PlanTable()
   var translator: Translator
-  var completions: CompletionQueue
-  var userRing: CompletionRing?
+  var delivery: Delivery
 
   /// Runs that the owner will route at its next turn.
   var ready = RunQueue()
@@ -41,8 +40,6 @@ internal import Synchronization
 
   var statistics = Statistics()
   var pending = 0
-  var overflowed = 0
-  var lost = 0
   /// Other threads may end a wait: the owner sleeps so that they can.
   var heedsCalls = false
   var isClosed = false
@@ -117,7 +114,7 @@ internal import Synchronization
     plain = PlainTurn(options.inlineLimit)
     owner = syslet_thread_token()
     self.runs = runs
-    self.completions = completions
+    delivery = Delivery(completions, isStrict: options.strictRing)
     inRing = RingPlace(ring, records: calls)
     self.translator = translator
     Census.countEngine(1)
@@ -229,13 +226,13 @@ internal import Synchronization
       case .malformed: throw .malformedAtom(address: head.word, rule: memory.brokenRule(head, layout))
       }
     }
-    guard pending + completions.count < options.maxPending, let run = runs.take() else {
+    guard pending &+ delivery.queue.count < options.maxPending, let run = runs.take() else {
       throw .full(limit: options.maxPending)
     }
     run.pointee.begin(head, layout, isSynchronous: isSynchronous, waiter: waiter)
     if layout == .prepared { run.pointee.plan = plans.begin(head) }
     if runsByHead.isKept { enroll(run) }
-    pending += 1
+    pending &+= 1
     statistics.accepted &+= 1
     return run
   }
@@ -257,10 +254,9 @@ internal import Synchronization
     retire(run)
     guard !isSilent, !isClosed else { return }
     // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
-    var completion = unsafe Completion(
-      atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason)
-    completion.waiter = waiter
-    post(completion)
+    delivery.post(
+      unsafe Completion(
+        atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason, waiter: waiter))
   }
 
   /// The same of a prepared syslet, whose atoms may have gone.
@@ -271,10 +267,9 @@ internal import Synchronization
     plans.end(run.pointee.plan, run.pointee.head)
     retire(run)
     guard !isSilent, !isClosed else { return }
-    var completion = unsafe Completion(
-      atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason)
-    completion.waiter = waiter
-    post(completion)
+    delivery.post(
+      unsafe Completion(
+        atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason, waiter: waiter))
   }
 
   /// The run has ended before the open that waits was made.
@@ -293,7 +288,7 @@ internal import Synchronization
   private mutating func retire(_ run: Reference<Run>) {
     if runsByHead.isKept { strike(run) }
     runs.release(run)
-    pending -= 1
+    pending &-= 1
   }
 }
 

@@ -116,14 +116,14 @@ internal import Glibc
   /// - Throws: `.invalidRing` for a ring without slots; `.ringRegistered`.
   public func register(_ ring: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
-    try unsafe core.pointee.register(ring)
+    try unsafe core.pointee.delivery.register(ring)
   }
 
   /// Lets go of the completion ring. Completions that found no slot are kept for `wait(into:)` or the next ring.
   /// - Throws: `.noRingRegistered`.
   public func unregister() throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
-    try unsafe core.pointee.unregister()
+    try unsafe core.pointee.delivery.unregister()
   }
 
   /// Runs the syslet at `head`.
@@ -296,9 +296,9 @@ internal import Glibc
   /// Syslets accepted and not yet completed.
   public var pending: Int { unsafe core.pointee.pending }
   /// Completions that had to wait for a slot of the completion ring.
-  public var overflowed: Int { unsafe core.pointee.overflowed }
+  public var overflowed: Int { unsafe core.pointee.delivery.overflowed }
   /// Completions dropped for want of a slot, with `Options.strictRing`.
-  public var lost: Int { unsafe core.pointee.lost }
+  public var lost: Int { unsafe core.pointee.delivery.lost }
   /// What the engine has done so far.
   public var statistics: Statistics {
     var statistics = unsafe core.pointee.statistics

@@ -30,7 +30,7 @@
   /// Why the syslet ended.
   public var reason: Reason
   /// Who awaits the syslet (`Run.waiter`). In the padding behind `reason`: copying completions costs nothing more.
-  var waiter = Run.noWaiter
+  let waiter: UInt32
 
   /// A completion with these values, for tests of what takes some.
   public init(
@@ -42,5 +42,18 @@
     self.result = result
     self.executed = executed
     self.reason = reason
+    waiter = Run.noWaiter
+  }
+
+  @inline(__always)
+  init(
+    atom: UnsafeMutableRawPointer, privateData: UnsafeMutableRawPointer?, result: Int, executed: Int, reason: Reason, waiter: UInt32
+  ) {
+    unsafe self.atom = unsafe atom
+    unsafe self.privateData = unsafe privateData
+    self.result = result
+    self.executed = executed
+    self.reason = reason
+    self.waiter = waiter
   }
 }

@@ -206,13 +206,17 @@ extension AtomMemory {
   subscript(slot: UInt32) -> Reference<Run> { memory[slot] }
 
   /// A free run, or nil when all are in use (law L7).
+  @inline(__always)
   mutating func take() -> Reference<Run>? {
-    if free != Self.end {
-      let run = self[free]
-      free = run.pointee.nextSlot
-      run.pointee.nextSlot = Self.end
-      return run
-    }
+    guard free != Self.end else { return takeUnused() }
+    let run = self[free]
+    free = run.pointee.nextSlot
+    run.pointee.nextSlot = Self.end
+    return run
+  }
+
+  @inline(never)
+  private mutating func takeUnused() -> Reference<Run>? {
     guard usedMax < capacity else { return nil }
     memory.use(UInt32(usedMax))
     usedMax += 1
