@@ -135,14 +135,17 @@ static long mounted_file_system(int descriptor, uint64_t *type) {
   return result;
 }
 
+/* F_GET_SEALS: only these files have any. */
+int syslet_descriptor_is_memory(int descriptor) { return syslet_call(SYS_fcntl, (uint64_t)descriptor, 1034, 0, 0, 0, 0) >= 0; }
+
 uint64_t syslet_file_system(int descriptor) {
-  enum { get_seals = 1034, get_pipe_size = 1032 };
+  enum { get_pipe_size = 1032 };
   uint64_t type = 0;
   long result = mounted_file_system(descriptor, &type);
   if (result == 0) return type;
   if (result == -ENOENT) {
     /* A mount of another namespace, which may be a hung server's, or the kernel's own: memory or pipes. */
-    if (syslet_call(SYS_fcntl, (uint64_t)descriptor, get_seals, 0, 0, 0, 0) >= 0) return 0x01021994;
+    if (syslet_descriptor_is_memory(descriptor)) return 0x01021994;
     if (syslet_call(SYS_fcntl, (uint64_t)descriptor, get_pipe_size, 0, 0, 0, 0) < 0) return 0;
   }
   struct statfs status;

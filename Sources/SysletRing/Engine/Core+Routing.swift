@@ -83,7 +83,7 @@ extension Core {
         // What was placed by a hint may be no file, and then it is not to be timed as one. To ask costs a system call for each descriptor, so of many
         // that workers get only some are asked.
         let isTimed = !isHinted || plain.wantsSample()
-        if isHinted, isTimed, !translator.isFile(call) { continue }
+        if isHinted, isTimed, !translator.isFile(call, inMemory: reason == .memory) { continue }
         guard plain.isAllowed, costs[row] <= plain.nanosecondsMax || plain.mayBePatient() && costs.each(row) <= plain.nanosecondsMax else {
           return handOver(run, call, timedAs: isTimed ? row : Run.untimed)
         }
@@ -92,7 +92,7 @@ extension Core {
           turns -= 1
           if plain.isCollecting, collect(run, call, costing: row, isTimed: isTimed) { return .left }
         }
-        if isHinted, !translator.isFile(call) { continue }
+        if isHinted, !translator.isFile(call, inMemory: reason == .memory) { continue }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(run, call, reason, timedAs: row) else {
           if reason != .cached { return handOver(run, call, timedAs: row) }
           if plain.isFIFO { return reopen(run) }

@@ -44,6 +44,8 @@ struct DescriptorFact {
   private var turn: UInt32 = 1
   /// What the descriptor that is asked about named in an earlier turn.
   private var lastKind: UInt8 = 0
+  /// The last descriptor of this turn that named a file in memory; -1 for none.
+  private var memoryFile: Int32 = -1
   /// The limit of a file's size; 0 for not asked in this turn.
   private var sizeLimit: UInt64 = 0
 
@@ -63,6 +65,7 @@ struct DescriptorFact {
   mutating func forgetAll() {
     turn &+= 1
     sizeLimit = 0
+    memoryFile = -1
     if turn == 0 { beginRound() }
   }
 
@@ -74,7 +77,8 @@ struct DescriptorFact {
 
   /// A call of this engine closes `descriptor`, opens it, or changes its options.
   @inline(__always)
-  func forget(_ descriptor: Int32) {
+  mutating func forget(_ descriptor: Int32) {
+    if memoryFile == descriptor { memoryFile = -1 }
     let index = Int(descriptor)
     if index >= 0, index < Self.capacity { unsafe findings[index] = 0 }
   }
@@ -104,6 +108,14 @@ struct DescriptorFact {
     guard index >= 0, index < Self.capacity else { return false }
     let finding = unsafe findings[index]
     return UInt32(truncatingIfNeeded: finding >> 32) == turn && finding & 0xFF == UInt64(DescriptorKind.file.rawValue)
+  }
+
+  /// Whether `descriptor` names a file that is in memory and nowhere else. Asked by itself: what it is exactly takes twice as long.
+  mutating func isMemoryFile(_ descriptor: Int32) -> Bool {
+    if memoryFile == descriptor, descriptor >= 0 { return true }
+    guard syslet_descriptor_is_memory(descriptor) != 0 else { return false }
+    memoryFile = descriptor
+    return true
   }
 
   @inline(__always)

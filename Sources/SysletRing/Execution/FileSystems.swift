@@ -25,12 +25,11 @@ struct FileSystems {
     return Self.known.contains(type) ? .file : .foreignFile
   }
 
-  /// The known file system on which `descriptor` names a regular file.
-  mutating func typeOfFile(_ descriptor: Int32) -> UInt64? {
+  /// Whether `descriptor` names a regular file on a known file system.
+  mutating func isFile(_ descriptor: Int32) -> Bool {
     var facts = syslet_file_facts()
-    guard unsafe syslet_file_facts_get(descriptor, false, &facts) == 0, facts.mode & UInt32(S_IFMT) == UInt32(S_IFREG) else { return nil }
-    let type = type(of: descriptor, on: facts.device)
-    return Self.known.contains(type) ? type : nil
+    guard unsafe syslet_file_facts_get(descriptor, false, &facts) == 0, facts.mode & UInt32(S_IFMT) == UInt32(S_IFREG) else { return false }
+    return kind(of: descriptor, on: facts.device, isPipe: false) == .file
   }
 
   private mutating func type(of descriptor: Int32, on device: UInt64) -> UInt64 {
@@ -65,12 +64,10 @@ struct FileSystems {
   }
 
   private static let pipes: UInt64 = 0x5049_5045
-  /// tmpfs and memfd.
-  static let memory: UInt64 = 0x0102_1994
 
   /// By the numbers of linux/magic.h: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, overlay, SquashFS, EROFS, FAT, exFAT, ZFS, bcachefs, ISO 9660.
   private static let known: Set<UInt64> = [
-    0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, memory, 0x794C_7630, 0x7371_7368, 0xE0F5_E1E2, 0x4D44, 0x2011_BAB0, 0x2FC1_2FC1,
+    0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630, 0x7371_7368, 0xE0F5_E1E2, 0x4D44, 0x2011_BAB0, 0x2FC1_2FC1,
     0xCA45_1A4E, 0x9660,
   ]
 }

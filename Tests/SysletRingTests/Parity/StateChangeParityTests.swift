@@ -1,6 +1,7 @@
 // Calls that make something else of a descriptor, and calls on it before and behind them in the same syslet: what a descriptor is must be
 // forgotten when it changes.
 
+import CTestSupport
 import Glibc
 import SysletRing
 import Testing
@@ -76,6 +77,51 @@ struct StateChangeParityTests {
     },
   ]
 
+  /// Of files in memory less is asked.
+  static let memory: [ParityCase] = [
+    ParityCase("a file in memory becomes a full pipe that does not wait, by dup2", 3, 0, again) { s, _ in
+      let number = high(s, .int(s.descriptors.adopt(test_memory_file())))
+      let pipe = s.pipe("").write
+      let block = [UInt8](repeating: 0, count: 4096)
+      _ = fcntl(Int32(pipe), F_SETFL, O_NONBLOCK)
+      while unsafe write(Int32(pipe), block, block.count) > 0 {}
+      let text = s.text("abc").address
+      return ParityScene(
+        calls: [
+          ParityCall(SystemCall.write, number, text, 3), ParityCall(SystemCall.dup2, pipe, number),
+          ParityCall(SystemCall.write, number, text, 3),
+        ], ignoring: [1])
+    },
+    ParityCase("a file in memory becomes a socket for which something comes later, by dup3", 3, 0, 0, 3) { s, t in
+      let number = high(s, .int(s.descriptors.adopt(test_memory_file())))
+      let (near, far) = s.socketPair()
+      t.write("ABC", to: far, after: 100)
+      return ParityScene(
+        calls: [
+          ParityCall(SystemCall.write, number, s.text("abc").address, 3), ParityCall(SystemCall.read, number, s.buffer("a", 8).address, 8),
+          ParityCall(SystemCall.dup3, near, number, .int(O_CLOEXEC)), ParityCall(SystemCall.read, number, s.buffer("b", 8).address, 8),
+        ], ignoring: [2])
+    },
+    ParityCase("a file in memory is synced, and an eventfd is not", 0, 0, -Int(EINVAL)) { s, _ in
+      let number = high(s, .int(s.descriptors.adopt(test_memory_file())))
+      return ParityScene(
+        calls: [
+          ParityCall(SystemCall.fdatasync, number), ParityCall(SystemCall.dup3, .int(s.descriptors.event(3)), number, .int(O_CLOEXEC)),
+          ParityCall(SystemCall.fdatasync, number),
+        ], ignoring: [1])
+    },
+    ParityCase("a file in memory is read behind its end, in parts and at an offset", 4, 6, 2, 0, 4) { s, _ in
+      let number: UInt64 = .int(s.descriptors.adopt(test_memory_file()))
+      let (text, buffer) = (s.text("abcdef").address, s.buffer("a", 16).address)
+      return ParityScene(
+        calls: [
+          ParityCall(SystemCall.pwrite64, number, text, 4, 2), ParityCall(SystemCall.read, number, buffer, 16),
+          ParityCall(SystemCall.pread64, number, buffer, 8, 4), ParityCall(SystemCall.read, number, buffer, 16),
+          ParityCall(SystemCall.pread64, number, buffer, 4, 0),
+        ])
+    },
+  ]
+
   static let flags: [ParityCase] = [
     ParityCase("a pipe is told not to wait, by fcntl", 3, 0, again) { s, _ in
       let pipe = s.pipe("abc").read
@@ -136,7 +182,7 @@ struct StateChangeParityTests {
     },
   ]
 
-  @Test("Under a number that becomes another thing, the new one is meant", arguments: SysletEngine.Backend.available, numbers)
+  @Test("Under a number that becomes another thing, the new one is meant", arguments: SysletEngine.Backend.available, numbers + memory)
   func number(backend: SysletEngine.Backend, testCase: ParityCase) {
     var testCase = testCase
     testCase.isSequential = true
