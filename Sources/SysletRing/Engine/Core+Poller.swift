@@ -7,7 +7,7 @@ internal import Synchronization
 extension Core {
   /// Makes the call if it need not wait, and gives its result; nil: the run is parked, or a worker's.
   mutating func makeOrPark(_ run: Reference<Run>, _ call: Reference<Call>) -> Int? {
-    var waiting = Waiting(call: call)
+    var waiting = Waiting(call)
     var number = run.pointee.parked
     if number != RunSlab.end {
       let record = poller[number]

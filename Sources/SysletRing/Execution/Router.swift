@@ -57,6 +57,8 @@ enum Placement: Equatable {
     case noRing
     case surroundings
     case fullRing
+    /// It may wait, and mostly need not.
+    case seldomWaits
   }
 }
 

@@ -119,8 +119,10 @@ internal import Glibc
   }
 
   /// Where `automatic` makes calls that it need not look at the ring for: those that never block, and those that are made plainly. nil: as any other.
+  ///
+  /// - Parameter isFirst: Nothing on its way to the ring takes the call along.
   @inline(__always)
-  mutating func placeHere(_ call: Reference<Call>) -> Placement? {
+  mutating func placeHere(_ call: Reference<Call>, isFirst: Bool = true) -> Placement? {
     guard router.isAutomatic, !call.pointee.flags.contains(.sync) else { return nil }
     let traits = call.pointee.traits
     if traits.contains(.neverBlocks) {
@@ -129,15 +131,21 @@ internal import Glibc
       return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread)
     }
     if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
+    if isFirst, call.pointee.form.isSend { return .poller(.seldomWaits) }
     guard !traits.isDisjoint(with: [.punted, .mayPunt]), call.pointee.form.hasOpcode else { return nil }
     if call.pointee.form.encoding == .close, let obstacle = closeObstacle(call.pointee.arguments.descriptor(0)) {
       return .worker(.obstacle(obstacle))
     }
-    // What writes the page cache back has nothing to do there, or next to nothing.
-    if call.pointee.form.writesBack, hints.hint(call.pointee.arguments.descriptor(0)) == .memory { return .plain(.memory) }
-    return router.placePlainly(call)
+    return call.pointee.form.writesBack ? placeWriteBack(call) : router.placePlainly(call)
   }
 
+  /// What writes the page cache back has nothing to do at a file in memory, or next to nothing.
+  @inline(never)
+  private mutating func placeWriteBack(_ call: Reference<Call>) -> Placement? {
+    hints.hint(call.pointee.arguments.descriptor(0)) == .memory ? .plain(.memory) : router.placePlainly(call)
+  }
+
+  @inline(never)
   private mutating func placeTransfer(_ call: Reference<Call>, _ form: OperationForm) -> Placement? {
     // Longer than one transfer can be, it is the router's to say that it is for no ring.
     guard call.pointee.arguments.words.2 <= OperationForm.transferMax else { return nil }
@@ -158,9 +166,9 @@ internal import Glibc
 
   /// Whether a call that was placed by its descriptor's hint, and has no try that does not wait, is one of a file, now that it is going to be made
   /// here. If it is not, the hint is corrected, and the call is to be placed again.
-  mutating func isFile(_ call: Reference<Call>) -> Bool {
+  mutating func isFile(_ call: Reference<Call>, inMemory: Bool) -> Bool {
     let descriptor = call.pointee.arguments.descriptor(0)
-    if descriptors.kind(descriptor) == .file { return true }
+    if inMemory ? descriptors.isMemoryFile(descriptor) : descriptors.kind(descriptor) == .file { return true }
     hints.note(descriptor, .other)
     return false
   }
@@ -198,6 +206,12 @@ internal import Glibc
     guard known.dependsOnDescriptor else { return nil }
     if known.kinds.isEmpty, !call.pointee.form.isTransfer { return .isNeverKnown }
     let descriptor = call.pointee.arguments.descriptor(0)
+    // Whatever its state is, which takes three questions more.
+    if call.pointee.form.encoding == .receiveFrom, call.pointee.arguments.low(3) & Self.waitAll != 0,
+      descriptors.kind(descriptor) != .localStream
+    {
+      return .flags
+    }
     let fact = descriptors.fact(descriptor, known.states)
     guard fact.isOne(of: known.kinds) else {
       let isAtPosition = call.pointee.form.isTransfer && !call.pointee.form.takesOffset(call.pointee.arguments)
@@ -353,7 +367,7 @@ internal import Glibc
         segment.cut = .hazard(.descriptor)
         return call
       }
-      if let placement = placeHere(call) {
+      if let placement = placeHere(call, isFirst: false) {
         segment.cut = .placement(placement)
         return call
       }

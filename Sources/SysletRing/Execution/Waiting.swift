@@ -52,6 +52,11 @@ struct Waiting {
   var isExpired = false
   /// An earlier try had to wait.
   var hasWaited = false
+  /// Of the socket, -1 for none. They never change, and are asked once for each try.
+  private lazy var family = option(SO_DOMAIN) ?? -1
+  private lazy var type = option(SO_TYPE) ?? -1
+
+  init(_ call: Reference<Call>) { self.call = call }
 
   private var arguments: Arguments { call.pointee.arguments }
   private var descriptor: Int32 { arguments.descriptor(0) }
@@ -147,7 +152,7 @@ struct Waiting {
   }
 
   /// How many bytes a receive that waits takes at the least: SO_RCVLOWAT says so, of streams. Asked only when fewer have come than were asked for.
-  private func goal(_ length: UInt64, _ flags: UInt32) -> UInt64 {
+  private mutating func goal(_ length: UInt64, _ flags: UInt32) -> UInt64 {
     guard isStream else { return 0 }
     if flags & Self.waitAll != 0 { return isNonblocking ? 0 : length }
     guard let mark = option(SO_RCVLOWAT), mark > 1, !isNonblocking else { return 0 }
@@ -318,7 +323,7 @@ struct Waiting {
   }
 
   /// A local socket's poll does not tell that the other side will not read any more (SHUT_RD), which ends a call that waits.
-  private func waitToWrite() -> Attempt {
+  private mutating func waitToWrite() -> Attempt {
     guard case .waits(var wait) = wait(for: UInt32(SYSLET_POLL_OUT)) else { return .worker }
     wait.isLookedAt = isLocal
     return .waits(wait)
@@ -342,15 +347,15 @@ struct Waiting {
   }
 
   private func option(_ name: Int32) -> Int32? { DescriptorFacts.socketOption(descriptor, name, into: 0) }
-  private var isSocket: Bool { option(SO_TYPE) != nil }
+  private var isSocket: Bool { mutating get { type >= 0 } }
   /// SO_RCVLOWAT: a receive waits for more than a byte.
   private var hasMark: Bool { option(SO_RCVLOWAT).map { $0 > 1 } ?? false }
-  private var isStream: Bool { option(SO_TYPE) == Int32(SOCK_STREAM.rawValue) }
+  private var isStream: Bool { mutating get { type == Int32(SOCK_STREAM.rawValue) } }
   /// A connection of AF_UNIX. Of datagrams a receiver that will not read any more is found by the next send, not by one that waits.
-  private var isLocal: Bool { option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) != Int32(SOCK_DGRAM.rawValue) }
+  private var isLocal: Bool { mutating get { family == AF_UNIX && type != Int32(SOCK_DGRAM.rawValue) } }
   /// Who has sent what is told with it, and what another has sent ends a receive; or how much there is, so that there are control data each time.
   private var tellsSenders: Bool { [SO_PASSCRED, SO_PASSSEC, Self.passPIDFD, Self.inquire].contains { option($0) == 1 } }
-  private var isOfNetwork: Bool { option(SO_DOMAIN).map { $0 == AF_INET || $0 == AF_INET6 } ?? false }
+  private var isOfNetwork: Bool { mutating get { family == AF_INET || family == AF_INET6 } }
 
   /// Between two steps of one call: an error that ends the call, and is the next one's to tell. What has been sent to an error queue is none, so the
   /// connection has to be closed too, which is the state in struct tcp_info's first byte.

@@ -227,6 +227,9 @@ extension OperationForm {
   /// Whether the call opens a name.
   var isOpen: Bool { nature.contains(.open) }
 
+  /// Whether the call sends something, by a descriptor that must be a socket's.
+  var isSend: Bool { encoding == .sendTo || encoding == .sendMessage }
+
   /// Whether the call waits for what was written to be where the file is kept.
   var writesBack: Bool { encoding == .fsync || encoding == .fdatasync || encoding == .syncFileRange }
 
