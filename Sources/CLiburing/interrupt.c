@@ -26,9 +26,11 @@
 
 /* The handler may interrupt the sanitizer itself, which holds locks then, so nothing that it calls may call that: not for an atomic either, for which
  * no_sanitize("thread") does. */
-#if defined(__clang__) && __has_feature(thread_sanitizer)
+#if defined(__clang__)
+#if __has_feature(thread_sanitizer)
 #define IS_THREAD_SANITIZED 1
 #pragma clang attribute push(__attribute__((disable_sanitizer_instrumentation)), apply_to = function)
+#endif
 #endif
 
 /* As musl's cancellation points do: between the two labels a signal of ours ends the call before or in place of its effect. */

@@ -153,4 +153,11 @@ int test_become(unsigned user, unsigned long processes) {
   return 0;
 }
 
+int test_disk_file(void) {
+  char path[] = "/tmp/syslet-test.XXXXXX";
+  int descriptor = mkostemp(path, O_CLOEXEC);
+  if (descriptor >= 0) unlink(path);
+  return descriptor;
+}
+
 int test_memory_file(void) { return memfd_create("memory", MFD_CLOEXEC); }

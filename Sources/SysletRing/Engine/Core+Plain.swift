@@ -60,7 +60,9 @@ extension Core {
       // What is read of it belongs to the same short way. Without O_DIRECT it is a file like most, or the read will say that it waits.
       translator.prefersPlain = true
       let isDirect = flags & Int32(SYSLET_O_DIRECT) != 0
-      translator.hints.note(plain.opened, isDirect ? .direct : .buffered)
+      // What will be written to is asked for what it is: in memory that is another way.
+      let isRead = flags & O_ACCMODE == O_RDONLY && !isDirect
+      translator.hints.note(plain.opened, isRead ? .buffered : .unknown)
       if isDirect { settleOpened() }
     case .close:
       if descriptor == plain.opened { plain.opened = -1 }
@@ -160,9 +162,12 @@ extension Core {
   }
 
   private mutating func noteRead(_ call: Reference<Call>, isSlow: Bool) {
+    let descriptor = call.pointee.arguments.descriptor(0)
+    // A file that is nowhere else knows no read that does not wait: that says nothing of disks.
+    if isSlow, syslet_descriptor_is_memory(descriptor) != 0 { return translator.hints.note(descriptor, .memory) }
     // It was not in memory, and what is read next may not be either: the ring waits for that without holding anybody.
     guard let uses = plain.noteRead(isSlow: isSlow) else { return }
-    translator.hints.noteSlow(call.pointee.arguments.descriptor(0), uses: uses)
+    translator.hints.note(descriptor, .other, uses: uses)
     settleOpened()
   }
 
@@ -241,6 +246,8 @@ extension Core {
     guard pool.share(&plain.collected, sharersMax: Self.processors - 1) < 0 else { return }
     // There is no thread at all, and this one can do without.
     help(until: .max, nil)
+    // A place that does not give back what was offered has it still.
+    if workers.count > 0 { workers.isStalled = true }
   }
 
   /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible or the deadline has passed. What is

@@ -93,6 +93,8 @@ extension Core {
           if plain.isCollecting, collect(run, call, costing: row, isTimed: isTimed) { return .left }
         }
         if isHinted, !translator.isFile(call, inMemory: reason == .memory) { continue }
+        // Behind the file's own position is where the reads of what was opened just now have come to.
+        if reason == .memory { settleOpened() }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(run, call, reason, timedAs: row) else {
           if reason != .cached { return handOver(run, call, timedAs: row) }
           if plain.isFIFO { return reopen(run) }
@@ -123,7 +125,7 @@ extension Core {
   /// Where the run's next call is made; its SQE is staged when that is the ring, which has `room`.
   @inline(__always)
   private mutating func place(_ run: Reference<Run>, _ call: Reference<Call>, room: inout Int) -> Placement {
-    if let placement = translator.placeHere(call) { return placement }
+    if let placement = translator.placeHere(call, mayTry: plain.isAllowed) { return placement }
     if let ring = inRing.ring, call.pointee.form.hasOpcode {
       room = ring.room
       if room > 0 { translator.begin(in: ring.slots) } else { translator.begin() }
@@ -150,6 +152,8 @@ extension Core {
       }
       turns -= 1
     }
+    // It is not one of the plain calls whose time is taken.
+    notePlainCost()
     statistics.tries &+= 1
     return makeOrPark(run, call)
   }

@@ -50,13 +50,6 @@ internal import Glibc
     unsafe entries[index] = hint == .unknown ? 0 : uses << 3 | hint.rawValue
   }
 
-  /// What was read there did not come at once: mostly because it was not in memory.
-  mutating func noteSlow(_ descriptor: Int32, uses: UInt8) {
-    // A file that is nowhere else knows no read that does not wait.
-    let isMemory = ask(descriptor) == .memory
-    note(descriptor, isMemory ? .memory : .other, uses: isMemory ? Self.usesMax : uses)
-  }
-
   private mutating func ask(_ descriptor: Int32) -> Hint {
     if syslet_descriptor_is_memory(descriptor) != 0 { return .memory }
     // On a file system that is not known somebody else may have to be waited for.

@@ -250,7 +250,9 @@ extension Translator {
       let condition = segment.pointee.condition(index)
       let call = segment.pointee.presentCall(Int(condition.position))
       if condition.position > 0 { prefersPlain = false }
-      guard placeHere(call) == nil, isForRing(call), !call.pointee.form.isTransfer || isOfStream(call) == condition.isOfStream else {
+      guard placeHere(call, mayTry: condition.position == 0) == nil, isForRing(call),
+        !call.pointee.form.isTransfer || isOfStream(call) == condition.isOfStream
+      else {
         return false
       }
     }

@@ -120,9 +120,9 @@ internal import Glibc
 
   /// Where `automatic` makes calls that it need not look at the ring for: those that never block, and those that are made plainly. nil: as any other.
   ///
-  /// - Parameter isFirst: Nothing on its way to the ring takes the call along.
+  /// - Parameter mayTry: A call that seldom waits may be tried here: nothing on its way to the ring takes it along, and the owner has time for it now.
   @inline(__always)
-  mutating func placeHere(_ call: Reference<Call>, isFirst: Bool = true) -> Placement? {
+  mutating func placeHere(_ call: Reference<Call>, mayTry: Bool = true) -> Placement? {
     guard router.isAutomatic, !call.pointee.flags.contains(.sync) else { return nil }
     let traits = call.pointee.traits
     if traits.contains(.neverBlocks) {
@@ -131,7 +131,7 @@ internal import Glibc
       return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread)
     }
     if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
-    if isFirst, call.pointee.form.isSend { return .poller(.seldomWaits) }
+    if mayTry, call.pointee.form.isSend { return .poller(.seldomWaits) }
     guard !traits.isDisjoint(with: [.punted, .mayPunt]), call.pointee.form.hasOpcode else { return nil }
     if call.pointee.form.encoding == .close, let obstacle = closeObstacle(call.pointee.arguments.descriptor(0)) {
       return .worker(.obstacle(obstacle))
@@ -169,7 +169,7 @@ internal import Glibc
   mutating func isFile(_ call: Reference<Call>, inMemory: Bool) -> Bool {
     let descriptor = call.pointee.arguments.descriptor(0)
     if inMemory ? descriptors.isMemoryFile(descriptor) : descriptors.kind(descriptor) == .file { return true }
-    hints.note(descriptor, .other)
+    hints.note(descriptor, inMemory ? .unknown : .other)
     return false
   }
 
@@ -241,7 +241,7 @@ internal import Glibc
       if arguments[2] == 0, kind == .stream { return .length }
       if arguments.low(3) & Self.waitAll == 0 { return nil }
       // On AF_UNIX it is the same but for urgent data, and with a worker for each an echo took 55 to 62 µs.
-      return router.severing.areMessagesWhole && kind == .localStream && arguments.low(3) & (0x02 | 0x20) == 0 ? nil : .flags
+      return router.severing.areMessagesWhole && arguments.low(3) & (0x02 | 0x20) == 0 ? nil : .flags
     case .receiveMessage: return arguments.low(2) & Self.waitAll != 0 ? .flags : nil
     case .sendTo, .sendMessage:
       return router.severing.areMessagesWhole ? nil : .flags
@@ -367,7 +367,7 @@ internal import Glibc
         segment.cut = .hazard(.descriptor)
         return call
       }
-      if let placement = placeHere(call, isFirst: false) {
+      if let placement = placeHere(call, mayTry: false) {
         segment.cut = .placement(placement)
         return call
       }

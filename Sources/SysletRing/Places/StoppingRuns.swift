@@ -24,8 +24,8 @@ struct StoppingRuns {
 
   /// One of them has come back.
   mutating func leave() {
-    assert(count > 0, "L4: a run that was asked to stop comes back twice")
-    count = max(0, count - 1)
+    precondition(count > 0, "L5: a run that was asked to stop comes back twice")
+    count -= 1
     askAtOnce()
   }
 

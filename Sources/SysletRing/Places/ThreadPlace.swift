@@ -5,7 +5,7 @@ internal import Glibc
 /// Runs are handed over by the owner, in `submit`. From then on a run is the place's, until it gives it back through the owner's mailbox, with what is to be
 /// done with it next in `Run.verdict` (`RunExecution` does all of that). A place holds no run that it has not been given, and loses none (law L5).
 ///
-/// All methods are the owner's.
+/// All methods are the owner's, but for `stop`, which is also called where the owner's thread is gone.
 protocol ThreadPlace: AnyObject, Sendable {
   /// Takes all of `runs`. 0, or -errno if there is nobody to execute them: then they are kept, until `submit` is called again or they are withdrawn.
   ///

@@ -50,6 +50,8 @@ int test_shift_clocks(long seconds);
 
 /* memfd_create(2): a file that is in memory and nowhere else. A descriptor, or -1. */
 int test_memory_file(void);
+/* A file without a name in /tmp. A descriptor, or -1. */
+int test_disk_file(void);
 
 /* The soft and hard limit of this user's processes, then another user without capabilities: all threads of the process. 0 or -errno. */
 int test_become(unsigned user, unsigned long processes);

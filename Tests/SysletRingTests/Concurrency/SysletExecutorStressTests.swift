@@ -35,7 +35,7 @@ struct SysletExecutorStressTests {
   static func mixed(_ program: Program, _ count: Int) -> (addresses: [UInt64], words: [Word]) {
     let time = program.buffer(16)
     time.store(Int64(50_000), at: 8)
-    let file = program.descriptors.memory(Array("0123456789".utf8))
+    let file = program.descriptors.file(Array("0123456789".utf8))
     var words: [Word] = []
     let addresses = (0..<count).map { number in
       words.append(program.word(0))

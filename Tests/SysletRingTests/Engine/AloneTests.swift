@@ -122,7 +122,7 @@ struct AloneTests {
     defer { try? engine.close() }
     let program = Program(form)
     let read = program.buffer(8)
-    let source = program.descriptors.memory([1, 2, 3])
+    let source = program.descriptors.file([1, 2, 3])
     program.atom(noOperation)
     program.atom(SystemCall.pread64, .int(source), .to(read), 3, 0)
     program.atom(noOperation, next: .end)

@@ -49,7 +49,7 @@ extension Program {
   }
 
   /// A file with content but without a name, as an argument: the cheapest there is, for cases that need hundreds.
-  func filled(_ content: String) -> Argument { .int(descriptors.memory(Array(content.utf8))) }
+  func filled(_ content: String) -> Argument { .int(descriptors.file(Array(content.utf8))) }
 }
 
 extension ConformanceCase {

@@ -21,7 +21,7 @@ struct CrowdEndTests {
     init(_ count: Int, kinds: [Kind] = Kind.allCases, sleep seconds: Int) {
       let program = Program(.direct, capacity: count)
       let pipes = (0..<16).map { _ in program.descriptors.pipe() }
-      let file = program.descriptors.memory(Array("0123456789".utf8))
+      let file = program.descriptors.file(Array("0123456789".utf8))
       let time = LifeRegressionTests.time(program, milliseconds: seconds * 1000 + 1)
       self.kinds = (0..<count).map { kinds[$0 % kinds.count] }
       buffers = self.kinds.enumerated().map { number, kind in

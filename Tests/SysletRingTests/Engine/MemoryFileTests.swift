@@ -58,4 +58,49 @@ struct MemoryFileTests {
       if depth == 1 { #expect(after.workerHops == before.workerHops, "some were a worker's, with flags \(flags)") }
     }
   }
+
+  /// Whether files in /dev/shm are in memory.
+  private static var isMemory: Bool {
+    let scratch = "/dev/shm/syslet-test-is-memory-\(getpid())"
+    let descriptor = unsafe open(scratch, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    defer {
+      close(descriptor)
+      unsafe unlink(scratch)
+    }
+    return syslet_descriptor_is_memory(descriptor) != 0
+  }
+
+  // What a syslet has opened itself is read with pread where its position is to be, as long as nobody else can see that. A hint that ran out in
+  // between had the 32nd read made at the file's beginning.
+  @Test(
+    "A syslet reads on and on in what it has opened itself, and so do others after it", .enabled(if: isMemory),
+    arguments: SysletEngine.Backend.available, [false, true])
+  func opened(backend: SysletEngine.Backend, isBatch: Bool) throws {
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let path = "/dev/shm/syslet-test-\(getpid())"
+    let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    try #require(file >= 0)
+    defer {
+      close(file)
+      unsafe unlink(path)
+    }
+    let content = (0..<100).map { UInt8($0) }
+    try #require(unsafe write(file, content, content.count) == content.count)
+    let program = Program(.direct, capacity: 64)
+    let (descriptor, bytes) = (program.word(-1), program.buffer(64))
+    program.atom(
+      SystemCall.openat, .int(AT_FDCWD), .to(program.path(path)), .int(O_RDONLY | O_CLOEXEC), 0, flags: .stopOnNegative, result: descriptor)
+    let count = 60
+    for index in 0..<count {
+      program.atom(SystemCall.read, .pointed(descriptor), .value(bytes.address + UInt64(index)), 1, flags: .stopOnNonPositive)
+    }
+    if isBatch { try engine.enqueue(program, 0) }
+    let isHere = try !isBatch && engine.exec(program, 0) != nil
+    if !isHere { #expect(try engine.take().first?.executed == count + 1) }
+    #expect((0..<count).map { bytes.load($0, as: UInt8.self) } == Array(content[..<count]))
+    let left = Int32(descriptor.value)
+    defer { close(left) }
+    #expect(lseek(left, 0, SEEK_CUR) == count)
+  }
 }

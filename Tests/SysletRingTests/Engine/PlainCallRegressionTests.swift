@@ -18,7 +18,7 @@ struct PlainCallRegressionTests {
       ProcessSettings.endIfStuck()
       let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!)
       let program = Program(.direct)
-      let file = program.descriptors.memory([1, 2, 3])
+      let file = program.descriptors.file([1, 2, 3])
       let buffer = program.buffer(64)
       for (index, length) in [UInt64.max, UInt64(Int.max) + 1].enumerated() {
         program.atom(SystemCall.read, .int(file), .to(buffer), .value(length), next: .end)
@@ -89,7 +89,7 @@ struct PlainCallRegressionTests {
     let engine = try BadInputTests.engine(backend)
     defer { try? engine.close() }
     let program = Program(.direct)
-    let number = program.descriptors.memory([1, 2, 3])
+    let number = program.descriptors.file([1, 2, 3])
     let pipe = program.descriptors.pipe()
     #expect(fcntl(pipe.read, F_SETFL, O_NONBLOCK) == 0)
     let result = program.word()

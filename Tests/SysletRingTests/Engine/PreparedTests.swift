@@ -14,7 +14,7 @@ struct PreparedTests {
   private static func reading(_ form: Form) -> (program: Program, length: Word, total: Word) {
     let program = Program(form)
     let (length, total) = (program.word(2), program.word(0))
-    let file = program.descriptors.memory(Array("0123456789".utf8))
+    let file = program.descriptors.file(Array("0123456789".utf8))
     program.atom(
       SystemCall.pread64, .int(file), .to(program.buffer(16)), .pointed(length), 0, flags: .stopOnNegative, result: program.word())
     program.atom(umemAdd, .to(total), 1, next: .end)

@@ -21,11 +21,11 @@ struct PlanTests {
       }
       let made: Int32
       switch self {
-      case .file: made = descriptors.memory(content)
+      case .file: made = descriptors.file(content)
       case .appending:
-        made = descriptors.memory(content)
+        made = descriptors.file(content)
         #expect(fcntl(made, F_SETFL, O_APPEND) == 0)
-      case .empty: made = descriptors.memory([])
+      case .empty: made = descriptors.file([])
       case .pipe:
         let pipe = descriptors.pipe()
         fill(pipe.write)
@@ -87,8 +87,8 @@ struct PlanTests {
     let position = shape.position
     let engine = try BadInputTests.engine(backend)
     let plain = Program(.direct)
-    let number = plain.descriptors.memory([])
-    let twin = plain.descriptors.memory([])
+    let number = plain.descriptors.file([])
+    let twin = plain.descriptors.file([])
     let null = plain.descriptors.open("/dev/null", O_RDWR)
     for call in Self.calls {
       let program = Program(.prepared)
@@ -137,7 +137,7 @@ struct PlanTests {
   func failing(backend: SysletEngine.Backend) throws {
     let engine = try BadInputTests.engine(backend)
     let program = Program(.prepared)
-    let file = program.descriptors.memory(Array("0123456789".utf8))
+    let file = program.descriptors.file(Array("0123456789".utf8))
     let buffer = program.buffer(8)
     let count = 20
     // No result is stored: how far it came, the completion tells.
@@ -213,7 +213,7 @@ struct PlanTests {
     let engine = try BadInputTests.engine(backend)
     let programs = (0..<150).map { number -> (Program, Buffer, Int) in
       let program = Program(.prepared, capacity: 1200)
-      let file = program.descriptors.memory([UInt8(number)])
+      let file = program.descriptors.file([UInt8(number)])
       let buffer = program.buffer(1)
       let count = number == 77 ? 1100 : 1 + number % 5
       for _ in 1..<count { program.atom(noOperation) }
@@ -250,8 +250,8 @@ struct PlanTests {
     program.atom(SystemCall.getpid, next: .end)
     let descriptors = Descriptors()
     for turn in 0..<40 {
-      let file = descriptors.memory(Array("\(1000 + turn)abcdef".utf8))
-      let other = descriptors.memory([])
+      let file = descriptors.file(Array("\(1000 + turn)abcdef".utf8))
+      let other = descriptors.file([])
       descriptor.value = Int(file)
       offset.value = turn % 8 == 7 ? -1 : turn % 9
       try engine.enqueue(program)

@@ -1,5 +1,6 @@
 // What a random program works on: real descriptors, or simulated ones.
 
+import CTestSupport
 import Glibc
 
 @testable import SysletRing
@@ -154,9 +155,7 @@ final class RealWorld: World {
     let (fileContent, otherContent, pipeContent, socketContent) = (
       Self.fileContent, Self.otherContent, Self.pipeContent, Self.socketContent
     )
-    func memory(_ content: [UInt8]) -> Int32 {
-      let arena = Arena()
-      let descriptor = Int32(plainCall(SystemCall.memfd_create, arena.path("fuzz").address, 1))
+    func fill(_ descriptor: Int32, _ content: [UInt8]) -> Int32 {
       let written = unsafe write(descriptor, content, content.count)
       precondition(written == content.count)
       lseek(descriptor, 0, SEEK_SET)
@@ -167,9 +166,9 @@ final class RealWorld: World {
       precondition(unsafe make(&pair) == 0)
       return (pair[0], pair[1])
     }
-    base = memory(fileContent)
+    base = fill(test_disk_file(), fileContent)
     things[.file] = base
-    things[.other] = memory(otherContent)
+    things[.other] = fill(test_memory_file(), otherContent)
     let source = unsafe pair { unsafe pipe($0) }
     unsafe write(source.1, pipeContent, pipeContent.count)
     close(source.1)

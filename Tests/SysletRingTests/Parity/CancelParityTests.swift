@@ -23,7 +23,7 @@ struct CancelParityTests {
     // Not every architecture has every call.
     if call.number < 0 { return "skipped" }
     let program = Program(.direct)
-    let behind = stage.descriptors.memory([])
+    let behind = stage.descriptors.file([])
     let flags: AtomFlags = place == .softChain ? .stopOnNegative : []
     if place != .alone { program.atom(noOperation, flags: flags) }
     program.atom(call.number, list: call.arguments.map { .value($0) }, flags: flags)

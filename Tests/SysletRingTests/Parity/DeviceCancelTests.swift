@@ -29,7 +29,7 @@ struct DeviceCancelTests {
     /// nil where this machine has no such device.
     init?(_ device: Device, _ server: FileServer, isChain: Bool) {
       self.server = server
-      behind = stage.descriptors.memory([])
+      behind = stage.descriptors.file([])
       server.add("file", 8192)
       let file = stage.descriptors.adopt(server.open("file", O_RDONLY))
       if device == .block {

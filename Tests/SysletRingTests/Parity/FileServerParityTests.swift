@@ -201,7 +201,7 @@ struct FileServerParityTests {
       case SystemCall.close: program.atom(kept.call, .int(file), next: .end)
       default: program.atom(kept.call, .int(server.root), .to(program.path("file")), .int(O_RDONLY | O_CLOEXEC), 0, next: .end)
       }
-      let quick = program.atom(SystemCall.pread64, .int(stage.descriptors.memory([1, 2, 3])), .to(program.buffer(8)), 8, 0, next: .end)
+      let quick = program.atom(SystemCall.pread64, .int(stage.descriptors.file([1, 2, 3])), .to(program.buffer(8)), 8, 0, next: .end)
       server.hold(request, true)
       let guardian = Release(server, request)
       defer { guardian.finish() }

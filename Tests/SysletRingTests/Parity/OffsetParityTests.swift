@@ -59,7 +59,7 @@ struct OffsetParityTests {
     Kind("only a place (O_PATH)", fails: EBADF) { s in .int(s.descriptors.open(s.scratch.file("f", "0123456789"), OpenFlag.path)) },
     Kind("a file") { $0.file("f", "0123456789abcdefghij") },
     Kind("a file that appends") { $0.file("f", "0123456789abcdefghij", O_RDWR | O_APPEND) },
-    Kind("a file in memory") { s in .int(s.descriptors.memory(Array("0123456789abcdefghij".utf8))) },
+    Kind("a file in memory") { s in .int(s.descriptors.file(Array("0123456789abcdefghij".utf8))) },
     device("/dev/null"), device("/dev/zero"), device("/proc/self/comm", O_RDONLY), device("/proc/sys/kernel/ostype", O_RDONLY),
     device("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY), device("/proc/filesystems", O_RDONLY),
   ]

@@ -25,7 +25,7 @@ struct StarvationTests {
         program.atom(SystemCall.recvfrom, .int(pairs[index % pairs.count].0), .to(buffer), 8, 0, 0, 0, next: .end)
       }
       read = program.word()
-      let file = program.descriptors.memory([UInt8](repeating: 7, count: 64))
+      let file = program.descriptors.file([UInt8](repeating: 7, count: 64))
       getpid = program.atom(SystemCall.getpid, next: .end)
       pread = program.atom(SystemCall.pread64, .int(file), .to(program.buffer(64)), 64, 0, result: read, next: .end)
     }
@@ -90,7 +90,7 @@ struct StarvationTests {
       stage.descriptors.forget(Int32(near))
       program.atom(SystemCall.close, .value(near), next: .end)
     }
-    let file = stage.descriptors.memory([UInt8](repeating: 7, count: 64))
+    let file = stage.descriptors.file([UInt8](repeating: 7, count: 64))
     let quick = program.atom(SystemCall.pread64, .int(file), .to(program.buffer(64)), 64, 0, next: .end)
     let engine = try Parity.engine(backend) { $0.maxWorkers = 4 }
     defer { try? engine.close() }
@@ -109,7 +109,7 @@ struct StarvationTests {
     let time = program.buffer(16)
     time.store(Int64(1000), at: 0)
     for _ in 0..<count { program.atom(SystemCall.nanosleep, .to(time), 0, next: .end) }
-    let file = program.descriptors.memory([UInt8](repeating: 7, count: 64))
+    let file = program.descriptors.file([UInt8](repeating: 7, count: 64))
     let quick = program.atom(SystemCall.pread64, .int(file), .to(program.buffer(64)), 64, 0, next: .end)
     let engine = try Parity.engine(backend)
     defer { try? engine.close() }

@@ -33,7 +33,7 @@ import SysletRing
 
   init(_ count: Int, kinds: [Kind] = Kind.allCases) {
     program = Program(.direct, capacity: count * 4)
-    let file = program.descriptors.memory(Array("0123456789".utf8))
+    let file = program.descriptors.file(Array("0123456789".utf8))
     let time = program.buffer(16)
     time.store(Int64(200_000), at: 8)
     for number in 0..<count {

@@ -162,7 +162,7 @@ enum Parity {
     init(_ count: Int, waits: Bool) {
       (self.count, self.waits) = (count, waits)
       pipe = program.descriptors.pipe()
-      let file = program.descriptors.memory(Array("0123456789".utf8))
+      let file = program.descriptors.file(Array("0123456789".utf8))
       for index in 0..<count {
         let result = program.word()
         switch index % 4 {

@@ -1,5 +1,6 @@
 // Directories and files that a test has for itself.
 
+import CTestSupport
 import Foundation
 import Glibc
 import SysletRing
@@ -114,10 +115,10 @@ final class Descriptors {
     return (adopt(ends[0]), adopt(ends[1]))
   }
 
-  /// A file without a name, at its beginning.
-  func memory(_ content: [UInt8]) -> Int32 {
+  /// A file without a name, at its beginning: on a disk, because `automatic` gives nothing of one that is in memory to the ring.
+  func file(_ content: [UInt8]) -> Int32 {
     let arena = Arena()
-    let descriptor = adopt(Int32(plainCall(SystemCall.memfd_create, arena.path("test").address, 1)))
+    let descriptor = adopt(test_disk_file())
     let written = plainCall(SystemCall.pwrite64, .int(descriptor), arena.buffer(bytes: content).address, .int(content.count), 0)
     precondition(written == content.count)
     return descriptor

@@ -60,5 +60,5 @@
   var isExpecting: Bool { calls + cancellations > 0 || doorbell.isArmed || isPollerArmed }
 
   /// Whether somebody in the queue may go on.
-  var mayAdmit: Bool { !queue.isEmpty && (records.freeCount > 0 || hasStoppingInQueue || waits == calls) }
+  var mayAdmit: Bool { !queue.isEmpty && (records.freeCount > 0 || hasStoppingInQueue || isStuck) }
 }
