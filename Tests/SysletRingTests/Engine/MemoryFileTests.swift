@@ -29,7 +29,9 @@ struct MemoryFileTests {
     Case(name: "fsync", number: SystemCall.fsync, arguments: { _, _ in [] }, result: 0),
   ]
 
-  @Test("automatic gives their calls to nobody that waits for them, few at a time or many, be it with O_DIRECT", arguments: cases, [1, 32])
+  @Test(
+    "automatic gives their calls to nobody that waits for them, few at a time or many, be it with O_DIRECT",
+    .enabled(if: ringObstacle == nil, "without a ring automatic is threads"), arguments: cases, [1, 32])
   func plain(testCase: Case, depth: Int) throws {
     // On a busy machine any call may seem slow, and slow ones are a worker's.
     let engine = try BadInputTests.engine(.automatic) { $0.inlineLimit = .seconds(60) }

@@ -9,7 +9,7 @@ import Testing
 
 @testable import SysletRing
 
-/// Has a thread for each run, which makes every call twice as late: it waits for as long again as the call took, or one millisecond.
+/// Has a thread for each run, which makes every call twice as late: it waits for as long again as the call took, a second at the most.
 private final class LatePlace: ThreadPlace, @unchecked Sendable {
   private let terms: ThreadPlaceTerms
   /// The owner's: runs for which no thread could be started.
