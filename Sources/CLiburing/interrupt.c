@@ -10,7 +10,7 @@
  * A signal to the process may be given to a worker. There it is sent on: the worker blocks that number from then on, goes on with another one, and the
  * signal is queued again, for the threads, the sigwait or the signalfd that it was meant for.
  *
- * The handler itself makes the call return -EINTR, by moving the program counter behind it, so that SA_RESTART does not keep the call going. */
+ * The handler itself makes the call return -EINTR (worker_call.c). */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,88 +24,15 @@
 #include "signals.h"
 #include "syslet_call.h"
 
-/* The handler may interrupt the sanitizer itself, which holds locks then, so nothing that it calls may call that: not for an atomic either, for which
- * no_sanitize("thread") does. */
-#if defined(__clang__)
-#if __has_feature(thread_sanitizer)
-#define IS_THREAD_SANITIZED 1
-#pragma clang attribute push(__attribute__((disable_sanitizer_instrumentation)), apply_to = function)
-#endif
+/* Nothing that the handler calls may call the thread sanitizer, which it may have interrupted. */
+#if defined(IS_THREAD_SANITIZED)
+#pragma clang attribute push(UNSANITIZED, apply_to = function)
 #endif
 
-/* As musl's cancellation points do: between the two labels a signal of ours ends the call before or in place of its effect. */
-#if defined(__x86_64__) && defined(__LP64__)
-extern const char syslet_worker_call_begin[], syslet_worker_call_end[];
-__asm__(".text\n"
-        ".hidden syslet_worker_call, syslet_worker_call_begin, syslet_worker_call_end\n"
-        ".globl syslet_worker_call, syslet_worker_call_begin, syslet_worker_call_end\n"
-        ".type syslet_worker_call, @function\n"
-        "syslet_worker_call:\n"
-        "  .cfi_startproc\n"
-        "syslet_worker_call_begin:\n"
-        "  movq %rdi, %rax\n"
-        "  movq %rsi, %rdi\n"
-        "  movq %rdx, %rsi\n"
-        "  movq %rcx, %rdx\n"
-        "  movq %r8, %r10\n"
-        "  movq %r9, %r8\n"
-        "  movq 8(%rsp), %r9\n"
-        "  syscall\n"
-        "syslet_worker_call_end:\n"
-        "  ret\n"
-        "  .cfi_endproc\n"
-        ".size syslet_worker_call, .-syslet_worker_call\n"
-        /* What a handler returns to: debuggers know it by these bytes. */
-        ".hidden syslet_signal_return\n.globl syslet_signal_return\n"
-        "  nop\n"
-        "syslet_signal_return:\n"
-        "  movq $15, %rax\n"
-        "  syscall\n");
-extern const char syslet_signal_return[];
-#define PROGRAM_COUNTER(context) ((context)->uc_mcontext.gregs[REG_RIP])
-#define RESULT(context) ((context)->uc_mcontext.gregs[REG_RAX])
-#elif defined(__aarch64__)
-extern const char syslet_worker_call_begin[], syslet_worker_call_end[];
-__asm__(".text\n"
-        ".hidden syslet_worker_call, syslet_worker_call_begin, syslet_worker_call_end\n"
-        ".globl syslet_worker_call, syslet_worker_call_begin, syslet_worker_call_end\n"
-        ".type syslet_worker_call, %function\n"
-        ".balign 4\n"
-        "syslet_worker_call:\n"
-        "  .cfi_startproc\n"
-        "syslet_worker_call_begin:\n"
-        "  mov x8, x0\n"
-        "  mov x0, x1\n"
-        "  mov x1, x2\n"
-        "  mov x2, x3\n"
-        "  mov x3, x4\n"
-        "  mov x4, x5\n"
-        "  mov x5, x6\n"
-        "  svc #0\n"
-        "syslet_worker_call_end:\n"
-        "  ret\n"
-        "  .cfi_endproc\n"
-        ".size syslet_worker_call, .-syslet_worker_call\n");
-#define PROGRAM_COUNTER(context) ((context)->uc_mcontext.pc)
-#define RESULT(context) ((context)->uc_mcontext.regs[0])
-#else
-long syslet_worker_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
-  return syslet_call(nr, a0, a1, a2, a3, a4, a5);
-}
-#endif
-
-#if defined(PROGRAM_COUNTER)
+#if defined(LEAVES_CALLS)
 enum { restarts = SA_RESTART };
-static void leave_call(ucontext_t *context) {
-  uint64_t at = (uint64_t)PROGRAM_COUNTER(context), end = (uintptr_t)syslet_worker_call_end;
-  /* Behind the call there is a result, which stands. */
-  if (at < (uintptr_t)syslet_worker_call_begin || at >= end) return;
-  PROGRAM_COUNTER(context) = (__typeof__(PROGRAM_COUNTER(context)))end;
-  RESULT(context) = (__typeof__(RESULT(context)))-EINTR;
-}
 #else
 enum { restarts = 0 };
-static void leave_call(ucontext_t *context) { (void)context; }
 #endif
 
 /* MARK: dispositions */
@@ -268,7 +195,7 @@ static void interrupted(int number, siginfo_t *info, void *context) {
   } else if (info->si_code == SI_TKILL) {
     /* To this very thread. Whoever else sends it that interrupts a call as well. */
     if (__atomic_load_n(&self.sent, __ATOMIC_RELAXED) > 0) __atomic_sub_fetch(&self.sent, 1, __ATOMIC_RELAXED);
-    leave_call(context);
+    syslet_leave_call(context);
     take_lock();
     if (program[number].is_lent) release(number);
     free_lock();

@@ -1,7 +1,5 @@
 // What the engine's loop asks of a place that executes runs on threads of its own. Workers are one; a new one is a file with a type like that.
 
-internal import Glibc
-
 /// Runs are handed over by the owner, in `submit`. From then on a run is the place's, until it gives it back through the owner's mailbox, with what is to be
 /// done with it next in `Run.verdict` (`RunExecution` does all of that). A place holds no run that it has not been given, and loses none (law L5).
 ///
