@@ -96,8 +96,8 @@ extension Core {
         // Behind the file's own position is where the reads of what was opened just now have come to.
         if reason == .memory { settleOpened() }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(run, call, reason, timedAs: row) else {
-          if reason != .cached { return handOver(run, call, timedAs: row) }
           if plain.isFIFO { return reopen(run) }
+          if reason != .cached { return handOver(run, call, timedAs: row) }
           continue
         }
         result = made

@@ -122,11 +122,12 @@ struct PlainTurn {
 
   private static let patienceMax: UInt64 = 10_000
 
-  /// Whether a cached read is timed: while some have been slow lately each is, and otherwise one in four, because it costs 2 % of one.
+  /// Whether a cached read is timed: while some have been slow lately each is. It costs 2 % of one, so otherwise it is one in four, and one in 16 of those
+  /// for which nobody else has to wait.
   @inline(__always)
   mutating func wantsReadTimed() -> Bool {
     reads &+= 1
-    return slowReads > 0 || reads & 3 == 1
+    return slowReads > 0 || reads & (runs == 1 ? 15 : 3) == 1
   }
 
   /// Whether a call placed by a hint is asked for what it is, before it is known who makes it.

@@ -61,4 +61,52 @@ struct FIFOParityTests {
   func opening(backend: SysletEngine.Backend, testCase: ParityCase) {
     #expect(Parity.differences(testCase, on: backend) == [])
   }
+
+  enum Sequel: String, CaseIterable {
+    case reads, readsAt, examines, examinesNothing, examinesAnother, seeks, duplicates
+  }
+
+  // `automatic` opens without waiting, and finds out what it was by what comes next.
+  @Test(
+    "Nothing behind the open of a FIFO is made before its other end is there", arguments: LifeRegressionTests.asynchronous, Sequel.allCases)
+  func sequel(backend: SysletEngine.Backend, sequel: Sequel) throws {
+    let engine = try BadInputTests.engine(backend)
+    defer { try? engine.close() }
+    let program = Program(.direct)
+    let path = program.scratch.path("fifo")
+    #expect(unsafe mkfifo(path, 0o600) == 0)
+    let file = program.scratch.file("file", "0123456789")
+    let (descriptor, result, status) = (program.word(-1), program.word(4711), program.buffer(256))
+    program.atom(
+      SystemCall.openat, .int(AT_FDCWD), .to(program.path(path)), .int(O_RDONLY | O_CLOEXEC), 0, flags: .stopOnNegative, result: descriptor)
+    let emptyPath: Program.Argument = 0x1000
+    switch sequel {
+    case .reads: program.atom(SystemCall.read, .pointed(descriptor), .to(status), 3, result: result)
+    case .readsAt: program.atom(SystemCall.pread64, .pointed(descriptor), .to(status), 3, 0, result: result)
+    case .examines:
+      program.atom(SystemCall.statx, .pointed(descriptor), .to(program.path("")), emptyPath, 0xFFF, .to(status), result: result)
+    case .examinesNothing: program.atom(SystemCall.statx, .pointed(descriptor), .to(program.path("")), emptyPath, 0xFFF, 8, result: result)
+    case .examinesAnother:
+      program.atom(SystemCall.statx, .pointed(descriptor), .to(program.path(file)), emptyPath, 0xFFF, .to(status), result: result)
+    case .seeks: program.atom(SystemCall.lseek, .pointed(descriptor), 0, .int(SEEK_CUR), result: result)
+    case .duplicates: program.atom(SystemCall.fcntl, .pointed(descriptor), .int(F_GETFL), 0, result: result)
+    }
+    #expect(try engine.exec(program) == nil)
+    #expect(try engine.take(timeout: .milliseconds(30)) == [])
+    #expect(result.value == 4711)
+    let end = program.descriptors.open(path, O_RDWR | O_NONBLOCK)
+    #expect(plainCall(SystemCall.write, .int(end), program.path("abc").address, 3) == 3)
+    #expect(try engine.take(timeout: Deadline.usual).map(\.executed) == [2])
+    let expected: Int =
+      switch sequel {
+      case .reads: 3
+      case .readsAt, .seeks: -Int(ESPIPE)
+      case .examines, .examinesAnother: 0
+      case .examinesNothing: -Int(EFAULT)
+      case .duplicates: plainCall(SystemCall.fcntl, .int(Int32(descriptor.value)), .int(F_GETFL), 0)
+      }
+    #expect(result.value == expected)
+    if sequel == .examines { #expect(status.load(28, as: UInt16.self) & UInt16(S_IFMT) == UInt16(S_IFIFO)) }
+    close(Int32(descriptor.value))
+  }
 }
