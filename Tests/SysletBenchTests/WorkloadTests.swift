@@ -40,7 +40,7 @@ import Testing
         defer { unsafe completions.deallocate() }
         try unsafe engine.enqueue(workload.arm(0, item: 0), as: workload.layout)
         if workload.isProvoked {
-          try engine.flush()
+          repeat { try engine.flush() } while !workload.hasBegun(0)
           try workload.provoke(0, on: engine)
         }
         #expect(try unsafe engine.wait(into: completions) == 1)

@@ -15,9 +15,11 @@ extension Core {
       waiting.deadline = record.pointee.wait.deadline
       waiting.isExpired = record.pointee.isExpired
       waiting.hasWaited = true
+    } else if !options.isChecked, !call.pointee.isPrepared {
+      waiting.readAtom = call.pointee.atom.word
     }
     // Found out now, and not when a part has been made, with which a worker could not go on.
-    if number == RunSlab.end, !Waiting.isSleep(call.pointee.form), poller.open() != 0 { return giveUpPolling(run, 0) }
+    if number == RunSlab.end, !call.pointee.form.isSleep, poller.open() != 0 { return giveUpPolling(run, 0) }
     switch waiting.attempt() {
     case .made(let result):
       unparkForGood(run)

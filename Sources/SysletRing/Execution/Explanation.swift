@@ -276,6 +276,7 @@ extension Placement.WorkerReason: CustomStringConvertible {
     case .noRing: "there is no ring"
     case .fullRing: "all that the ring has waits, and nothing may wait for that"
     case .seldomWaits: "there mostly is room: it is tried here, without waiting, at less than the ring's cost"
+    case .timer: "a timer is all that it needs: the engine has one, at less than the ring's cost"
     case .surroundings: "a call beside it needs a worker, and one hop for all of them is cheaper"
     }
   }

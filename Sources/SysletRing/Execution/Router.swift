@@ -59,6 +59,8 @@ enum Placement: Equatable {
     case fullRing
     /// It may wait, and mostly need not.
     case seldomWaits
+    /// It needs a timer, which the poller has.
+    case timer
   }
 }
 

@@ -131,7 +131,11 @@ internal import Glibc
       return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread)
     }
     if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
-    if mayTry, call.pointee.form.isSend { return .poller(.seldomWaits) }
+    if mayTry {
+      if call.pointee.form.isSend { return .poller(.seldomWaits) }
+      // To begin one and to cancel it takes the ring 2.6 µs and two SQEs, the poller 0.25.
+      if call.pointee.form.isTimer(call.pointee.arguments) { return .poller(.timer) }
+    }
     guard !traits.isDisjoint(with: [.punted, .mayPunt]), call.pointee.form.hasOpcode else { return nil }
     if call.pointee.form.encoding == .close, let obstacle = closeObstacle(call.pointee.arguments.descriptor(0)) {
       return .worker(.obstacle(obstacle))

@@ -44,6 +44,8 @@ enum Attempt {
 /// One try of a call, and what earlier tries have done of it.
 struct Waiting {
   let call: Reference<Call>
+  /// Where the atom is, if it has just been read without the kernel; 0 otherwise.
+  var readAtom: UInt = 0
   /// Bytes moved so far.
   var moved: UInt64 = 0
   /// When the call is to end without having got what it waits for; `max` for never, or not known.
@@ -71,9 +73,6 @@ struct Waiting {
     }
   }
 
-  /// Whether calls of this form need a timer and nothing else.
-  static func isSleep(_ form: OperationForm) -> Bool { form.encoding == .nanosleep || form.encoding == .clockNanosleep }
-
   /// Whether a transfer without an offset is tried, on what its descriptor names: what has no position, and is read as much as there is.
   static func isTried(on kind: DescriptorKind) -> Bool {
     switch kind {
@@ -92,9 +91,8 @@ struct Waiting {
     case .accept, .accept4: accept()
     case .poll: poll()
     case .epollWait, .epollPwait: waitForEvents()
-    case .nanosleep: sleep(arguments[0], clock: CLOCK_MONOTONIC, isAbsolute: false)
-    case .clockNanosleep:
-      sleep(arguments[2], clock: Int32(truncatingIfNeeded: arguments[0]), isAbsolute: arguments.low(1) & UInt32(TIMER_ABSTIME) != 0)
+    case .nanosleep: sleep(arguments[0], isAbsolute: false)
+    case .clockNanosleep: sleep(arguments[2], isAbsolute: arguments.low(1) & UInt32(TIMER_ABSTIME) != 0)
     default: .worker
     }
   }
@@ -256,7 +254,7 @@ struct Waiting {
     guard arguments[1] == 1 else { return .worker }
     let result = syslet_call(SystemCall.poll, arguments[0], 1, 0, 0, 0, 0)
     if result != 0 || timeout == 0 || isExpired { return .made(result) }
-    guard let entry = UserMemory.load(arguments[0], as: pollfd.self) else { return .made(-Int(EFAULT)) }
+    guard let entry = UserMemory.load(arguments[0], as: pollfd.self, beside: readAtom) else { return .made(-Int(EFAULT)) }
     limit(milliseconds: timeout)
     // A descriptor below 0 is looked at by nobody: it is a sleep.
     guard entry.fd >= 0 else { return .waits(ParkedWait(deadline: deadline)) }
@@ -275,17 +273,20 @@ struct Waiting {
 
   /// Sleeps whose end this clock knows. Others are a worker's: until a time of a clock that can be set, or of the time that the machine was
   /// suspended for.
-  private mutating func sleep(_ pointer: UInt64, clock: Int32, isAbsolute: Bool) -> Attempt {
+  private mutating func sleep(_ pointer: UInt64, isAbsolute: Bool) -> Attempt {
     if isExpired { return .made(0) }
-    guard let time = UserMemory.load(pointer, as: timespec.self), time.tv_sec >= 0, time.tv_nsec >= 0, time.tv_nsec < 1_000_000_000 else {
+    guard let time = UserMemory.load(pointer, as: timespec.self, beside: readAtom), time.tv_sec >= 0, time.tv_nsec >= 0,
+      time.tv_nsec < 1_000_000_000
+    else {
       return .made(makePlainly())
     }
-    guard clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME && !isAbsolute else { return .worker }
+    guard call.pointee.form.isTimer(arguments) else { return .worker }
     let (seconds, isHuge) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
     let (length, isHuger) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
-    let (end, isHugest) = (isAbsolute ? 0 : syslet_now()).addingReportingOverflow(length)
+    let now = syslet_now()
+    let (end, isHugest) = (isAbsolute ? 0 : now).addingReportingOverflow(length)
     deadline = isHuge || isHuger || isHugest ? .max - 1 : end
-    if deadline <= syslet_now() { return .made(0) }
+    if deadline <= now { return .made(0) }
     return .waits(ParkedWait(deadline: deadline))
   }
 

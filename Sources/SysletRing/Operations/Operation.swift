@@ -1,6 +1,8 @@
 // One row of the operation table: everything that the translator, the encoder, the router, the calibration, `explain` and
 // docs/OPERATIONS.md know about a system call.
 
+internal import Glibc
+
 /// What the kernel does with one argument of a system call, and when.
 ///
 /// "Captured" is read when the SQE is *submitted*, "read" and "filled" when it is *issued*. Inside one segment bytes may therefore flow
@@ -191,6 +193,16 @@ struct Operation: Sendable {
 }
 
 extension OperationForm {
+  /// Whether the call needs a timer and nothing else.
+  var isSleep: Bool { encoding == .nanosleep || encoding == .clockNanosleep }
+
+  /// Whether the call is a sleep whose end the engine's own clock knows: it goes as CLOCK_MONOTONIC does, and nobody sets it.
+  func isTimer(_ arguments: Arguments) -> Bool {
+    guard encoding == .clockNanosleep else { return encoding == .nanosleep }
+    let clock = Int32(bitPattern: arguments.low(0))
+    return clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME && arguments.low(1) & UInt32(TIMER_ABSTIME) == 0
+  }
+
   /// Whether the call writes from a buffer or from iovecs.
   var isWrite: Bool {
     switch encoding {

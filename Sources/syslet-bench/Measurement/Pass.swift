@@ -1,6 +1,7 @@
 // The measuring loop: keeps `depth` syslets in flight until a pass is done.
 
 internal import CSysletBench
+internal import Glibc
 internal import Histogram
 internal import SysletRing
 
@@ -97,6 +98,7 @@ internal import SysletRing
         if freshCount > 0 {
           // So that they wait already for what is going to happen.
           try engine.flush()
+          try awaitBegun(freshCount)
           for index in 0..<freshCount { try unsafe workload.provoke(fresh[index], on: engine) }
           freshCount = 0
         }
@@ -137,6 +139,16 @@ internal import SysletRing
     }
     try Interrupt.check()
     return problem
+  }
+
+  /// Waits until the fresh syslets have begun to wait. What workers have begun comes back to the engine first, in a flush.
+  private func awaitBegun(_ freshCount: Int) throws(EngineError) {
+    for index in 0..<freshCount {
+      while unsafe !workload.hasBegun(fresh[index]) {
+        sched_yield()
+        try engine.flush()
+      }
+    }
   }
 
   private func record(_ latency: UInt64, _ count: UInt32) {

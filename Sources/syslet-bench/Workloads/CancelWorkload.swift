@@ -1,7 +1,6 @@
 // cancel: what it takes to get a syslet back that would never end by itself.
 
 internal import CSysletBench
-internal import Glibc
 internal import SysletRing
 
 /// `umem_add(&begun, 1) → nanosleep(an hour) → umem_add(&woken, 1)`, cancelled once it has begun: what nobody has begun costs nothing to cancel.
@@ -40,11 +39,9 @@ final class CancelWorkload: Workload {
     return unsafe slots.atom(slot, 0)
   }
 
-  func provoke(_ slot: Int, on engine: SysletEngine) throws(EngineError) {
-    // On a worker it begins when the worker does.
-    while unsafe syslet_bench_load(slots.word(slot, 2)) == 0 { sched_yield() }
-    try unsafe engine.cancel(slots.atom(slot, 0))
-  }
+  func hasBegun(_ slot: Int) -> Bool { unsafe syslet_bench_load(slots.word(slot, 2)) != 0 }
+
+  func provoke(_ slot: Int, on engine: SysletEngine) throws(EngineError) { try unsafe engine.cancel(slots.atom(slot, 0)) }
 
   func check(_ slot: Int, item: Int, _ completion: Completion) -> Bool {
     unsafe completion.reason == .cancelled && completion.result == 1 && completion.executed == 1 && slots.word(slot, 3).pointee == 0

@@ -33,6 +33,8 @@ protocol Workload: AnyObject {
   func beginPass() throws(Failure)
   /// Writes what `item` needs into `slot` and returns the syslet's head.
   func arm(_ slot: Int, item: Int) -> UnsafeMutablePointer<Atom>
+  /// Whether the started syslet of `slot` has come to what it waits in. Where it has not after a flush, a worker has it, from whom the engine gets it back.
+  func hasBegun(_ slot: Int) -> Bool
   /// Does what the started syslet of `slot` waits for. Timed.
   func provoke(_ slot: Int, on engine: SysletEngine) throws(EngineError)
   /// Whether `completion` is what `item` must give. Timed, therefore cheap: counts, and a sample of the data.
@@ -52,6 +54,7 @@ extension Workload {
   var isProvoked: Bool { false }
   func obstacle(on backend: Backend) -> String? { nil }
   func beginPass() throws(Failure) {}
+  func hasBegun(_ slot: Int) -> Bool { true }
   func provoke(_ slot: Int, on engine: SysletEngine) throws(EngineError) {}
   func inspect(_ slot: Int, item: Int, _ completion: Completion) -> String? { nil }
   func endPass(isThorough: Bool) -> String? { nil }

@@ -88,6 +88,39 @@ struct SleepParityTests {
     #expect(Parity.differences(testCase, on: backend) == [])
   }
 
+  // Each cost an SQE, and two when it was cancelled. What only the kernel's clocks know is the ring's all the same, and so is a sleep in a chain.
+  @Test(
+    "automatic has timers for sleeps by its own clock", .enabled(if: ringObstacle == nil, "automatic is threads without a ring"),
+    arguments: [
+      (SystemCall.nanosleep, Int32(0), 0), (SystemCall.clock_nanosleep, 1, 0), (SystemCall.clock_nanosleep, 0, 0),
+      (SystemCall.clock_nanosleep, 7, 1),
+    ])
+  func timers(number: Int, clock: Int32, sqes: Int) throws {
+    let engine = try BadInputTests.engine(.automatic)
+    defer { try? engine.close() }
+    let s = Stage()
+    let time = s.time(nanoseconds: 2_000_000).address
+    for isChain in [false, true] {
+      let program = Program(.direct)
+      if isChain {
+        let pipe = program.descriptors.pipe()
+        #expect(plainCall(SystemCall.write, .int(pipe.write), program.path("a").address, 1) == 1)
+        program.atom(SystemCall.read, .int(pipe.read), .to(program.buffer(1)), 1)
+      }
+      if number == SystemCall.nanosleep {
+        program.atom(number, .value(time), 0)
+      } else {
+        program.atom(number, .int(clock), 0, .value(time), 0)
+      }
+      let before = engine.statistics
+      try engine.enqueue(program)
+      #expect(try engine.take(timeout: Deadline.usual).map(\.result) == [0])
+      #expect(engine.statistics.sqes - before.sqes == (isChain ? 2 : sqes))
+      #expect(engine.statistics.parked - before.parked == (isChain ? 0 : 1 - sqes))
+      #expect(engine.statistics.workerHops == before.workerHops)
+    }
+  }
+
   // The ring's timeouts are the machine's: the offset of a time namespace was waited for as well.
   @Test(
     "Where the clock is another than the machine's, in a container, a sleep until a time is as long as it says",
