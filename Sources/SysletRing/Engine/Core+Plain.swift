@@ -133,6 +133,7 @@ extension Core {
   }
 
   /// Whether `call` finds out what was opened just now, and will surely be made here, by `readPlainly` or `makePlainly`.
+  @inline(never)  // Within the loop it cost other calls an instruction each.
   private func asksHere(_ call: Reference<Call>) -> Bool {
     guard call.pointee.arguments.descriptor(0) == plain.opened, plain.opened < DescriptorHints.capacity, plain.isAllowed,
       costs[call.pointee.row] <= plain.nanosecondsMax, !call.pointee.flags.contains(.sync)

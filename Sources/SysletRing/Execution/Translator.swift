@@ -131,16 +131,20 @@ internal import Glibc
       return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread)
     }
     if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
-    if mayTry {
-      if call.pointee.form.isSend { return .poller(.seldomWaits) }
-      // To begin one and to cancel it takes the ring 2.6 µs and two SQEs, the poller 0.25.
-      if call.pointee.form.isTimer(call.pointee.arguments) { return .poller(.timer) }
-    }
+    if mayTry, call.pointee.form.nature.contains(.waits), let placement = placeTried(call) { return placement }
     guard !traits.isDisjoint(with: [.punted, .mayPunt]), call.pointee.form.hasOpcode else { return nil }
     if call.pointee.form.encoding == .close, let obstacle = closeObstacle(call.pointee.arguments.descriptor(0)) {
       return .worker(.obstacle(obstacle))
     }
     return call.pointee.form.writesBack ? placeWriteBack(call) : router.placePlainly(call)
+  }
+
+  /// What is better tried here first, of the calls that may wait.
+  @inline(never)
+  private func placeTried(_ call: Reference<Call>) -> Placement? {
+    if call.pointee.form.isSend { return .poller(.seldomWaits) }
+    // To begin a sleep and to cancel it takes the ring 2.6 µs and two SQEs, the poller 0.25.
+    return call.pointee.form.isTimer(call.pointee.arguments) ? .poller(.timer) : nil
   }
 
   /// What writes the page cache back has nothing to do at a file in memory, or next to nothing.
