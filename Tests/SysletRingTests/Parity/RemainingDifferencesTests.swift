@@ -258,20 +258,29 @@ struct RemainingDifferencesTests {
     "Behind a call that a disk keeps, what nothing stops is run on the ring although its syslet is cancelled",
     .enabled(if: ringObstacle == nil && ReferenceKernel.isHere))
   func linkedBehindDevice() {
-    FileServerParityTests.withServer("what is linked behind a kept read") { server in
-      let guardian = Release(server, .read)
-      defer { guardian.finish() }
-      guard let scene = DeviceCancelTests.Scene(.block, server, isChain: true) else {
-        reportSkipped("what is linked behind a kept read", "no loop device can be had here")
+    // On a busy machine the cancellation may find the write before the kernel's thread has begun it: then once more, from the beginning.
+    let isShown = Locked(false)
+    for _ in 0..<50 where !isShown.withLock({ $0 }) {
+      FileServerParityTests.withServer("what is linked behind a kept read") { server in
+        let guardian = Release(server, .read)
+        defer { guardian.finish() }
+        guard let scene = DeviceCancelTests.Scene(.block, server, isChain: true) else {
+          reportSkipped("what is linked behind a kept read", "no loop device can be had here")
+          isShown.withLock { $0 = true }
+          return []
+        }
+        let engine = try scene.begin(.ring)
+        defer { try? engine.close() }
+        if server.held == 0 { return ["the device did not get it"] }
+        try engine.cancel(scene.program)
+        server.hold(.read, false)
+        _ = try engine.take()
+        let hasRunOn = scene.hasRunOn
+        isShown.withLock { $0 = hasRunOn }
         return []
       }
-      let engine = try scene.begin(.ring)
-      defer { try? engine.close() }
-      if server.held == 0 { return ["the device did not get it"] }
-      try engine.cancel(scene.program)
-      server.hold(.read, false)
-      _ = try engine.take()
-      return scene.hasRunOn ? [] : ["what stands behind it was not run"]
+      if FileServer.obstacle != nil { return }
     }
+    #expect(isShown.withLock { $0 }, "what stands behind it was not run, in 50 times")
   }
 }
