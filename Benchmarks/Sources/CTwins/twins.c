@@ -1,6 +1,7 @@
 /* What a C programmer who knows liburing would write: the engine's own set-up flags, one enter per batch, completions reaped in batches, and
  * no completion for what nobody wants to know. */
 #include "CTwins.h"
+#include "twin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,9 @@ void twin_close(struct twin *twin) {
   free(twin->buffers);
   free(twin);
 }
+
+struct io_uring *twin_ring(struct twin *twin) { return &twin->ring; }
+char *twin_buffer(struct twin *twin, unsigned index) { return twin->buffers + (size_t)index * block; }
 
 /* Submits what is prepared and reaps until `wanted` completions came; a result below `least` is an error. What the requests of step_read
  * gave is added to *bytes. */

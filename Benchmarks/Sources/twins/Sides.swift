@@ -6,12 +6,22 @@ internal import Measuring
 internal import Programs
 internal import SysletRing
 
+/// One side of a pair.
+protocol Side {
+  /// The bytes that it has read so far.
+  var bytes: UInt64 { get }
+  /// Nanoseconds for `batches` batches of as many pieces of work as the row's depth says.
+  func run(batches: Int) throws -> Int64
+}
+
 /// C's side.
-@safe final class TwinSide {
+@safe final class TwinSide: Side {
   private let name: RowName
   private let inputs: Inputs
   private let twin: OpaquePointer
   private(set) var bytes: UInt64 = 0
+
+  fileprivate static let echoes = "echoes have sides of their own"
 
   init(_ name: RowName, depth: Int, _ inputs: Inputs) throws {
     self.name = name
@@ -37,6 +47,7 @@ internal import SysletRing
         }
       case .openReadClose:
         unsafe twin_files(twin, inputs.tree.paths.baseAddress!, UInt32(inputs.tree.count), rounds, &bytes)
+      case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(Self.echoes)
       }
     guard elapsed > 0 else { throw Failure("\(name.rawValue): C's run failed with errno \(-elapsed)") }
     return elapsed
@@ -44,7 +55,7 @@ internal import SysletRing
 }
 
 /// Ours: the engine on the ring, one batch of syslets enqueued and waited for at a time.
-@safe final class EngineSide {
+@safe final class EngineSide: Side {
   private let name: RowName
   private let inputs: Inputs
   private let depth: Int
@@ -78,6 +89,7 @@ internal import SysletRing
       case .nop, .readCached, .preparedNop, .preparedReadCached: 1
       case .nopChain, .preparedNopChain: RowName.chainLength
       case .openReadClose: 3
+      case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(TwinSide.echoes)
       }
     unsafe atoms = .allocate(capacity: depth * atomsPerSyslet)
     unsafe descriptors = .allocate(capacity: depth)
@@ -125,6 +137,7 @@ internal import SysletRing
     case .openReadClose:
       unsafe head.initializeOpenReadClose(
         descriptor: descriptors + slot, buffer: buffer, byteCount: CachedFile.block, count: counts + slot)
+    case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(TwinSide.echoes)
     }
   }
 
@@ -161,6 +174,7 @@ internal import SysletRing
           unsafe atoms[slot * stride].args.1 = UInt64(argument: paths[item])
           try unsafe engine.enqueue(atoms + slot * stride)
         }, least: 0, read: { unsafe counts[$0] })
+    case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(TwinSide.echoes)
     }
   }
 

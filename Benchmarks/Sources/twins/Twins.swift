@@ -54,9 +54,14 @@ struct Twins: ParsableCommand {
     if let json { try Program.write(figures, to: json) }
   }
 
+  private func sides(_ name: RowName, _ depth: Int, _ inputs: Inputs) throws -> (ours: any Side, c: any Side) {
+    guard name.isEcho else { return (try EngineSide(name, depth: depth, inputs), try TwinSide(name, depth: depth, inputs)) }
+    let clients = try EchoClients(count: depth)
+    return (try EchoEngineSide(name, clients), try EchoTwinSide(name, clients))
+  }
+
   private func measure(_ name: RowName, _ depth: Int, _ inputs: Inputs) throws -> Figure {
-    let ours = try EngineSide(name, depth: depth, inputs)
-    let theirs = try TwinSide(name, depth: depth, inputs)
+    let (ours, theirs) = try sides(name, depth, inputs)
     // The slower side decides how much a run is, so that both do the same; the first runs warm up.
     var batches = 1
     while true {
@@ -108,13 +113,22 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
   case preparedNopChain = "prepared-nop-chain"
   /// The offset stands behind a pointer.
   case preparedReadCached = "prepared-read-cached"
+  /// A message of 64 bytes over TCP, and its answer: what a server with one thread computes for it, by C with io_uring.
+  case echo = "tcp-echo"
+  case preparedEcho = "prepared-tcp-echo"
+  /// The same with 2 µs of work for each message: how long it takes until all have been answered, by C with epoll.
+  case workingEcho = "tcp-echo-work"
+  case preparedWorkingEcho = "prepared-tcp-echo-work"
 
   var isPrepared: Bool {
     switch self {
-    case .preparedNop, .preparedNopChain, .preparedReadCached: true
+    case .preparedNop, .preparedNopChain, .preparedReadCached, .preparedEcho, .preparedWorkingEcho: true
     default: false
     }
   }
+
+  var isWorking: Bool { self == .workingEcho || self == .preparedWorkingEcho }
+  var isEcho: Bool { self == .echo || self == .preparedEcho || isWorking }
 
   /// How many pieces of work are submitted and waited for at once.
   var depths: [Int] {
@@ -122,6 +136,7 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
     case .nop, .readCached, .preparedNop, .preparedReadCached: [1, 32]
     case .nopChain, .preparedNopChain: [1]
     case .openReadClose: [1, 64]
+    case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: [64]
     }
   }
 

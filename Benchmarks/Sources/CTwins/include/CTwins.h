@@ -23,4 +23,31 @@ int64_t twin_reads(struct twin *twin, int descriptor, const uint64_t *offsets, u
 /* open -> read up to 4 KiB -> close of paths[i], in turn, as one linked chain on a direct descriptor. Adds what was read to *bytes. */
 int64_t twin_files(struct twin *twin, const char *const *paths, unsigned count, unsigned rounds, uint64_t *bytes);
 
+/* MARK: echo (echo.c) */
+
+enum { TWIN_MESSAGE = 64 };
+
+/* Of the calling thread, in nanoseconds. */
+struct twin_times {
+  int64_t wall, cpu;
+};
+struct twin_times twin_now(void);
+
+/* Computes for so many nanoseconds. */
+void twin_work(int64_t length);
+
+/* `count` TCP connections over loopback, and a thread that is at their other ends: in each round it sends a message of TWIN_MESSAGE bytes on each, and waits
+ * for all of the echoes. */
+struct twin_clients;
+int twin_clients_open(struct twin_clients **out, unsigned count);
+void twin_clients_close(struct twin_clients *clients);
+int twin_clients_server(const struct twin_clients *clients, unsigned index);
+int twin_clients_begin(struct twin_clients *clients, unsigned rounds);
+/* 0, or -EIO if an echo was wrong or did not come. */
+int twin_clients_end(struct twin_clients *clients);
+
+/* Serves so many rounds, and computes for `work` nanoseconds for each message. 0 or -errno. */
+enum twin_server { TWIN_RING, TWIN_EPOLL };
+int twin_echo(struct twin *twin, enum twin_server server, struct twin_clients *clients, unsigned rounds, int64_t work, struct twin_times *times);
+
 #endif
