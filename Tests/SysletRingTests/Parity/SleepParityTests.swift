@@ -92,10 +92,10 @@ struct SleepParityTests {
   @Test(
     "automatic has timers for sleeps by its own clock", .enabled(if: ringObstacle == nil, "automatic is threads without a ring"),
     arguments: [
-      (SystemCall.nanosleep, Int32(0), 0), (SystemCall.clock_nanosleep, 1, 0), (SystemCall.clock_nanosleep, 0, 0),
-      (SystemCall.clock_nanosleep, 7, 1),
+      (SystemCall.nanosleep, Int32(0), true), (SystemCall.clock_nanosleep, 1, true), (SystemCall.clock_nanosleep, 0, true),
+      (SystemCall.clock_nanosleep, 7, false),
     ])
-  func timers(number: Int, clock: Int32, sqes: Int) throws {
+  func timers(number: Int, clock: Int32, isOwn: Bool) throws {
     let engine = try BadInputTests.engine(.automatic)
     defer { try? engine.close() }
     let s = Stage()
@@ -117,8 +117,10 @@ struct SleepParityTests {
       let before = engine.statistics
       try engine.enqueue(program)
       #expect(try engine.take(timeout: Deadline.usual).map(\.result) == [0])
-      #expect(engine.statistics.sqes - before.sqes == (isLinked ? 2 : isChain ? 1 + sqes : sqes))
-      #expect(engine.statistics.parked - before.parked == (isLinked ? 0 : 1 - sqes))
+      #expect(engine.statistics.parked - before.parked == (isOwn && !isLinked ? 1 : 0))
+      // Rings before Linux 5.15 do not know the other clocks either.
+      guard isOwn else { continue }
+      #expect(engine.statistics.sqes - before.sqes == (isLinked ? 2 : isChain ? 1 : 0))
       #expect(engine.statistics.workerHops == before.workerHops)
     }
   }
