@@ -43,10 +43,7 @@ extension RowName {
   init(_ name: RowName, _ clients: EchoClients) throws {
     self.name = name
     self.clients = clients
-    var opened: OpaquePointer?
-    let result = unsafe twin_open(&opened, UInt32(clients.count))
-    guard let made = unsafe opened else { throw Failure("C's ring cannot be opened: errno \(-result)", exitCode: 3) }
-    unsafe twin = made
+    unsafe twin = try TwinSide.open(clients.count)
   }
 
   deinit { unsafe twin_close(twin) }
@@ -93,13 +90,7 @@ extension RowName {
     self.name = name
     self.clients = clients
     let count = clients.count
-    var options = SysletEngine.Options()
-    options.backend = .ring
-    do {
-      engine = try SysletEngine(options)
-    } catch {
-      throw Failure("\(error)", exitCode: 3)
-    }
+    engine = try .onRing()
     unsafe atoms = .allocate(capacity: count * Part.atomsPerConnection)
     unsafe buffers = .allocate(byteCount: count * Int(TWIN_MESSAGE), alignment: 64)
     unsafe buffers.initializeMemory(as: UInt8.self, repeating: 0, count: count * Int(TWIN_MESSAGE))
@@ -111,21 +102,22 @@ extension RowName {
       let (server, buffer) = unsafe (UInt64(argument: clients.server(index)), UInt64(argument: buffers + index * Int(TWIN_MESSAGE)))
       let receive = unsafe Atom(
         SystemCall.recvfrom, server, buffer, UInt64(argument: TWIN_MESSAGE), 0, 0, 0)
-      let answer = [server, buffer, UInt64(argument: TWIN_MESSAGE), UInt64(argument: Int32(MSG_NOSIGNAL)), 0, 0]
+      let answer = unsafe Atom(
+        SystemCall.sendto, server, buffer, UInt64(argument: TWIN_MESSAGE), UInt64(argument: Int32(MSG_NOSIGNAL)), 0, 0,
+        flags: .stopOnNegative,
+        next: first + 2)
       unsafe first.initialize(to: receive)
-      unsafe (first + 1).initialize(
-        to: Atom(SystemCall.sendto, answer[0], answer[1], answer[2], answer[3], 0, 0, flags: .stopOnNegative, next: first + 2))
+      unsafe (first + 1).initialize(to: answer)
       unsafe (first + 2).initialize(to: receive)
-      unsafe (first + 3).initialize(to: Atom(SystemCall.sendto, answer[0], answer[1], answer[2], answer[3], 0, 0))
+      unsafe (first + 3).initialize(to: answer)
+      unsafe first[3].next = nil
     }
     guard name.isPrepared else { return }
-    do {
-      for index in 0..<count {
-        for part in Part.allCases { prepared.append(try unsafe engine.prepare(atoms + index * Part.atomsPerConnection + part.head)) }
-      }
-    } catch {
-      throw Failure("\(error)", exitCode: 3)
+    var heads: [UnsafeMutablePointer<Atom>] = unsafe []
+    for index in 0..<count {
+      for part in Part.allCases { unsafe heads.append(atoms + index * Part.atomsPerConnection + part.head) }
     }
+    prepared = try unsafe engine.prepare(heads)
   }
 
   deinit {
@@ -149,10 +141,11 @@ extension RowName {
     let begin = twin_now()
     let result = unsafe twin_clients_begin(clients.clients, UInt32(batches))
     guard result == 0 else { throw Failure("\(name.rawValue): there is no thread for the clients: errno \(-result)", exitCode: 3) }
-    let problem = try serve(batches)
+    let served = Result { try serve(batches) }
     let end = twin_now()
+    // In any case: the thread has the connections.
     let ended = unsafe twin_clients_end(clients.clients)
-    if let problem { throw Failure("\(name.rawValue): \(problem)") }
+    if let problem = try served.get() { throw Failure("\(name.rawValue): \(problem)") }
     guard ended == 0 else { throw Failure("\(name.rawValue): an echo of ours is not the message: errno \(-ended)") }
     return name.elapsed(twin_times(wall: end.wall - begin.wall, cpu: end.cpu - begin.cpu))
   }

@@ -26,13 +26,18 @@ protocol Side {
   init(_ name: RowName, depth: Int, _ inputs: Inputs) throws {
     self.name = name
     self.inputs = inputs
-    var opened: OpaquePointer?
-    let result = unsafe twin_open(&opened, UInt32(depth))
-    guard let made = unsafe opened else { throw Failure("C's ring cannot be opened: errno \(-result)", exitCode: 3) }
-    unsafe twin = made
+    unsafe twin = try Self.open(depth)
   }
 
   deinit { unsafe twin_close(twin) }
+
+  /// C's ring and buffers for `depth` pieces of work, which are the caller's to close.
+  static func open(_ depth: Int) throws -> OpaquePointer {
+    var opened: OpaquePointer?
+    let result = unsafe twin_open(&opened, UInt32(depth))
+    guard let made = unsafe opened else { throw Failure("C's ring cannot be opened: errno \(-result)", exitCode: 3) }
+    return unsafe made
+  }
 
   /// Nanoseconds for `batches` batches.
   func run(batches: Int) throws -> Int64 {
@@ -51,6 +56,18 @@ protocol Side {
       }
     guard elapsed > 0 else { throw Failure("\(name.rawValue): C's run failed with errno \(-elapsed)") }
     return elapsed
+  }
+}
+
+extension SysletEngine {
+  static func onRing() throws -> SysletEngine {
+    var options = Options()
+    options.backend = .ring
+    do { return try SysletEngine(options) } catch { throw Failure("\(error)", exitCode: 3) }
+  }
+
+  func prepare(_ heads: [UnsafeMutablePointer<Atom>]) throws -> [PreparedSyslet] {
+    do { return try unsafe heads.map { try unsafe prepare($0) } } catch { throw Failure("\(error)", exitCode: 3) }
   }
 }
 
@@ -77,13 +94,7 @@ protocol Side {
     self.name = name
     self.inputs = inputs
     self.depth = depth
-    var options = SysletEngine.Options()
-    options.backend = .ring
-    do {
-      engine = try SysletEngine(options)
-    } catch {
-      throw Failure("\(error)", exitCode: 3)
-    }
+    engine = try .onRing()
     atomsPerSyslet =
       switch name {
       case .nop, .readCached, .preparedNop, .preparedReadCached: 1
@@ -101,11 +112,7 @@ protocol Side {
     unsafe completions = .allocate(capacity: depth)
     for slot in 0..<depth { make(slot) }
     guard name.isPrepared else { return }
-    do {
-      for slot in 0..<depth { prepared.append(try unsafe engine.prepare(atoms + slot * atomsPerSyslet)) }
-    } catch {
-      throw Failure("\(error)", exitCode: 3)
-    }
+    prepared = try unsafe engine.prepare((0..<depth).map { unsafe atoms + $0 * atomsPerSyslet })
   }
 
   deinit {
