@@ -135,6 +135,7 @@ extension Core {
       // To a cancellation this says that it found nothing: it is due again.
       cqe.res = -ENOENT
       take(cqe)
+      noteTaken(1)
     }
   }
 

@@ -60,39 +60,134 @@ extension Core {
     while case let count = ring.ready, count > 0 {
       let cqes = ring.cqes
       for position in 0..<count { take(cqes[position]) }
+      noteTaken(count)
       ring.advance(count)
     }
   }
 
+  /// Counts the calls among CQEs that have been taken; `takeAuxiliary` has counted the others the other way.
+  mutating func noteTaken(_ count: Int) {
+    inRing.calls &-= count
+    statistics.cqes &+= count
+  }
+
+  /// Takes a CQE, which `noteTaken` counts.
   @inline(__always)
   mutating func take(_ cqe: syslet_cqe) {
+    if UserData.isQuiet(cqe.user_data), takeQuietly(cqe) { return }
     let kind = UserData.kind(cqe.user_data)
     guard kind == 0 || kind == UserData.withdrawn else { return takeAuxiliary(cqe) }
-    let record = inRing.records[UserData.index(cqe.user_data)]
+    let value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
+    if UserData.isOfFlight(cqe.user_data) { return takeOfFlight(cqe.user_data, value) }
+    let index = UserData.index(cqe.user_data)
     precondition(
-      UserData.isCurrent(cqe.user_data, record.pointee.generation) && record.pointee.isOut,
-      "L6: a CQE names a call that is not out")
+      UserData.isCurrent(cqe.user_data, inRing.records[index].pointee.generation), "L6: a CQE names a call that is not out")
+    take(index, value)
+  }
+
+  /// A call that has a record has been answered.
+  @inline(__always)
+  private mutating func take(_ index: UInt32, _ value: Int32) {
+    let record = inRing.records[index]
+    precondition(record.pointee.isOut, "L6: a CQE names a call that is not out")
     record.pointee.isOut = false
-    record.pointee.value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
-    inRing.calls &-= 1
-    statistics.cqes &+= 1
+    record.pointee.value = value
     let isNotable = !record.pointee.call.pointee.nature.isDisjoint(with: .aftermath)
     if isNotable { noteAftermath(record) }
     let run = runs[record.pointee.runSlot]
-    if record.pointee.value < 0 { run.pointee.lastRecord = CallSlab.end }
     run.pointee.callsOut &-= 1
     guard run.pointee.callsOut == 0 else { return }
-    inRing.runs &-= 1
-    if run.pointee.isCancelled.load(ordering: .relaxed) { inRing.stopping.leave() }
-    if !run.pointee.isFinalSegment { inRing.openSegments &-= 1 }
+    comeBack(run)
     // The way of most: one call, which has succeeded.
     guard run.pointee.callCount == 1, record.pointee.value >= 0, !isNotable || Self.isItsOwn(record) else { return conclude(run) }
-    run.pointee.lastRecord = CallSlab.end
     let tested = memory.store(Int(record.pointee.value), record.pointee.call.pointee.result)
     let verdict = run.pointee.advance(
       record.pointee.call.pointee.atom, record.pointee.call.pointee.flags, run.pointee.afterSegment, result: tested)
-    inRing.records.release(UserData.index(cqe.user_data))
+    inRing.records.release(index)
     follow(run, verdict)
+  }
+
+  /// The run has no call in the ring any more.
+  @inline(__always)
+  private mutating func comeBack(_ run: Reference<Run>) {
+    inRing.runs &-= 1
+    if run.pointee.isCancelled.load(ordering: .relaxed) { inRing.stopping.leave() }
+    if !run.pointee.isFinalSegment { inRing.openSegments &-= 1 }
+  }
+
+  /// A call of a flight that has succeeded in its turn, and means nothing else; false for any other.
+  @inline(__always)
+  private func takeQuietly(_ cqe: syslet_cqe) -> Bool {
+    let run = runs[UserData.run(cqe.user_data)]
+    guard cqe.res >= 0, cqe.user_data == run.pointee.awaited else { return false }
+    run.pointee.awaited = cqe.user_data &+ UserData.step
+    run.pointee.lastResult = Int(cqe.res)
+    return true
+  }
+
+  /// A call of a planned segment has been answered: as long as they succeed in their order, and none stops the syslet before the last, the run is advanced
+  /// over each at once. What else comes unfolds the flight.
+  @inline(__always)
+  private mutating func takeOfFlight(_ word: UInt64, _ value: Int32) {
+    let run = runs[UserData.run(word)]
+    let position = UserData.position(word)
+    let awaited = run.pointee.awaited
+    guard UserData.quieted(word) == awaited, value >= 0 else { return takeUnfolded(run, word, value) }
+    let call = run.pointee.flight!.following(Int(position))
+    let isLast = position &+ 1 == run.pointee.callCount
+    guard isLast || !call.pointee.flags.stops(on: Int(value)) else { return takeUnfolded(run, word, value) }
+    let tested = memory.store(Int(value), call.pointee.result)
+    if call.pointee.nature.contains(.waits) { inRing.waits &-= 1 }
+    guard isLast else {
+      run.pointee.awaited = awaited &+ UserData.step
+      run.pointee.lastResult = tested
+      return
+    }
+    comeBack(run)
+    inRing.records.giveBack(Int(run.pointee.callCount))
+    run.pointee.awaited = 0
+    run.pointee.executed &+= Int(position)
+    let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, run.pointee.afterSegment, result: tested)
+    guard case .finish(let reason) = verdict else { return follow(run, verdict) }
+    completeFlight(run, reason)
+  }
+
+  /// A call has been answered out of its order, or has failed, stopped the syslet or not been made: from here on the calls that the run has not been advanced
+  /// over have records.
+  @inline(never)
+  private mutating func takeUnfolded(_ run: Reference<Run>, _ word: UInt64, _ value: Int32) {
+    unfold(run)
+    let position = UserData.position(word)
+    precondition(
+      UserData.isCurrent(word, run.pointee.flights) && run.pointee.hasFlown && run.pointee.place == .ring
+        && run.pointee.callsAdvanced..<run.pointee.callCount ~= position, "L6: a CQE names a call that is not out")
+    var index = run.pointee.firstRecord
+    for _ in run.pointee.callsAdvanced..<position { index = inRing.records[index].pointee.next }
+    take(index, value)
+  }
+
+  private mutating func unfold(_ run: Reference<Run>) {
+    guard run.pointee.awaited != 0, let flight = run.pointee.flight else { return }
+    let advanced = UserData.position(run.pointee.awaited)
+    run.pointee.awaited = 0
+    run.pointee.callsAdvanced = advanced
+    if advanced > 0 {
+      let call = flight.following(Int(advanced) - 1)
+      run.pointee.last = call.pointee.atom
+      run.pointee.lastFlags = call.pointee.flags
+      run.pointee.executed &+= Int(advanced)
+      run.pointee.callsOut &-= advanced
+    }
+    inRing.records.giveBack(Int(run.pointee.callCount))
+    var previous = CallSlab.end
+    for position in advanced..<run.pointee.callCount {
+      let index = inRing.records.take()
+      let record = inRing.records[index]
+      record.pointee.call = flight.following(Int(position))
+      record.pointee.runSlot = run.pointee.slot
+      if previous == CallSlab.end { run.pointee.firstRecord = index } else { inRing.records[previous].pointee.next = index }
+      previous = index
+    }
   }
 
   /// Whether the result of a call that has succeeded is the system call's own in any case. An open that should have waited has none yet, and poll's is
@@ -112,6 +207,7 @@ extension Core {
   }
 
   private mutating func takeAuxiliary(_ cqe: syslet_cqe) {
+    noteTaken(-1)
     if UserData.kind(cqe.user_data) == UserData.doorbell {
       if cqe.user_data == UserData.poller { inRing.isPollerArmed = false } else { inRing.doorbell.isArmed = false }
       return
@@ -127,17 +223,16 @@ extension Core {
     }
   }
 
-  /// All calls of the run's segment have been answered: advances the run over them, in order, for as long as they have run.
+  /// All calls of the run's segment have been answered: advances the run over those that are left, in order, for as long as they have run.
   private mutating func conclude(_ run: Reference<Run>) {
-    if run.pointee.lastRecord != CallSlab.end { return concludeCalm(run) }
     var index = run.pointee.firstRecord
-    var left = run.pointee.callCount
+    var left = run.pointee.callCount &- run.pointee.callsAdvanced
     var verdict = Verdict.route
     while left > 0 {
       let record = inRing.records[index]
       left &-= 1
       let next = left > 0 ? record.pointee.next : CallSlab.end
-      let isFirst = index == run.pointee.firstRecord
+      let isFirst = left &+ 1 == run.pointee.callCount
       switch outcome(run, record, next) {
       case .finished(let result):
         let tested = memory.store(result, record.pointee.call.pointee.result)
@@ -172,19 +267,6 @@ extension Core {
         left &-= 1
       }
     }
-    follow(run, verdict)
-  }
-
-  /// The same where all have succeeded, and only the last one's result counts.
-  private mutating func concludeCalm(_ run: Reference<Run>) {
-    let last = inRing.records[run.pointee.lastRecord]
-    let count = Int(run.pointee.callCount)
-    run.pointee.executed &+= count - 1
-    let call = last.pointee.call
-    let tested = memory.store(Int(last.pointee.value), call.pointee.result)
-    let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, run.pointee.afterSegment, result: tested)
-    inRing.records.release(chain: run.pointee.firstRecord, run.pointee.lastRecord, count)
-    run.pointee.lastRecord = CallSlab.end
     follow(run, verdict)
   }
 
@@ -292,15 +374,24 @@ extension Core {
   }
 
   private mutating func cancelOnRing(_ run: Reference<Run>) {
+    unfold(run)
     var index = run.pointee.firstRecord
-    while index != CallSlab.end, !inRing.records[index].pointee.isOut { index = inRing.records[index].pointee.next }
+    var position = run.pointee.callsAdvanced
+    while index != CallSlab.end, !inRing.records[index].pointee.isOut {
+      index = inRing.records[index].pointee.next
+      position &+= 1
+    }
     guard index != CallSlab.end, run.pointee.cancelledRecord != index else { return }
     // A hard link lets the next call run even behind a cancelled one. What is linked so does not wait, and ends by itself.
     guard inRing.records[index].pointee.call.pointee.link != .hard else { return }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
     sqe.fd = -1
-    sqe.addr = UserData.call(index, inRing.records[index].pointee.generation)
+    sqe.addr =
+      run.pointee.hasFlown
+      ? UserData.flight(run.pointee.slot, run.pointee.flights)
+        | UserData.position(Int(position), isQuiet: inRing.records[index].pointee.call.pointee.isQuiet)
+      : UserData.call(index, inRing.records[index].pointee.generation)
     sqe.user_data = UserData.cancellation | UInt64(run.pointee.slot)
     guard issueAuxiliary(&sqe) else { return }
     run.pointee.cancelledRecord = index

@@ -289,33 +289,54 @@ extension Core {
     guard planned.pointee.patchCount == 0 || planned.pointee.load(memory),
       planned.pointee.conditionCount == 0 || translator.holds(planned)
     else { return false }
-    // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
-    let (slots, runSlot, template) = (ring.slots, run.pointee.slot, planned.pointee.first)
-    let (first, last) = inRing.records.takeChain(count) { position, index, record in
-      record.pointee.call = template.call.following(position)
-      record.pointee.runSlot = runSlot
-      let slot = slots[position]
-      slot.pointee = template.sqe.following(position).pointee
-      slot.pointee.user_data = UserData.call(index, record.pointee.generation)
-    }
-    if planned.pointee.patchCount > 0 { fillIn(planned, slots, first) }
-    run.pointee.firstRecord = first
-    if planned.pointee.isCalm { run.pointee.lastRecord = last }
+    if planned.pointee.isFlight { beginFlight(run, planned, ring.slots) } else { issueRecorded(run, planned, ring.slots) }
     inRing.waits &+= planned.pointee.waits
     statistics.softLinks &+= planned.pointee.softLinks
     statistics.hardLinks &+= planned.pointee.hardLinks
     run.pointee.isSynchronous = false
     let after = planned.pointee.after
     leave(run, on: ring, calls: count, after: after, isFinal: after == nil && planned.pointee.isExact)
+    run.pointee.hasFlown = planned.pointee.isFlight
     return true
   }
 
-  /// Fills in what stands behind pointers of the segment whose first call has this record.
-  private mutating func fillIn(_ planned: Reference<PlannedSegment>, _ slots: SQESlots, _ first: UInt32) {
+  /// Fills the SQEs of a segment that needs no records while all goes well.
+  @inline(__always)
+  private mutating func beginFlight(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, _ slots: SQESlots) {
+    // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
+    let (count, template) = (planned.pointee.count, planned.pointee.sqe(0))
+    run.pointee.flights &+= 1
+    let word = UserData.flight(run.pointee.slot, run.pointee.flights)
+    for position in 0..<count {
+      let slot = slots[position]
+      slot.pointee = template.following(position).pointee
+      slot.pointee.user_data = template.following(position).pointee.user_data | word
+    }
+    if planned.pointee.patchCount > 0 { planned.pointee.fillIn(slots) }
+    inRing.records.reserve(count)
+    run.pointee.awaited = UserData.quieted(word)
+    run.pointee.flight = planned.pointee.call(0)
+  }
+
+  /// The same with a record for each.
+  @inline(never)
+  private mutating func issueRecorded(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, _ slots: SQESlots) {
+    var previous = CallSlab.end
+    for position in 0..<planned.pointee.count {
+      let index = inRing.records.take()
+      let record = inRing.records[index]
+      record.pointee.call = planned.pointee.call(position)
+      record.pointee.runSlot = run.pointee.slot
+      slots[position].pointee = planned.pointee.sqe(position).pointee
+      slots[position].pointee.user_data = UserData.call(index, record.pointee.generation)
+      if previous == CallSlab.end { run.pointee.firstRecord = index } else { inRing.records[previous].pointee.next = index }
+      previous = index
+    }
+    guard planned.pointee.patchCount > 0 else { return }
     planned.pointee.fillIn(slots)
     for index in 0..<planned.pointee.patchCount where planned.pointee.patch(index).isClose {
       let patch = planned.pointee.patch(index)
-      var record = first
+      var record = run.pointee.firstRecord
       for _ in 0..<patch.position { record = inRing.records[record].pointee.next }
       inRing.records.stage(record, planned.pointee.call(Int(patch.position)), firstArgument: patch.value)
     }
@@ -383,6 +404,8 @@ extension Core {
     run.pointee.place = .ring
     run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
     run.pointee.callCount = UInt32(truncatingIfNeeded: count)
+    run.pointee.callsAdvanced = 0
+    run.pointee.hasFlown = false
     run.pointee.afterSegment = after
     run.pointee.isFinalSegment = isFinal
     run.pointee.cancelledRecord = CallSlab.end

@@ -341,7 +341,7 @@ extension Core {
     var restMin = inRing.segmentCallsMax
     if runs.usedMax <= Self.scannedMax {
       for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place == .ring {
-        restMin = min(restMin, Int(runs[UInt32(slot)].pointee.callsOut))
+        restMin = min(restMin, runs[UInt32(slot)].pointee.callsLeft)
       }
     } else {
       restMin = 1

@@ -262,6 +262,11 @@ internal import Synchronization
   /// The same of a prepared syslet, whose atoms may have gone.
   @inline(never)
   private mutating func completePrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
+    endPrepared(run, reason, result, isSilent: isSilent)
+  }
+
+  @inline(__always)
+  private mutating func endPrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
     let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last.step)
     let (atom, privateData) = unsafe (last.pointee.atom, last.pointee.privateData)
     plans.end(run.pointee.plan, run.pointee.head)
@@ -270,6 +275,13 @@ internal import Synchronization
     delivery.post(
       unsafe Completion(
         atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason, waiter: waiter))
+  }
+
+  /// The same of one whose last calls were a flight and have all been made.
+  @inline(__always)
+  mutating func completeFlight(_ run: Reference<Run>, _ reason: Completion.Reason) {
+    let isSilent = run.pointee.lastFlags.contains(.noComplete) && run.pointee.waiter == Run.noWaiter
+    endPrepared(run, reason, run.pointee.lastResult, isSilent: isSilent)
   }
 
   /// The run has ended before the open that waits was made.

@@ -19,6 +19,8 @@ internal import Glibc
   var link: Link
   var stops: ResultClasses
   var severs: ResultClasses
+  /// In a flight: another call follows, and all that a success means is that it has been made.
+  var isQuiet = false
 
   static let none = StagedCall(
     atom: .nowhere, result: 0, firstArgument: 0, encoding: .none, flags: [], nature: [], link: .cut, stops: [],
@@ -105,24 +107,13 @@ extension StagedCall {
     return index
   }
 
-  /// `count` records behind each other, each of which `fill` gets, in their order: the first and the last one's index. The caller has looked at `freeCount`.
+  /// Keeps `count` records for a flight, which needs them if it has to be unfolded. The caller has looked at `freeCount`.
   @inline(__always)
-  mutating func takeChain(_ count: Int, fill: (Int, UInt32, Reference<CallRecord>) -> Void) -> (first: UInt32, last: UInt32) {
-    precondition(count > 0 && count <= freeCount, "L7: records were taken although none is free")
-    let first = free
-    var last = first
-    // Free records are behind each other already.
-    for position in 0..<count {
-      last = free
-      let record = self[last]
-      free = record.pointee.next
-      record.pointee.begin()
-      fill(position, last, record)
-    }
-    self[last].pointee.next = Self.end
-    freeCount -= count
-    return (first, last)
-  }
+  mutating func reserve(_ count: Int) { freeCount &-= count }
+
+  /// They are not needed.
+  @inline(__always)
+  mutating func giveBack(_ count: Int) { freeCount &+= count }
 
   /// The same with room for a call that no plan has.
   @inline(__always)
@@ -147,16 +138,19 @@ extension StagedCall {
     freeCount += 1
   }
 
-  /// Releases `count` records that are behind each other.
-  mutating func release(chain first: UInt32, _ last: UInt32, _ count: Int) {
-    self[last].pointee.next = free
-    free = first
-    freeCount += count
-  }
 }
 
-/// The user_data of an SQE: what it is for, and whose.
+/// The user_data of an SQE: what it is for, and whose. A call's names its record, or, of a flight, the run and the call's position.
 enum UserData {
+  /// As many calls as a flight can have.
+  static let flightMax = 64
+  private static let flight: UInt64 = 1 << 31
+  /// `StagedCall.isQuiet`.
+  private static let quiet: UInt64 = 1 << 30
+  private static let positionBit: UInt64 = 24
+  /// From one call of a flight to the next.
+  static let step: UInt64 = 1 << positionBit
+
   static let doorbell: UInt64 = 1 << 62
   /// The poller's epoll has become ready.
   static let poller: UInt64 = doorbell | 1
@@ -167,6 +161,19 @@ enum UserData {
   static func call(_ index: UInt32, _ generation: UInt32) -> UInt64 {
     UInt64(generation & 0x3FFF_FFFF) << 32 | UInt64(index)
   }
+  @inline(__always)
+  static func flight(_ run: UInt32, _ flights: UInt32) -> UInt64 { call(run, flights) | flight }
+  /// What is added to it for one of its calls.
+  @inline(__always)
+  static func position(_ position: Int, isQuiet: Bool) -> UInt64 {
+    UInt64(truncatingIfNeeded: position) << positionBit | (isQuiet ? quiet : 0)
+  }
+  static func isOfFlight(_ word: UInt64) -> Bool { word & flight != 0 }
+  /// Of a call that was not withdrawn.
+  static func isQuiet(_ word: UInt64) -> Bool { word & (3 << 62 | quiet) == quiet }
+  static func quieted(_ word: UInt64) -> UInt64 { word | quiet }
+  static func run(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word & (1 << positionBit - 1)) }
+  static func position(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word >> positionBit) & UInt32(flightMax - 1) }
   static func kind(_ word: UInt64) -> UInt64 { word & (3 << 62) }
   static func index(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
   static func isCurrent(_ word: UInt64, _ generation: UInt32) -> Bool {

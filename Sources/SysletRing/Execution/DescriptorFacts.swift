@@ -19,6 +19,14 @@ struct DescriptorFact {
   @inline(__always)
   func isOne(of kinds: DescriptorKinds) -> Bool { kinds.rawValue & 1 << UInt16(truncatingIfNeeded: word & 0xF) != 0 }
 
+  /// It is no file, and there is something. By kinds as a constant: a set's `static let` is asked for each time whether it is there yet.
+  @inline(__always)
+  var isOfStream: Bool {
+    let others: UInt16 =
+      1 << UInt16(DescriptorKind.file.rawValue) | 1 << UInt16(DescriptorKind.block.rawValue) | 1 << UInt16(DescriptorKind.closed.rawValue)
+    return !isOne(of: DescriptorKinds(rawValue: others))
+  }
+
   fileprivate mutating func insert(_ states: DescriptorStates) { word |= UInt32(states.rawValue) << 8 }
   fileprivate mutating func noteAsked(_ states: DescriptorStates) { word |= UInt32(states.rawValue) << 16 }
 }

@@ -18,8 +18,8 @@ internal import Glibc
   let hardLinks: Int
   /// The calls that wait, or stand behind one that does.
   let waits: Int
-  /// When all succeed, only the last one's result is looked at: no other is stored or stops the syslet, and each is the system call's own.
-  let isCalm: Bool
+  /// Each call's result is the system call's own if it is no failure, and changes nothing that is known of a descriptor.
+  let isFlight: Bool
   /// Where what has been decided depends on what a descriptor names, or on rights.
   private let conditions: UnsafePointer<Condition>
   let conditionCount: Int
@@ -46,6 +46,7 @@ internal import Glibc
   }
 
   func call(_ position: Int) -> Reference<StagedCall> { unsafe Reference(calls + position) }
+  func sqe(_ position: Int) -> Reference<syslet_sqe> { unsafe Reference(UnsafeMutablePointer(mutating: sqes + position)) }
   func condition(_ index: Int) -> Condition { unsafe conditions[index] }
   func patch(_ index: Int) -> Patch { unsafe patches[index] }
 
@@ -84,12 +85,6 @@ internal import Glibc
     }
   }
 
-  /// The first call's SQE and staged call; the others follow.
-  @inline(__always)
-  var first: (sqe: Reference<syslet_sqe>, call: Reference<StagedCall>) {
-    unsafe (Reference(UnsafeMutablePointer(mutating: sqes)), Reference(calls))
-  }
-
   /// A copy of what `segment` has, in one block of memory that begins with it.
   fileprivate static func make(_ segment: borrowing Segment, _ grounds: Grounds) -> UnsafeMutablePointer<PlannedSegment> {
     let (conditions, patches) = (grounds.conditions, grounds.patches)
@@ -107,15 +102,17 @@ internal import Glibc
     let patchCopies = unsafe (memory + patchesOffset).bindMemory(to: Patch.self, capacity: patches.count)
     let patchedCalls = unsafe (memory + patchedOffset).bindMemory(to: Call.self, capacity: patches.isEmpty ? 0 : count)
     var waits = 0
-    var isCalm = true
+    var isFlight = count <= UserData.flightMax
     for position in 0..<count {
       unsafe (sqes + position).initialize(to: segment.sqes[position].pointee)
       var call = segment.call(position).pointee
       // What stands behind one that waits ends no sooner.
       if waits > 0 { call.nature.insert(.waits) }
       if call.nature.contains(.waits) { waits += 1 }
-      if call.nature.contains(.open) || call.encoding == .poll { isCalm = false }
-      if position < count - 1, call.result != 0 || !call.flags.stopClasses.isSubset(of: .negative) { isCalm = false }
+      if !call.nature.isDisjoint(with: [.open, .descriptors]) || call.encoding == .poll { isFlight = false }
+      call.isQuiet =
+        position < count - 1 && call.result == 0 && call.flags.stopClasses.isSubset(of: .negative) && !call.nature.contains(.waits)
+      unsafe (sqes + position).pointee.user_data = UserData.position(position, isQuiet: call.isQuiet)
       unsafe (calls + position).initialize(to: call)
       if !patches.isEmpty { unsafe (patchedCalls + position).initialize(to: call.atom.stepCall.pointee) }
     }
@@ -125,7 +122,7 @@ internal import Glibc
     unsafe planned.initialize(
       to: PlannedSegment(
         count: count, sqes: sqes, calls: calls, after: segment.after, isExact: segment.isExact, softLinks: segment.softLinks,
-        hardLinks: segment.hardLinks, waits: waits, isCalm: isCalm, conditions: conditionCopies, conditionCount: conditions.count,
+        hardLinks: segment.hardLinks, waits: waits, isFlight: isFlight, conditions: conditionCopies, conditionCount: conditions.count,
         patches: patchCopies, patchCount: patches.count, patchedCalls: patchedCalls))
     return unsafe planned
   }
@@ -177,30 +174,31 @@ internal import Glibc
     let syslet = head.step.pointee.syslet
     let number = UInt8(truncatingIfNeeded: syslet) & UInt8(Self.capacity - 1)
     let plan = unsafe plans + Int(number)
-    guard unsafe plan.pointee.syslet == syslet, unsafe plan.pointee.activations > 0 else { return beginFirst(head, number) }
+    if unsafe plan.pointee.syslet != syslet, unsafe !change(plan, to: head) {
+      head.keep()
+      return Self.none
+    }
+    if unsafe plan.pointee.activations == 0 {
+      head.keep()
+      unsafe plan.pointee.isInUse = true
+    }
     unsafe plan.pointee.activations &+= 1
     return number
   }
 
+  /// Whether the plan is the other syslet's now.
   @inline(never)
-  private func beginFirst(_ head: AtomAddress, _ number: UInt8) -> UInt8 {
-    head.keep()
-    let syslet = head.step.pointee.syslet
-    let plan = unsafe plans + Int(number)
-    if unsafe plan.pointee.syslet != syslet {
-      // Two that are run in turn would otherwise throw each other's away each time.
-      guard unsafe plan.pointee.activations == 0, unsafe !plan.pointee.isInUse else {
-        unsafe plan.pointee.isInUse = false
-        return Self.none
-      }
-      unsafe Self.clear(plan)
-      unsafe plan.pointee.syslet = syslet
-      unsafe plan.pointee.steps = head.step.pointee.count
-      unsafe plan.pointee.callsLeft = 2 * plan.pointee.steps
+  private func change(_ plan: UnsafeMutablePointer<Plan>, to head: AtomAddress) -> Bool {
+    // Two that are run in turn would otherwise throw each other's away each time.
+    guard unsafe plan.pointee.activations == 0, unsafe !plan.pointee.isInUse else {
+      unsafe plan.pointee.isInUse = false
+      return false
     }
-    unsafe plan.pointee.activations += 1
-    unsafe plan.pointee.isInUse = true
-    return number
+    unsafe Self.clear(plan)
+    unsafe plan.pointee.syslet = head.step.pointee.syslet
+    unsafe plan.pointee.steps = head.step.pointee.count
+    unsafe plan.pointee.callsLeft = 2 * plan.pointee.steps
+    return true
   }
 
   /// It ends.
@@ -250,6 +248,10 @@ extension Translator {
       let condition = segment.pointee.condition(index)
       let call = segment.pointee.presentCall(Int(condition.position))
       if condition.position > 0 { prefersPlain = false }
+      if let holds = holdsAsRead(call, isOfStream: condition.isOfStream) {
+        guard holds else { return false }
+        continue
+      }
       guard placeHere(call, mayTry: condition.position == 0) == nil, isForRing(call),
         !call.pointee.form.isTransfer || isOfStream(call) == condition.isOfStream
       else {
@@ -257,6 +259,20 @@ extension Translator {
       }
     }
     return true
+  }
+
+  /// The same of a read at an offset that is too short to be better copied here, for which one look at what its descriptor names is enough; nil for any other
+  /// call.
+  @inline(__always)
+  private mutating func holdsAsRead(_ call: Reference<Call>, isOfStream: Bool) -> Bool? {
+    guard call.pointee.form.encoding == .readAt else { return nil }
+    let descriptor = call.pointee.arguments.descriptor(0)
+    if router.isAutomatic {
+      guard !prefersPlain, call.pointee.arguments.words.2 <= Self.copyingBytesMin, hints.hint(descriptor) != .memory else { return nil }
+    }
+    let known = call.pointee.operation.pointee.knowledge
+    let fact = descriptors.fact(descriptor, known.states)
+    return fact.isOne(of: known.kinds) && fact.states.isDisjoint(with: known.states) && fact.isOfStream == isOfStream
   }
 
   /// What a segment that has been gathered from steps rests on; nil if it cannot be issued again.

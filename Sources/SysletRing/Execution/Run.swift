@@ -48,10 +48,20 @@ enum Place: UInt8 {
 
   /// The segment with the kernel: its first record, how many of its calls are still out, and the atom after it.
   var firstRecord = CallSlab.end
-  /// Its last record, if nothing has to be done about any of its calls but the last when all succeed (`PlannedSegment.isCalm`), and none has failed so far.
-  var lastRecord = CallSlab.end
   var callsOut: UInt32 = 0
   var callCount: UInt32 = 0
+  /// A flight: the calls of a planned segment that has no records, because all went well so far. The user_data of its next CQE, as if that were a quiet
+  /// call's (`UserData.isQuiet`); 0 for no flight. Over those before it the run has been advanced: `lastResult` is theirs, and all else follows from how many
+  /// they are when the flight ends.
+  var awaited: UInt64 = 0
+  /// Its calls, which are the plan.s.
+  var flight: Reference<StagedCall>?
+  /// When it has ended before its end, over how many calls the run had been advanced.
+  var callsAdvanced: UInt32 = 0
+  /// How many flights this slot has had: a CQE that names an older one belongs to nobody.
+  var flights: UInt32 = 0
+  /// The segment with the kernel was a flight when it was issued.
+  var hasFlown = false
   /// The segment's end is known to be the syslet's end, and none of its links may sever early: it needs no second submission.
   var isFinalSegment = false
   var afterSegment: AtomAddress?
@@ -119,6 +129,9 @@ extension Run {
     workerCalls = 0
     self.waiter = waiter
   }
+
+  /// How many calls of the segment with the kernel have not been answered.
+  var callsLeft: Int { Int(awaited == 0 ? callsOut : callCount &- UserData.position(awaited)) }
 
   /// Whether it has been asked to stop, and that place has it.
   func isStopping(on place: Place) -> Bool { self.place == place && isCancelled.load(ordering: .relaxed) }

@@ -205,7 +205,7 @@ internal import Glibc
   }
 
   /// From here on a read is so much copying that sharing an enter saves nothing.
-  private static let copyingBytesMin: UInt64 = 16 << 10
+  static let copyingBytesMin: UInt64 = 16 << 10
 
   /// Why the ring is not known to do what the system call does with this descriptor, in this state, with these flags (law L10); nil if it is.
   private mutating func obstacle(_ call: Reference<Call>) -> RingObstacle? {
@@ -270,8 +270,7 @@ internal import Glibc
   }
 
   mutating func isOfStream(_ call: Reference<Call>) -> Bool {
-    let kind = descriptors.kind(call.pointee.arguments.descriptor(0))
-    return !DescriptorKinds.files.contains(kind) && kind != .closed
+    descriptors.fact(call.pointee.arguments.descriptor(0)).isOfStream
   }
 
   /// Whether an earlier call of the segment closes the call's descriptor, or may open it: what it names can be asked only afterwards.

@@ -1,6 +1,7 @@
 // A syslet that was read once: its atoms decoded into steps, in memory of the library's.
 //
-// Unsafe fence: the steps belong to their `PreparedSyslet`, which each of its activations keeps alive; they are written before anybody else has it.
+// Unsafe fence: the steps, and the count of who uses them in front of them, go with the last of their `PreparedSyslet` and its activations; the steps are
+// written before anybody else has them.
 
 internal import Glibc
 internal import Synchronization
@@ -12,19 +13,20 @@ internal import Synchronization
 /// their atom is reached, results are stored, and buffers, paths and variables are the system call's, so that these must stay in place until the completion.
 /// A completion names the atom of the user's, as it does of a syslet that was not prepared, and its `private` word as it was.
 ///
-/// It may be used on any thread, and lives until its last reference and its last activation have ended.
+/// It may be used on any thread. What has been read lives until its last reference and its last activation have ended.
 ///
 /// Source: docs/SEMANTICS.md, "Prepared syslets".
 @safe public final class PreparedSyslet: @unchecked Sendable {
-  private let steps: UnsafeMutablePointer<Step>
+  /// The first step.
+  let head: AtomAddress
   /// How many atoms it has: those that can be reached from its head.
   public let count: Int
 
   /// - Parameter atoms: The atoms that can be reached, the head first.
   fileprivate init(_ atoms: [DecodedAtom]) {
     count = atoms.count
-    unsafe steps = .allocate(capacity: atoms.count)
-    Census.countSyslet(1)
+    let steps = unsafe Step.allocate(atoms.count)
+    unsafe head = AtomAddress(UnsafeMutableRawPointer(steps))
     let syslet = Self.numbers.add(1, ordering: .relaxed).newValue
     var numbers: [AtomAddress: Int] = [:]
     for (number, atom) in atoms.enumerated() { numbers[atom.call.atom] = number }
@@ -41,22 +43,14 @@ internal import Synchronization
         to: Step(
           call: call, pointers: atom.pointers, reading: atom.reading, isSettled: atom.reading == .call && atom.pointers == 0,
           skip: step(atom.skip) ?? .nowhere, atom: atom.call.atom, privateData: atom.privateData, number: number, count: count,
-          syslet: syslet,
-          owner: Unmanaged.passUnretained(self)))
+          syslet: syslet))
     }
   }
 
-  deinit {
-    unsafe steps.deinitialize(count: count)
-    unsafe steps.deallocate()
-    Census.countSyslet(-1)
-  }
+  deinit { head.letGo() }
 
   /// How many have been made in this process. A number is never given twice, as an address is.
   private static let numbers = Atomic<UInt64>(0)
-
-  /// The first step. Valid as long as the syslet is.
-  var head: AtomAddress { unsafe AtomAddress(UnsafeMutableRawPointer(steps)) }
 }
 
 /// An atom that has been read, and what of it may still change is read each time that it is reached.
@@ -80,7 +74,33 @@ internal import Synchronization
   let count: Int
   /// The syslet's number.
   let syslet: UInt64
-  let owner: Unmanaged<PreparedSyslet>
+}
+
+extension Step {
+  /// How many keep a syslet's steps, in front of them: its `PreparedSyslet`, and engines that have activations of it. Reads and writes: any thread; the
+  /// last one to let go acquires what the others have released. Counted here because swift_retain and swift_release of the object are 40 instructions.
+  fileprivate typealias Keepers = Atomic<Int>
+  private static let offset = max(MemoryLayout<Step>.alignment, MemoryLayout<Keepers>.stride)
+
+  fileprivate static func allocate(_ count: Int) -> UnsafeMutablePointer<Step> {
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: offset + count * MemoryLayout<Step>.stride, alignment: max(MemoryLayout<Step>.alignment, MemoryLayout<Keepers>.alignment))
+    unsafe memory.bindMemory(to: Keepers.self, capacity: 1).initialize(to: Keepers(1))
+    Census.countSyslet(1)
+    return unsafe (memory + offset).bindMemory(to: Step.self, capacity: count)
+  }
+
+  @inline(__always)
+  fileprivate static func keepers(_ head: AtomAddress) -> UnsafeMutablePointer<Keepers> {
+    unsafe (head.pointer - offset).assumingMemoryBound(to: Keepers.self)
+  }
+
+  @inline(never)
+  fileprivate static func free(_ head: AtomAddress) {
+    unsafe keepers(head).deinitialize(count: 1)
+    unsafe (head.pointer - offset).deallocate()
+    Census.countSyslet(-1)
+  }
 }
 
 extension AtomAddress {
@@ -90,10 +110,14 @@ extension AtomAddress {
   /// The step's call, of which what is behind pointers has not been read.
   var stepCall: Reference<Call> { unsafe Reference(pointer.assumingMemoryBound(to: Call.self)) }
 
-  /// Keeps the syslet of the step alive, until `letGo`.
-  func keep() { _ = unsafe step.pointee.owner.retain() }
+  /// Keeps the steps of the prepared syslet that has this head, until `letGo`.
+  @inline(__always)
+  func keep() { unsafe Step.keepers(self).pointee.wrappingAdd(1, ordering: .relaxed) }
 
-  func letGo() { unsafe step.pointee.owner.release() }
+  @inline(__always)
+  func letGo() {
+    if unsafe Step.keepers(self).pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { Step.free(self) }
+  }
 }
 
 /// An atom on its way into a step.
