@@ -9,14 +9,14 @@ extension Core {
   /// cancellation cost one each, half of what a cancelled syslet took.
   mutating func cancel(_ head: AtomAddress, _ form: AtomForm) throws(EngineError) {
     drain()
-    let found = runsByHead.slots(head, in: runs)
-    for slot in found { askToStop(runs[slot]) }
+    let found = activations.slots(head)
+    for slot in found { askToStop(activations.runs[slot]) }
     guard !found.isEmpty else { throw .notPending(address: (form == .prepared ? head.step.pointee.atom : head).word) }
   }
 
   /// Asks the run in `slot` to stop, if it is still the one that `waiter` awaits.
   mutating func cancel(_ slot: UInt32, waiter: UInt32) {
-    let run = runs[slot]
+    let run = activations.runs[slot]
     guard run.pointee.place != .none, run.pointee.waiter == waiter else { return }
     askToStop(run)
   }
@@ -29,7 +29,7 @@ extension Core {
     case .queued: inRing.hasStoppingInQueue = true
     case .ring:
       inRing.stopping.enter(run.pointee.slot)
-    case .poller: complete(run, stopParked(run))
+    case .poller: activations.complete(run, stopParked(run))
     case .worker:
       workers.stopping.enter(run.pointee.slot)
       workers.pool?.interrupt(run)
@@ -44,9 +44,8 @@ extension Core {
 
   /// Law L4: nothing is freed before the kernel and the workers have let go of it.
   mutating func close() {
-    guard !isClosed else { return }
-    isClosed = true
-    delivery.close()
+    guard !activations.isClosed else { return }
+    activations.close()
     windUp(deadline: nil)
     if let pool = workers.pool {
       pool.stop()
@@ -64,15 +63,15 @@ extension Core {
   /// - Throws: The failure, when there are none, or fewer and the kernel has not let go of the other syslets.
   mutating func waitAfterFailure(atLeast count: Int, deadline: Int64?) throws(EngineError) -> Int {
     windUp(deadline: deadline)
-    let now = delivery.visible()
-    if let failure, now == 0 || now < count && pending > 0 { throw failure }
+    let now = activations.delivery.visible()
+    if let failure, now == 0 || now < count && activations.pending > 0 { throw failure }
     return now
   }
 
   /// Stops every syslet and takes all of them back: from the workers, and from the ring for as long as it answers.
   private mutating func windUp(deadline: Int64?) {
-    for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place != .none { askToStop(runs[UInt32(slot)]) }
-    retract()
+    for slot in activations.slots { askToStop(activations.runs[slot]) }
+    inRing.retract(&activations, &translator.descriptors)
     // A call from another thread would keep the owner from sleeping. It is answered afterwards.
     var isCalled = false
     defer { if isCalled { mail?.callOwner() } }
@@ -85,18 +84,19 @@ extension Core {
       turn(plainMax: 0)
       reclaim()
       withdrawCancelled()
-      let leftInRing = inRing.isLost ? 0 : inRing.calls + (isClosed ? inRing.cancellations + (inRing.doorbell.isArmed ? 1 : 0) : 0)
+      let leftInRing =
+        inRing.isLost ? 0 : inRing.calls + (activations.isClosed ? inRing.cancellations + (inRing.doorbell.isArmed ? 1 : 0) : 0)
       guard leftInRing > 0 || workers.count > 0 else { return }
       if let deadline, syslet_now() >= deadline { return }
       if left != (inRing.calls, workers.count) {
         left = (inRing.calls, workers.count)
         leavingAt = syslet_now() + Self.closePatience.load(ordering: .relaxed)
-      } else if isClosed, syslet_now() >= leavingAt {
+      } else if activations.isClosed, syslet_now() >= leavingAt {
         // A hung file server, or a device: nothing interrupts a call that is there.
         isLeaving = true
         return
       }
-      workers.interruptStopping(in: runs.memory)
+      workers.interruptStopping(in: activations.runs)
       var pause = Self.pauseMax
       if workers.stopping.count > 0 { pause = min(pause, workers.stopping.left) }
       if inRing.stopping.count > 0, inRing.stopping.left > 0 { pause = min(pause, inRing.stopping.left) }
@@ -105,17 +105,17 @@ extension Core {
         if let mail, mail.announceSleep(until: 1, atDoorbell: false) { _ = mail.sleep(nanoseconds: pause) }
         continue
       }
-      cancelDue()
-      if isClosed, inRing.doorbell.isArmed, let mail { syslet_doorbell_ring(mail.doorbell) }
-      let reaped = statistics.cqes
+      inRing.cancelDue()
+      if activations.isClosed, inRing.doorbell.isArmed, let mail { syslet_doorbell_ring(mail.doorbell) }
+      let reaped = inRing.counts.cqes
       let result = enter(waitFor: 1, nanoseconds: pause)
       reap()
       // A ring that is well may take as long as its calls do. Of one that failed, or takes nothing, what comes late never comes.
-      if statistics.cqes > reaped || failure == nil && (result >= 0 || result == -Int(ETIME)) {
+      if inRing.counts.cqes > reaped || failure == nil && (result >= 0 || result == -Int(ETIME)) {
         end = syslet_now() + Self.patience
       } else if syslet_now() > end {
         inRing.isLost = true
-        retract()
+        inRing.retract(&activations, &translator.descriptors)
       }
     }
   }
@@ -126,32 +126,19 @@ extension Core {
   private static let pauseMin: Int64 = 1_000_000
   private static let pauseMax: Int64 = 100_000_000
 
-  /// Takes back the SQEs that the kernel has not taken: their calls have not been started.
-  private mutating func retract() {
-    while let word = inRing.ring?.retract() {
-      var cqe = syslet_cqe()
-      let isCall = UserData.kind(word) == 0
-      cqe.user_data = isCall ? word | UserData.withdrawn : word
-      // To a cancellation this says that it found nothing: it is due again.
-      cqe.res = -ENOENT
-      take(cqe)
-      noteTaken(1)
-    }
-  }
-
   /// Ends the runs that wait for a worker although none can be started.
   private mutating func reclaim() {
-    while let run = workers.queue.popFirst(in: runs.memory) { endUnserved(run) }
+    while let run = workers.queue.popFirst(in: activations.runs) { endUnserved(run) }
     guard workers.isStalled else { return }
     var returned = RunQueue()
     workers.takeBack(&returned)
-    while let run = returned.popFirst(in: runs.memory) { endUnserved(run) }
+    while let run = returned.popFirst(in: activations.runs) { endUnserved(run) }
     workers.isStalled = false
   }
 
   mutating func endUnserved(_ run: Reference<Run>) {
     workers.stopping.leave()
-    complete(run, stopParked(run))
+    activations.complete(run, stopParked(run))
   }
 
   /// The kernel or workers have runs that nothing ends: the memory must stay (law L4).
@@ -161,10 +148,11 @@ extension Core {
   var isDoorbellLost: Bool { !isForked && inRing.isLost && inRing.doorbell.isArmed }
 
   mutating func closeInDeinit() {
-    guard !isClosed, !isForked else { return }
+    guard !activations.isClosed, !isForked else { return }
     // The program's mistake, and `precondition` would say nothing about it in a release build.
-    guard isOwner || pending == 0 else {
-      fatalError("L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
+    guard isOwner || activations.pending == 0 else {
+      fatalError(
+        "L8: an engine with activations.pending syslets was released on a thread that does not own it; close() it on its own thread first")
     }
     if isOwner { close() } else { workers.pool?.stop() }
   }

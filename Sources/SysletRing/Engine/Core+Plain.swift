@@ -9,7 +9,7 @@ extension Core {
   /// Begins a turn with `runs` runs, in which a plain call may take `nanosecondsMax`, and decides whether they are collected.
   @inline(__always)
   mutating func beginPlainTurn(runs: Int, nanosecondsMax: Int64) {
-    plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax, isAlone: pending == 1)
+    plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax, isAlone: activations.pending == 1)
     // Devices that are too slow are not measured any more, and are tried again after some 45 turns, or twice as many if they were twice too slow.
     if plain.nanosecondsAlone == plain.limit, costs[costs.transfers] > plain.limit { costs.fade(costs.transfers) }
     if runs >= 4, plain.nanosecondsMax > 0, plain.maySharing() { plain.isCollecting = true }
@@ -231,7 +231,7 @@ extension Core {
     let cost = costs[row]
     guard cost * Int64(plain.runs) >= PlainCosts.sharingMin else {
       // Timed all the same, now and then.
-      if isTimed, plain.runs >= 4, statistics.accepted & 63 == 0 {
+      if isTimed, plain.runs >= 4, activations.accepted & 63 == 0 {
         plain.time(row, callsBefore: statistics.inlineCalls)
       }
       return false
@@ -243,7 +243,7 @@ extension Core {
     }
     run.pointee.workerRow = isTimed ? row : Run.untimed
     run.pointee.place = .worker
-    plain.collected.append(run, in: runs.memory)
+    plain.collected.append(run, in: activations.runs)
     plain.collectedNanoseconds += cost
     return true
   }
@@ -291,12 +291,12 @@ extension Core {
       }
       plain.noteOwn(portion.count)
       workers.count -= portion.count
-      while let run = portion.popFirst(in: runs.memory) {
+      while let run = portion.popFirst(in: activations.runs) {
         if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
         executeHere(run)
       }
       drain()
-    } while delivery.visible() < count && deadline.map { syslet_now() < $0 } ?? true
+    } while activations.delivery.visible() < count && deadline.map { syslet_now() < $0 } ?? true
   }
 
   /// The caller will not wait, so nobody helps beside workers that block in a run: all of the others may take what is shared.
@@ -307,7 +307,7 @@ extension Core {
   }
 
   private mutating func executeCollected() {
-    while let run = plain.collected.popFirst(in: runs.memory) { executeHere(run) }
+    while let run = plain.collected.popFirst(in: activations.runs) { executeHere(run) }
   }
 
   private mutating func executeHere(_ run: Reference<Run>) {

@@ -92,7 +92,7 @@ extension Core {
 
   /// Ends the waiting of a run that was asked to stop. What its call has moved is the call's result, as it is of one that a signal interrupts.
   mutating func stopParked(_ run: Reference<Run>) -> Completion.Reason {
-    if run.pointee.heldDescriptor >= 0 { releaseHeld(run) }
+    if run.pointee.heldDescriptor >= 0 { run.pointee.releaseHeld() }
     guard run.pointee.parked != RunSlab.end else { return .cancelled }
     let record = poller[run.pointee.parked]
     let (call, moved) = (record.pointee.call, record.pointee.moved)
@@ -107,10 +107,9 @@ extension Core {
   @discardableResult
   mutating func reapPoller(nanoseconds: Int64) -> Bool {
     var woken = RunQueue()
-    let isWell = poller.reap(nanoseconds: nanoseconds, into: &woken, in: runs.memory)
-    while let run = woken.popFirst(in: runs.memory) {
-      run.pointee.place = .ready
-      ready.append(run, in: runs.memory)
+    let isWell = poller.reap(nanoseconds: nanoseconds, into: &woken, in: activations.runs)
+    while let run = woken.popFirst(in: activations.runs) {
+      activations.queue(run)
     }
     return isWell
   }
@@ -138,17 +137,6 @@ extension Core {
 
   /// The sleep where no epoll can be had to end it: 1 ms.
   private static let unwatchedSleepMax: Int64 = 1_000_000
-
-  /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait.
-  mutating func armPoller() {
-    guard poller.polled > 0, poller.epoll >= 0, !inRing.isPollerArmed else { return }
-    var sqe = syslet_sqe()
-    sqe.opcode = UInt8(SYSLET_OP_POLL_ADD)
-    sqe.fd = poller.epoll
-    sqe.op_flags = UInt32(SYSLET_POLL_IN)
-    sqe.user_data = UserData.poller
-    inRing.isPollerArmed = issueAuxiliary(&sqe)
-  }
 }
 
 extension ParkedCall {

@@ -180,7 +180,7 @@ extension Core {
   private mutating func queueForRing(_ run: Reference<Run>) -> Turn {
     run.pointee.isSynchronous = false
     run.pointee.place = .queued
-    inRing.queue.append(run, in: runs.memory)
+    inRing.queue.append(run, in: activations.runs)
     return .left
   }
 
@@ -190,11 +190,11 @@ extension Core {
     // All that the ring has waits: whoever is in the queue goes around it.
     let count = inRing.hasStoppingInQueue || inRing.isStuck ? inRing.queue.count : min(inRing.queue.count, inRing.records.freeCount)
     inRing.hasStoppingInQueue = false
-    while admitted.count < count, let run = inRing.queue.popFirst(in: runs.memory) {
+    while admitted.count < count, let run = inRing.queue.popFirst(in: activations.runs) {
       run.pointee.place = .ready
-      admitted.append(run, in: runs.memory)
+      admitted.append(run, in: activations.runs)
     }
-    ready.prepend(&admitted, in: runs.memory)
+    activations.ready.prepend(&admitted, in: activations.runs)
   }
 
   /// ASYNC has been met: from here on the run is not in its caller's context.
@@ -204,8 +204,7 @@ extension Core {
   }
 
   private mutating func queue(_ run: Reference<Run>) -> Turn {
-    run.pointee.place = .ready
-    ready.append(run, in: runs.memory)
+    activations.queue(run)
     return .left
   }
 
@@ -215,7 +214,7 @@ extension Core {
     run.pointee.place = .worker
     run.pointee.workerRow = row
     run.pointee.mayWait = DescriptorFacts.mayWait(call)
-    workers.queue.append(run, in: runs.memory)
+    workers.queue.append(run, in: activations.runs)
     return .left
   }
 
@@ -229,7 +228,7 @@ extension Core {
     guard room > 0 else { return makeRoom(run, on: ring, than: 0) }
     if call.pointee.next == nil {
       if call.pointee.isPrepared, issueKept(run, alone: call) { return .left }
-      issueAlone(run, call, on: ring)
+      inRing.issueAlone(run, call, translator.segment.sqes[0], on: ring)
       return .left
     }
     if run.pointee.isSingleStep { callsMax = 1 }
@@ -243,7 +242,7 @@ extension Core {
     // Nothing of it has been issued.
     if room < callsMax, translator.segment.cut == .limit { return makeRoom(run, on: ring, than: room) }
     if run.pointee.layout == .prepared, issueKept(run, alone: nil) { return .left }
-    issue(run, on: ring)
+    inRing.issue(run, translator.segment, on: ring)
     return .left
   }
 
@@ -255,8 +254,8 @@ extension Core {
       translator.segment.append(call)
     }
     let (plan, step) = (run.pointee.plan, run.pointee.cursor.step)
-    guard plans.mayKeep(plan, step, calls: translator.segment.count), let grounds = translator.grounds() else { return false }
-    plans.keep(translator.segment, grounds, plan, step)
+    guard activations.plans.mayKeep(plan, step, calls: translator.segment.count), let grounds = translator.grounds() else { return false }
+    activations.plans.keep(translator.segment, grounds, plan, step)
     return issuePlanned(run, areIdleCallsDecided: true)
   }
 
@@ -273,11 +272,13 @@ extension Core {
   /// - Parameter areIdleCallsDecided: No-ops at its beginning are the ring's this time.
   @inline(never)
   private mutating func issuePlanned(_ run: Reference<Run>, areIdleCallsDecided: Bool = false) -> Bool {
-    guard let ring = inRing.ring, let planned = plans.segment(run.pointee.plan, run.pointee.cursor.step), !run.pointee.isSingleStep else {
+    guard let ring = inRing.ring, let planned = activations.plans.segment(run.pointee.plan, run.pointee.cursor.step),
+      !run.pointee.isSingleStep
+    else {
       return false
     }
     let count = planned.pointee.count
-    guard ring.room >= count, inRing.records.freeCount >= count else { return false }
+    guard inRing.hasRoom(ring, for: count) else { return false }
     if let maxSteps = options.maxSteps, maxSteps - run.pointee.executed < count { return false }
     if router.isAutomatic {
       // Whether no-ops are the ring's is decided anew each time.
@@ -289,57 +290,8 @@ extension Core {
     guard planned.pointee.patchCount == 0 || planned.pointee.load(memory),
       planned.pointee.conditionCount == 0 || translator.holds(planned)
     else { return false }
-    if planned.pointee.isFlight { beginFlight(run, planned, ring.slots) } else { issueRecorded(run, planned, ring.slots) }
-    inRing.waits &+= planned.pointee.waits
-    statistics.softLinks &+= planned.pointee.softLinks
-    statistics.hardLinks &+= planned.pointee.hardLinks
-    run.pointee.isSynchronous = false
-    let after = planned.pointee.after
-    leave(run, on: ring, calls: count, after: after, isFinal: after == nil && planned.pointee.isExact)
-    run.pointee.hasFlown = planned.pointee.isFlight
+    inRing.issue(run, planned, on: ring)
     return true
-  }
-
-  /// Fills the SQEs of a segment that needs no records while all goes well.
-  @inline(__always)
-  private mutating func beginFlight(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, _ slots: SQESlots) {
-    // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
-    let (count, template) = (planned.pointee.count, planned.pointee.sqe(0))
-    run.pointee.flights &+= 1
-    let word = UserData.flight(run.pointee.slot, run.pointee.flights)
-    for position in 0..<count {
-      let slot = slots[position]
-      slot.pointee = template.following(position).pointee
-      slot.pointee.user_data = template.following(position).pointee.user_data | word
-    }
-    if planned.pointee.patchCount > 0 { planned.pointee.fillIn(slots) }
-    inRing.records.reserve(count)
-    run.pointee.awaited = UserData.quieted(word)
-    run.pointee.flight = planned.pointee.call(0)
-  }
-
-  /// The same with a record for each.
-  @inline(never)
-  private mutating func issueRecorded(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, _ slots: SQESlots) {
-    var previous = CallSlab.end
-    for position in 0..<planned.pointee.count {
-      let index = inRing.records.take()
-      let record = inRing.records[index]
-      record.pointee.call = planned.pointee.call(position)
-      record.pointee.runSlot = run.pointee.slot
-      slots[position].pointee = planned.pointee.sqe(position).pointee
-      slots[position].pointee.user_data = UserData.call(index, record.pointee.generation)
-      if previous == CallSlab.end { run.pointee.firstRecord = index } else { inRing.records[previous].pointee.next = index }
-      previous = index
-    }
-    guard planned.pointee.patchCount > 0 else { return }
-    planned.pointee.fillIn(slots)
-    for index in 0..<planned.pointee.patchCount where planned.pointee.patch(index).isClose {
-      let patch = planned.pointee.patch(index)
-      var record = run.pointee.firstRecord
-      for _ in 0..<patch.position { record = inRing.records[record].pointee.next }
-      inRing.records.stage(record, planned.pointee.call(Int(patch.position)), firstArgument: patch.value)
-    }
   }
 
   /// Submits what is in the queue, to have more room than `room`: nil when there is, and a run that waits when the kernel takes nothing.
@@ -348,73 +300,4 @@ extension Core {
     return ring.room > room ? nil : queueForRing(run)
   }
 
-  /// Gives the ring one call behind which nothing can follow: most syslets are one call, or end with one, and need no segment.
-  @inline(__always)
-  private mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, on ring: Ring) {
-    let (index, staged) = inRing.records.takeStaging()
-    let record = inRing.records[index]
-    staged.pointee = StagedCall(call)
-    if staged.pointee.nature.contains(.waits) { inRing.waits &+= 1 }
-    record.pointee.runSlot = run.pointee.slot
-    translator.segment.sqes[0].pointee.user_data = UserData.call(index, record.pointee.generation)
-    run.pointee.firstRecord = index
-    run.pointee.isSynchronous = false
-    leave(run, on: ring, calls: 1, after: nil, isFinal: true)
-  }
-
-  /// Gives the gathered segment to the ring as one submission (law L2).
-  @inline(__always)
-  private mutating func issue(_ run: Reference<Run>, on ring: Ring) {
-    let count = translator.segment.count
-    var previous = CallSlab.end
-    for position in 0..<count {
-      let (index, staged) = inRing.records.takeStaging()
-      let record = inRing.records[index]
-      staged.pointee = translator.segment.call(position).pointee
-      record.pointee.runSlot = run.pointee.slot
-      translator.segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
-      if previous == CallSlab.end { run.pointee.firstRecord = index } else { inRing.records[previous].pointee.next = index }
-      previous = index
-    }
-    if translator.segment.hasWaits { noteWaits(run) }
-    statistics.softLinks &+= translator.segment.softLinks
-    statistics.hardLinks &+= translator.segment.hardLinks
-    let after = translator.segment.after
-    leave(run, on: ring, calls: count, after: after, isFinal: after == nil && translator.segment.isExact)
-  }
-
-  /// Counts the calls of a segment just issued that wait. What stands behind one ends no sooner.
-  private mutating func noteWaits(_ run: Reference<Run>) {
-    var isBehind = false
-    var index = run.pointee.firstRecord
-    for _ in 0..<translator.segment.count {
-      let record = inRing.records[index]
-      if record.pointee.call.pointee.nature.contains(.waits) { isBehind = true }
-      if isBehind {
-        record.pointee.call.pointee.nature.insert(.waits)
-        inRing.waits &+= 1
-      }
-      index = record.pointee.next
-    }
-  }
-
-  @inline(__always)
-  private mutating func leave(_ run: Reference<Run>, on ring: Ring, calls count: Int, after: AtomAddress?, isFinal: Bool) {
-    ring.issue(count)
-    run.pointee.place = .ring
-    run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
-    run.pointee.callCount = UInt32(truncatingIfNeeded: count)
-    run.pointee.callsAdvanced = 0
-    run.pointee.hasFlown = false
-    run.pointee.afterSegment = after
-    run.pointee.isFinalSegment = isFinal
-    run.pointee.cancelledRecord = CallSlab.end
-    if !isFinal { inRing.openSegments &+= 1 }
-    inRing.segmentCallsMax = inRing.runs == 0 ? count : max(inRing.segmentCallsMax, count)
-    run.pointee.isSingleStep = false
-    inRing.calls &+= count
-    inRing.runs &+= 1
-    statistics.sqes &+= count
-    statistics.segments &+= 1
-  }
 }

@@ -13,9 +13,9 @@ extension Core {
     var waiting = RunQueue()
     // No thread exists, so nobody else takes them.
     workers.takeBack(&returned)
-    while let run = returned.popFirst(in: runs.memory) {
+    while let run = returned.popFirst(in: activations.runs) {
       if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
-      if !makeWithoutThread(run) { waiting.append(run, in: runs.memory) }
+      if !makeWithoutThread(run) { waiting.append(run, in: activations.runs) }
     }
     // A call may have closed a descriptor, or opened one.
     translator.descriptors.forgetAll()
@@ -31,18 +31,18 @@ extension Core {
   private mutating func makeWithoutThread(_ run: Reference<Run>) -> Bool {
     let call = scratch.call
     if run.pointee.isCancelled.load(ordering: .relaxed) {
-      complete(run, stopParked(run))
+      activations.complete(run, stopParked(run))
       return true
     }
     if let verdict = memory.fetch(run, into: call) {
-      follow(run, verdict)
+      activations.follow(run, verdict)
       return true
     }
     guard run.pointee.heldDescriptor < 0, let result = resultWithoutWaiting(run, call) else { return false }
     run.pointee.isUnderway = false
     statistics.inlineCalls &+= 1
     let tested = memory.store(result, call.pointee.result)
-    follow(run, run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested))
+    activations.follow(run, run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested))
     return true
   }
 

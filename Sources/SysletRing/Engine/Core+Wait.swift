@@ -15,12 +15,12 @@ extension Core {
   mutating func wait(
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int, timeout: Duration?
   ) throws(EngineError) -> Int {
-    guard delivery.ring == nil else { throw .ringRegistered }
+    guard activations.delivery.ring == nil else { throw .ringRegistered }
     let deadline = deadline(timeout)
     if try settleUnlessFailed(min(count, buffer.count), deadline: deadline) == nil {
       _ = try waitAfterFailure(atLeast: 1, deadline: deadline)
     }
-    return unsafe delivery.queue.take(into: buffer)
+    return unsafe activations.delivery.queue.take(into: buffer)
   }
 
   /// As `settle`; nil when the engine has failed, be it meanwhile.
@@ -30,7 +30,7 @@ extension Core {
     do { return try settle(count, deadline: deadline) } catch {
       guard failure == nil else { return nil }
       // A run that no thread can be had for keeps no other's completion (law L11).
-      guard workers.isStalled, case let now = delivery.visible(), now > 0 else { throw error }
+      guard workers.isStalled, case let now = activations.delivery.visible(), now > 0 else { throw error }
       return now
     }
   }
@@ -40,11 +40,11 @@ extension Core {
     translator.descriptors.forgetAll()
     drain()
     // Also for what it helps with when nothing is ready.
-    if router.isAutomatic { plain.beginTurn(runs: max(1, ready.count), nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
+    if router.isAutomatic { plain.beginTurn(runs: max(1, activations.ready.count), nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     turn(plainMax: PlainCosts.briefMax)
-    workers.interruptStopping(in: runs.memory)
+    workers.interruptStopping(in: activations.runs)
     withdrawCancelled()
-    cancelDue()
+    inRing.cancelDue()
     help(until: 0, nil)
     leaveShared()
     try handOverAll()
@@ -58,7 +58,7 @@ extension Core {
     guard let ring = inRing.ring else { return drain() }
     if ring.queued > 0 { try submit() } else if inRing.calls > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     drain()
-    _ = delivery.visible()
+    _ = activations.delivery.visible()
   }
 
   /// Gives what has been issued to the kernel and what has been handed over to the workers.
@@ -75,13 +75,13 @@ extension Core {
     plain.beginWait()
     while true {
       drain()
-      if ready.count > 0 { turn(plainMax: plainMax(count, deadline)) }
+      if activations.ready.count > 0 { turn(plainMax: plainMax(count, deadline)) }
       if hasErrands { try runErrands(count, deadline) }
-      let now = delivery.visible()
-      if now >= count || pending == 0 {
+      let now = activations.delivery.visible()
+      if now >= count || activations.pending == 0 {
         // Whoever waits for nothing at all is looking what there is, and without an enter the kernel would not tell.
         if count <= 0 { try poke() } else if let ring = inRing.ring, ring.queued > 0 { try submit() }
-        return delivery.visible()
+        return activations.delivery.visible()
       }
       var left: Int64?
       if let deadline {
@@ -90,12 +90,12 @@ extension Core {
           workers.relieve()
           // Even a wait of no time at all looks once at what the kernel has: without an enter it would not tell.
           try poke()
-          return delivery.visible()
+          return activations.delivery.visible()
         }
       }
       guard try sleep(for: count - now, nanoseconds: left), !isCalled else {
         drain()
-        return delivery.visible()
+        return activations.delivery.visible()
       }
       try checkRefusals()
     }
@@ -112,13 +112,14 @@ extension Core {
   private mutating func runErrands(_ count: Int, _ deadline: Int64?) throws(EngineError) {
     // Nobody else keeps the owner awake, and nobody else has work for the worker.
     try handOverAll(
-      isAlone: workers.queue.count == 1 && workers.count == 0 && inRing.calls == 0 && ready.isEmpty && delivery.queue.count < count)
+      isAlone: workers.queue.count == 1 && workers.count == 0 && inRing.calls == 0 && activations.ready.isEmpty
+        && activations.delivery.queue.count < count)
     if let failure { throw failure }
-    workers.interruptStopping(in: runs.memory)
+    workers.interruptStopping(in: activations.runs)
     withdrawCancelled()
     workers.relieve()
     workers.isHurrying = false
-    cancelDue()
+    inRing.cancelDue()
     help(until: count, deadline)
     // What the owner helped with may go on on a worker, or have met a ring that failed.
     try handOverAll()
@@ -128,7 +129,7 @@ extension Core {
   /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it and the wait has not what it
   /// is for.
   private mutating func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
-    guard router.isAutomatic, inRing.calls == 0, delivery.visible() < count else { return PlainCosts.briefMax }
+    guard router.isAutomatic, inRing.calls == 0, activations.delivery.visible() < count else { return PlainCosts.briefMax }
     guard let deadline else { return .max }
     return max(PlainCosts.briefMax, deadline - syslet_now())
   }
@@ -145,10 +146,10 @@ extension Core {
   private mutating func takeMail(_ mail: Mailbox) {
     // The mailbox is emptied into a queue first: following a run may hand others over.
     var returned = RunQueue()
-    mail.take { returned.append($0, in: runs.memory) }
+    mail.take { returned.append($0, in: activations.runs) }
     // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
     if !returned.isEmpty { translator.descriptors.forgetAll() }
-    while let run = returned.popFirst(in: runs.memory) {
+    while let run = returned.popFirst(in: activations.runs) {
       workers.count -= 1
       if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
       statistics.workerHops += 1
@@ -162,16 +163,16 @@ extension Core {
         // Handed over anew, unless that would be with other rights.
         if workers.pool?.hasPresentRights() != true { run.pointee.verdict = .finish(.cancelled) }
       }
-      follow(run, run.pointee.verdict)
+      activations.follow(run, run.pointee.verdict)
     }
   }
 
   /// Routes each run that is ready now, once. A plain call may take `plainMax`.
   mutating func turn(plainMax: Int64) {
-    var left = ready.count
+    var left = activations.ready.count
     guard left > 0 else { return }
     if router.isAutomatic { beginPlainTurn(runs: left, nanosecondsMax: plainMax) }
-    while left > 0, let run = ready.popFirst(in: runs.memory) {
+    while left > 0, let run = activations.ready.popFirst(in: activations.runs) {
       left -= 1
       advanceHere(run)
       notePlainCost()
@@ -182,7 +183,7 @@ extension Core {
   /// Routes a run, and completes it if that was its end.
   @inline(__always)
   mutating func advanceHere(_ run: Reference<Run>) {
-    if case .finished(let reason) = route(run, mayRunInline: true) { complete(run, reason) }
+    if case .finished(let reason) = route(run, mayRunInline: true) { activations.complete(run, reason) }
   }
 
   private mutating func handOverAll(isAlone: Bool = false) throws(EngineError) {
@@ -202,7 +203,7 @@ extension Core {
     guard workers.pool == nil else { return }
     workers.pool = makeThreads(
       ThreadPlaceTerms(
-        runs: runs.memory, mail: try openMailbox(),
+        runs: activations.runs, mail: try openMailbox(),
         execution: RunExecution(memory: memory, router: router, stepsMax: options.maxSteps), threadsMax: options.maxWorkers,
         interruptSignal: options.interruptSignal ?? 0))
   }
@@ -210,7 +211,7 @@ extension Core {
   private mutating func openMailbox() throws(EngineError) -> Mailbox {
     if let mail { return mail }
     do {
-      let opened = try Mailbox(runs: runs.memory)
+      let opened = try Mailbox(runs: activations.runs)
       mail = opened
       return opened
     } catch {
@@ -261,7 +262,7 @@ extension Core {
     syslet_shield_lower()
     // Mostly there is nothing but the ring, and what it has was asked for by this wait: one look at all the rest.
     guard inRing.calls > 0,
-      inRing.stopping.count | workers.stopping.count | workers.count | poller.count | ready.count | inRing.queue.count == 0,
+      inRing.stopping.count | workers.stopping.count | workers.count | poller.count | activations.ready.count | inRing.queue.count == 0,
       !heedsCalls
     else { return sleepAmongOthers(for: count, nanoseconds: nanoseconds) }
     let wanted = completionsWorthWaiting(for: count)
@@ -271,14 +272,14 @@ extension Core {
   /// The same where runs are with workers or with the poller too, or are to be stopped.
   private mutating func sleepAmongOthers(for count: Int, nanoseconds: Int64?) -> Bool {
     // A run that has used up its turn is routed again at once.
-    let isBusy = !ready.isEmpty
+    let isBusy = !activations.ready.isEmpty
     var limit = nanoseconds
     if inRing.stopping.count > 0 {
-      cancelDue()
+      inRing.cancelDue()
       if case let left = inRing.stopping.left, left > 0 { limit = min(limit ?? .max, left) }
     }
     if workers.stopping.count > 0 {
-      workers.interruptStopping(in: runs.memory)
+      workers.interruptStopping(in: activations.runs)
       limit = min(limit ?? .max, workers.stopping.left)
     }
     if workers.count > 0, let pool = workers.pool, pool.needsRelief {
@@ -299,14 +300,14 @@ extension Core {
     }
     if isBusy { return enterAndLook(0, nil) }
     if poller.count > 0 {
-      armPoller()
+      inRing.arm(poller)
       if let moment = poller.nextMoment { limit = min(limit ?? .max, max(0, moment - syslet_now())) }
     }
     guard workers.count > 0 || heedsCalls, let mail else {
       // The others' next steps may come any time.
       return enterAndLook(1, limit)
     }
-    armDoorbell()
+    inRing.arm(mail)
     guard inRing.doorbell.isArmed, mail.announceSleep(until: 1, atDoorbell: true) else { return enterAndLook(0, nil) }
     defer { mail.endSleep() }
     return enterAndLook(1, limit)
@@ -334,14 +335,14 @@ extension Core {
   /// Known when nothing that is out needs the owner before it is done. A call that the ring refuses does need the owner, and that is known
   /// only when it has happened, so the wait for more than one is bounded all the same.
   private func completionsWorthWaiting(for count: Int) -> Int {
-    guard inRing.openSegments == 0, ready.isEmpty else { return 1 }
+    guard inRing.openSegments == 0, activations.ready.isEmpty else { return 1 }
     guard count < inRing.runs else { return inRing.calls }
     guard inRing.segmentCallsMax > 1 else { return min(count, inRing.calls) }
     // Chains: `count` of them end after as many CQEs as the shortest rests have, and all but the others' longest must have come.
     var restMin = inRing.segmentCallsMax
-    if runs.usedMax <= Self.scannedMax {
-      for slot in 0..<runs.usedMax where runs[UInt32(slot)].pointee.place == .ring {
-        restMin = min(restMin, runs[UInt32(slot)].pointee.callsLeft)
+    if activations.slotsMax <= Self.scannedMax {
+      for slot in 0..<activations.slotsMax where activations.runs[UInt32(slot)].pointee.place == .ring {
+        restMin = min(restMin, activations.runs[UInt32(slot)].pointee.callsLeft)
       }
     } else {
       restMin = 1
@@ -363,7 +364,7 @@ extension Core {
   mutating func withdrawCancelled() {
     var withdrawn = RunQueue()
     workers.withdrawStopping(&withdrawn)
-    while let run = withdrawn.popFirst(in: runs.memory) { endUnserved(run) }
+    while let run = withdrawn.popFirst(in: activations.runs) { endUnserved(run) }
   }
 
   /// The moment at which a wait ends; nil for never, as after a timeout too long to be told from that.

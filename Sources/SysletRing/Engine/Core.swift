@@ -25,26 +25,18 @@ internal import Synchronization
   /// Through which other threads speak to the owner (law L8). Made for the first that may.
   var mail: Mailbox?
   var poller = Poller()
-  var runs: RunSlab
-  var runsByHead = RunIndex()
-  /// What has been translated of prepared syslets.
-  let plans = PlanTable()
+  var activations: Activations
   var translator: Translator
-  var delivery: Delivery
 
-  /// Runs that the owner will route at its next turn.
-  var ready = RunQueue()
   /// What `automatic` does about plain calls.
   var plain: PlainTurn
   let costs: PlainCosts
 
   var statistics = Statistics()
-  var pending = 0
   /// Other threads may end a wait: the owner sleeps so that they can.
   var heedsCalls = false
-  var isClosed = false
-  /// What broke the engine for good: every method throws it from then on, the waits when they have given what there was.
-  var failure: EngineError?
+  /// What broke the engine for good: the ring's failure.
+  var failure: EngineError? { inRing.failure }
   /// `close` has left runs to calls that nothing interrupts.
   var isLeaving = false
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
@@ -113,9 +105,8 @@ internal import Synchronization
     self.costs = costs
     plain = PlainTurn(options.inlineLimit)
     owner = syslet_thread_token()
-    self.runs = runs
-    delivery = Delivery(completions, isStrict: options.strictRing)
-    inRing = RingPlace(ring, records: calls)
+    activations = Activations(memory, runs, completions, pendingMax: options.maxPending, isStrict: options.strictRing)
+    inRing = RingPlace(ring, records: calls, runs: activations.runs)
     self.translator = translator
     Census.countEngine(1)
     if let unavailability { Fallback.tell(unavailability, options.onFallback) }
@@ -158,15 +149,15 @@ internal import Synchronization
   // MARK: The caller
 
   /// Whether a method that begins work may go on (law L8); `refusal` says why not. One load and two compares for every call of the user.
-  var isUsable: Bool { owner == syslet_thread_token_if_any() && !isClosed && failure == nil }
+  var isUsable: Bool { owner == syslet_thread_token_if_any() && !activations.isClosed && failure == nil }
 
   /// Whether a wait may go on: it gives what there is before it throws a failure.
-  var isOpen: Bool { owner == syslet_thread_token_if_any() && !isClosed }
+  var isOpen: Bool { owner == syslet_thread_token_if_any() && !activations.isClosed }
 
   var refusal: EngineError {
     guard isOwner else { return .wrongThread }
     if isForked { return .forked }
-    return isClosed ? .closed : failure!
+    return activations.isClosed ? .closed : failure!
   }
 
   var isOwner: Bool { (owner ^ syslet_thread_token()) & Self.threadBits == 0 }
@@ -176,7 +167,7 @@ internal import Synchronization
   // MARK: Accepting
 
   mutating func exec(_ head: AtomAddress, _ layout: AtomForm) throws(EngineError) -> AtomAddress? {
-    let run = try accept(head, layout, isSynchronous: true)
+    let run = try activations.accept(head, layout, isSynchronous: true, waiter: Run.noWaiter)
     workers.pool?.forgetOwner()
     translator.descriptors.forgetAll()
     if router.isAutomatic { plain.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
@@ -187,16 +178,11 @@ internal import Synchronization
       break
     case .finished(let reason):
       guard run.pointee.isSynchronous, reason == .ended || reason == .stopped else {
-        complete(run, reason)
+        activations.complete(run, reason)
         return nil
       }
-      // Cached: whoever called knows already, so nothing is posted.
-      var last = run.pointee.last
-      if layout == .prepared {
-        last = last.step.pointee.atom
-        plans.end(run.pointee.plan, head)
-      }
-      retire(run)
+      let last = layout == .prepared ? run.pointee.last.step.pointee.atom : run.pointee.last
+      activations.completeSilently(run)
       return last
     }
     // The syslet is accepted, so an error here is not its refusal: the next flush or wait meets it again and tells it.
@@ -209,98 +195,9 @@ internal import Synchronization
   mutating func enqueue(
     _ head: AtomAddress, _ layout: AtomForm, waiter: UInt32 = Run.noWaiter
   ) throws(EngineError) -> UInt32 {
-    let run = try accept(head, layout, isSynchronous: false, waiter: waiter)
-    run.pointee.place = .ready
-    ready.append(run, in: runs.memory)
+    let run = try activations.accept(head, layout, isSynchronous: false, waiter: waiter)
+    activations.queue(run)
     return run.pointee.slot
-  }
-
-  @inline(__always)
-  private mutating func accept(
-    _ head: AtomAddress, _ layout: AtomForm, isSynchronous: Bool, waiter: UInt32 = Run.noWaiter
-  ) throws(EngineError) -> Reference<Run> {
-    if layout != .prepared {
-      switch memory.check(head, layout) {
-      case .call: break
-      case .fault: throw .unreadableAtom(address: head.word)
-      case .malformed: throw .malformedAtom(address: head.word, rule: memory.brokenRule(head, layout))
-      }
-    }
-    guard pending &+ delivery.queue.count < options.maxPending, let run = runs.take() else {
-      throw .full(limit: options.maxPending)
-    }
-    run.pointee.begin(head, layout, isSynchronous: isSynchronous, waiter: waiter)
-    if layout == .prepared { run.pointee.plan = plans.begin(head) }
-    if runsByHead.isKept { enroll(run) }
-    pending &+= 1
-    statistics.accepted &+= 1
-    return run
-  }
-
-  // MARK: Ending
-
-  /// The end of a run: its completion is made and posted, unless NO_COMPLETE is on the last executed atom. A fault is told in any case, and
-  /// whoever awaits a syslet is told of any end.
-  @inline(__always)
-  mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
-    if run.pointee.heldDescriptor >= 0 { releaseHeld(run) }
-    if reason == .faulted { statistics.faulted += 1 }
-    var result = run.pointee.lastResult
-    if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
-    let waiter = run.pointee.waiter
-    let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted && waiter == Run.noWaiter
-    if run.pointee.layout == .prepared { return completePrepared(run, reason, result, isSilent: isSilent) }
-    let (executed, last) = (run.pointee.executed, run.pointee.last)
-    retire(run)
-    guard !isSilent, !isClosed else { return }
-    // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
-    delivery.post(
-      unsafe Completion(
-        atom: last.pointer, privateData: memory.privateData(last), result: result, executed: executed, reason: reason, waiter: waiter))
-  }
-
-  /// The same of a prepared syslet, whose atoms may have gone.
-  @inline(never)
-  private mutating func completePrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
-    endPrepared(run, reason, result, isSilent: isSilent)
-  }
-
-  @inline(__always)
-  private mutating func endPrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
-    let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last.step)
-    let (atom, privateData) = unsafe (last.pointee.atom, last.pointee.privateData)
-    plans.end(run.pointee.plan, run.pointee.head)
-    retire(run)
-    guard !isSilent, !isClosed else { return }
-    delivery.post(
-      unsafe Completion(
-        atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason, waiter: waiter))
-  }
-
-  /// The same of one whose last calls were a flight and have all been made.
-  @inline(__always)
-  mutating func completeFlight(_ run: Reference<Run>, _ reason: Completion.Reason) {
-    let isSilent = run.pointee.lastFlags.contains(.noComplete) && run.pointee.waiter == Run.noWaiter
-    endPrepared(run, reason, run.pointee.lastResult, isSilent: isSilent)
-  }
-
-  /// The run has ended before the open that waits was made.
-  func releaseHeld(_ run: Reference<Run>) {
-    _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil)
-    run.pointee.heldDescriptor = -1
-  }
-
-  @inline(never)
-  private mutating func enroll(_ run: Reference<Run>) { runsByHead.enter(run, runs.memory) }
-
-  @inline(never)
-  private mutating func strike(_ run: Reference<Run>) { runsByHead.leave(run, runs.memory) }
-
-  @inline(__always)
-  private mutating func retire(_ run: Reference<Run>) {
-    if runsByHead.isKept { strike(run) }
-    runs.release(run)
-    pending &-= 1
   }
 }
 

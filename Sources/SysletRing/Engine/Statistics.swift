@@ -48,6 +48,18 @@ public struct Statistics: Sendable, Equatable {
   /// All at 0.
   public init() {}
 
+  mutating func add(_ counts: RingCounts) {
+    enters += counts.enters
+    sqes += counts.sqes
+    cqes += counts.cqes
+    segments += counts.segments
+    softLinks += counts.softLinks
+    hardLinks += counts.hardLinks
+    auxiliarySQEs += counts.auxiliarySQEs
+    resumed += counts.resumed
+    refused += counts.refused
+  }
+
   mutating func add(_ counts: ThreadPlaceCounts) {
     reserveRuns += counts.reserveRuns
     fullWaits += counts.fullWaits

@@ -116,14 +116,14 @@ internal import Glibc
   /// - Throws: `.invalidRing` for a ring without slots; `.ringRegistered`.
   public func register(_ ring: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
-    try unsafe core.pointee.delivery.register(ring)
+    try unsafe core.pointee.activations.delivery.register(ring)
   }
 
   /// Lets go of the completion ring. Completions that found no slot are kept for `wait(into:)` or the next ring.
   /// - Throws: `.noRingRegistered`.
   public func unregister() throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
-    try unsafe core.pointee.delivery.unregister()
+    try unsafe core.pointee.activations.delivery.unregister()
   }
 
   /// Runs the syslet at `head`.
@@ -294,16 +294,18 @@ internal import Glibc
   }
 
   /// Syslets accepted and not yet completed.
-  public var pending: Int { unsafe core.pointee.pending }
+  public var pending: Int { unsafe core.pointee.activations.pending }
   /// Completions that had to wait for a slot of the completion ring.
-  public var overflowed: Int { unsafe core.pointee.delivery.overflowed }
+  public var overflowed: Int { unsafe core.pointee.activations.delivery.overflowed }
   /// Completions dropped for want of a slot, with `Options.strictRing`.
-  public var lost: Int { unsafe core.pointee.delivery.lost }
+  public var lost: Int { unsafe core.pointee.activations.delivery.lost }
   /// What the engine has done so far.
   public var statistics: Statistics {
     var statistics = unsafe core.pointee.statistics
+    unsafe (statistics.accepted, statistics.faulted) = (core.pointee.activations.accepted, core.pointee.activations.faulted)
+    unsafe statistics.add(core.pointee.inRing.counts)
     if let pool = unsafe core.pointee.workers.pool { statistics.add(pool.counts) }
-    statistics.completed = unsafe statistics.accepted - core.pointee.pending
+    statistics.completed = unsafe statistics.accepted - core.pointee.activations.pending
     return statistics
   }
 

@@ -1,12 +1,22 @@
-// The ring as the engine's loop sees it: what waits to get there, and what is there.
+// The ring as the engine's loop sees it: what waits to get there, what is there, and one enter for both ways.
 //
 // Unsafe fence: the kernel writes to the doorbell's buffer while a read of it is armed; the core frees it when none can be.
 
-/// The owner's.
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+/// The owner's. It takes runs (`RingPlace+Issue.swift`), gives them back (`+Reap`), and ends those that were asked to stop (`+Cancel`).
 @safe struct RingPlace: ~Copyable {
   var ring: Ring?
   /// The calls that are with the kernel, one for each.
   var records: CallSlab
+  let runMemory: RunMemory
+  /// Never used: a value that holds an atomic is never copied (`Core.anchor`).
+  private let anchor = Atomic(false)
+  var counts = RingCounts()
+  /// What broke the engine for good: every method throws it from then on, the waits when they have given what there was.
+  var failure: EngineError?
   /// Runs for which there is no room.
   var queue = RunQueue()
   /// Some of them were asked to stop.
@@ -31,9 +41,10 @@
   var isLost = false
   var refusals = Refusals()
 
-  init(_ ring: Ring?, records: consuming CallSlab) {
+  init(_ ring: Ring?, records: consuming CallSlab, runs: RunMemory) {
     self.ring = ring
     self.records = records
+    runMemory = runs
   }
 
   /// The read of the workers' doorbell that waits in the ring.
@@ -61,4 +72,87 @@
 
   /// Whether somebody in the queue may go on.
   var mayAdmit: Bool { !queue.isEmpty && (records.freeCount > 0 || hasStoppingInQueue || isStuck) }
+
+  // MARK: Entering
+
+  /// Submits what was issued and waits for `count` CQEs. 0 or more, or -EINTR, -ETIME, -EAGAIN, -EBUSY: everything else is the ring's failure.
+  @inline(__always)
+  mutating func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
+    guard let ring, !isLost else { return 0 }
+    counts.enters &+= 1
+    let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
+    if ring.queued > 0 { ring.mend() }
+    if result < 0 { noteRefusal(-Int32(truncatingIfNeeded: result)) } else { refusals.count = 0 }
+    return result
+  }
+
+  /// Whether the kernel cannot take more now: what it has must be reaped first.
+  static func isRefusal(_ result: Int) -> Bool { result == -Int(EAGAIN) || result == -Int(EBUSY) }
+
+  private mutating func noteRefusal(_ errno: Int32) {
+    switch errno {
+    // An enter whose time ran out has waited, which one with something to submit does only when the kernel has taken all of it.
+    case ETIME: refusals.count = 0
+    case EINTR: break
+    case EAGAIN, EBUSY:
+      refusals.errno = errno
+      refusals.count += 1
+    case EBADR:
+      // A CQE was lost for good: nothing that is in flight can be trusted to end.
+      fail(.kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR))
+    default: fail(.kernel(call: "io_uring_enter", errno: errno))
+    }
+  }
+
+  /// The first failure ends the engine's work; what is out may still come back by further enters. The second one ends that too.
+  private mutating func fail(_ error: EngineError) {
+    if failure != nil { isLost = true }
+    failure = failure ?? error
+  }
+
+  // MARK: Others that end its wait
+
+  /// Keeps a read of the workers' doorbell waiting in the ring, so that a run that comes back ends the ring's wait.
+  mutating func arm(_ mail: Mailbox) {
+    guard !doorbell.isArmed else { return }
+    var sqe = syslet_sqe()
+    sqe.opcode = UInt8(SYSLET_OP_READ)
+    sqe.fd = mail.doorbell
+    sqe.addr = unsafe UInt64(UInt(bitPattern: doorbell.buffer))
+    sqe.len = 8
+    sqe.user_data = UserData.doorbell
+    doorbell.isArmed = issueAuxiliary(&sqe)
+  }
+
+  /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait.
+  mutating func arm(_ poller: borrowing Poller) {
+    guard poller.polled > 0, poller.epoll >= 0, !isPollerArmed else { return }
+    var sqe = syslet_sqe()
+    sqe.opcode = UInt8(SYSLET_OP_POLL_ADD)
+    sqe.fd = poller.epoll
+    sqe.op_flags = UInt32(SYSLET_POLL_IN)
+    sqe.user_data = UserData.poller
+    isPollerArmed = issueAuxiliary(&sqe)
+  }
+
+  mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
+    guard let ring else { return false }
+    if ring.room == 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
+    guard unsafe ring.issue(&sqe, 1) else { return false }
+    counts.auxiliarySQEs += 1
+    return true
+  }
+}
+
+/// What the ring has done (`Statistics`).
+struct RingCounts {
+  var enters = 0
+  var sqes = 0
+  var cqes = 0
+  var segments = 0
+  var softLinks = 0
+  var hardLinks = 0
+  var auxiliarySQEs = 0
+  var resumed = 0
+  var refused = 0
 }

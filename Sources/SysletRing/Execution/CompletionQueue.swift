@@ -87,12 +87,22 @@ internal import Glibc
   mutating func close() { ring = nil }
 
   @inline(__always)
-  mutating func post(_ completion: Completion) {
-    if ring == nil { queue.append(completion) } else { postToRing(completion) }
+  mutating func post(
+    _ atom: UnsafeMutableRawPointer, _ privateData: UnsafeMutableRawPointer?, _ result: Int, _ executed: Int,
+    _ reason: Completion.Reason, _ waiter: UInt32
+  ) {
+    guard ring == nil else { return unsafe postToRing(atom, privateData, result, executed, reason, waiter) }
+    unsafe queue.append(
+      Completion(atom: atom, privateData: privateData, result: result, executed: executed, reason: reason, waiter: waiter))
   }
 
   @inline(never)
-  private mutating func postToRing(_ completion: Completion) {
+  private mutating func postToRing(
+    _ atom: UnsafeMutableRawPointer, _ privateData: UnsafeMutableRawPointer?, _ result: Int, _ executed: Int,
+    _ reason: Completion.Reason, _ waiter: UInt32
+  ) {
+    let completion = unsafe Completion(
+      atom: atom, privateData: privateData, result: result, executed: executed, reason: reason, waiter: waiter)
     // Order is kept: nothing overtakes a completion that waits for a slot.
     postKept()
     if queue.count == 0, unsafe ring!.post(completion.atom) { return }

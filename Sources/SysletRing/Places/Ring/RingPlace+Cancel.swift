@@ -1,0 +1,41 @@
+// How what the ring has is ended before its time.
+
+internal import CLiburing
+internal import Synchronization
+
+extension RingPlace {
+  /// Asks the kernel to cancel what cancelled runs have in it. Only the call of a chain that is running can be found, the first that has not
+  /// been answered, so this is repeated as the chain goes on. Never while CQEs are being taken: it may enter.
+  mutating func cancelDue() {
+    guard stopping.count > 0, stopping.isDue else { return }
+    // Asking may enter, and take back the runs that come next.
+    for slot in stopping.slots(on: .ring, in: runMemory) where runMemory[slot].pointee.isStopping(on: .ring) {
+      cancelOnRing(runMemory[slot])
+    }
+  }
+
+  private mutating func cancelOnRing(_ run: Reference<Run>) {
+    unfold(run)
+    var index = run.pointee.firstRecord
+    var position = run.pointee.callsAdvanced
+    while index != CallSlab.end, !records[index].pointee.isOut {
+      index = records[index].pointee.next
+      position &+= 1
+    }
+    guard index != CallSlab.end, run.pointee.cancelledRecord != index else { return }
+    // A hard link lets the next call run even behind a cancelled one. What is linked so does not wait, and ends by itself.
+    guard records[index].pointee.call.pointee.link != .hard else { return }
+    var sqe = syslet_sqe()
+    sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
+    sqe.fd = -1
+    sqe.addr =
+      run.pointee.hasFlown
+      ? UserData.flight(run.pointee.slot, run.pointee.flights)
+        | UserData.position(Int(position), isQuiet: records[index].pointee.call.pointee.isQuiet)
+      : UserData.call(index, records[index].pointee.generation)
+    sqe.user_data = UserData.cancellation | UInt64(run.pointee.slot)
+    guard issueAuxiliary(&sqe) else { return }
+    run.pointee.cancelledRecord = index
+    cancellations += 1
+  }
+}

@@ -1,0 +1,135 @@
+// How runs get into the ring: their segments' SQEs, and what is kept of each call until the kernel has answered.
+
+internal import CLiburing
+internal import Glibc
+
+extension RingPlace {
+  /// Whether there is room for a segment of so many calls.
+  @inline(__always)
+  func hasRoom(_ ring: Ring, for count: Int) -> Bool { ring.room >= count && records.freeCount >= count }
+
+  /// Takes one call behind which nothing can follow, whose SQE is staged: most syslets are one call, or end with one, and need no segment.
+  @inline(__always)
+  mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, _ sqe: Reference<syslet_sqe>, on ring: Ring) {
+    let (index, staged) = records.takeStaging()
+    let record = records[index]
+    staged.pointee = StagedCall(call)
+    if staged.pointee.nature.contains(.waits) { waits &+= 1 }
+    record.pointee.runSlot = run.pointee.slot
+    sqe.pointee.user_data = UserData.call(index, record.pointee.generation)
+    run.pointee.firstRecord = index
+    leave(run, on: ring, calls: 1, after: nil, isFinal: true)
+  }
+
+  /// Takes the gathered segment as one submission (law L2).
+  @inline(__always)
+  mutating func issue(_ run: Reference<Run>, _ segment: borrowing Segment, on ring: Ring) {
+    let count = segment.count
+    var previous = CallSlab.end
+    for position in 0..<count {
+      let (index, staged) = records.takeStaging()
+      let record = records[index]
+      staged.pointee = segment.call(position).pointee
+      record.pointee.runSlot = run.pointee.slot
+      segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
+      if previous == CallSlab.end { run.pointee.firstRecord = index } else { records[previous].pointee.next = index }
+      previous = index
+    }
+    if segment.hasWaits { noteWaits(run, count) }
+    counts.softLinks &+= segment.softLinks
+    counts.hardLinks &+= segment.hardLinks
+    let after = segment.after
+    leave(run, on: ring, calls: count, after: after, isFinal: after == nil && segment.isExact)
+  }
+
+  /// Counts the calls of a segment just issued that wait. What stands behind one ends no sooner.
+  private mutating func noteWaits(_ run: Reference<Run>, _ count: Int) {
+    var isBehind = false
+    var index = run.pointee.firstRecord
+    for _ in 0..<count {
+      let record = records[index]
+      if record.pointee.call.pointee.nature.contains(.waits) { isBehind = true }
+      if isBehind {
+        record.pointee.call.pointee.nature.insert(.waits)
+        waits &+= 1
+      }
+      index = record.pointee.next
+    }
+  }
+
+  /// Takes a segment that was translated before, whose patches have been loaded.
+  @inline(__always)
+  mutating func issue(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, on ring: Ring) {
+    let isFlight = planned.pointee.isFlight
+    if isFlight { beginFlight(run, planned, ring.slots) } else { issueRecorded(run, planned, ring.slots) }
+    waits &+= planned.pointee.waits
+    counts.softLinks &+= planned.pointee.softLinks
+    counts.hardLinks &+= planned.pointee.hardLinks
+    let after = planned.pointee.after
+    leave(run, on: ring, calls: planned.pointee.count, after: after, isFinal: after == nil && planned.pointee.isExact)
+    run.pointee.hasFlown = isFlight
+  }
+
+  /// Fills the SQEs of a segment that needs no records while all goes well (docs/decisions/0002).
+  @inline(__always)
+  private mutating func beginFlight(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, _ slots: SQESlots) {
+    // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
+    let (count, template) = (planned.pointee.count, planned.pointee.sqe(0))
+    run.pointee.flights &+= 1
+    let word = UserData.flight(run.pointee.slot, run.pointee.flights)
+    for position in 0..<count {
+      let slot = slots[position]
+      slot.pointee = template.following(position).pointee
+      slot.pointee.user_data = template.following(position).pointee.user_data | word
+    }
+    if planned.pointee.patchCount > 0 { planned.pointee.fillIn(slots) }
+    records.reserve(count)
+    run.pointee.awaited = UserData.quieted(word)
+    run.pointee.flight = planned.pointee.call(0)
+  }
+
+  /// The same with a record for each.
+  @inline(never)
+  private mutating func issueRecorded(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, _ slots: SQESlots) {
+    var previous = CallSlab.end
+    for position in 0..<planned.pointee.count {
+      let index = records.take()
+      let record = records[index]
+      record.pointee.call = planned.pointee.call(position)
+      record.pointee.runSlot = run.pointee.slot
+      slots[position].pointee = planned.pointee.sqe(position).pointee
+      slots[position].pointee.user_data = UserData.call(index, record.pointee.generation)
+      if previous == CallSlab.end { run.pointee.firstRecord = index } else { records[previous].pointee.next = index }
+      previous = index
+    }
+    guard planned.pointee.patchCount > 0 else { return }
+    planned.pointee.fillIn(slots)
+    for index in 0..<planned.pointee.patchCount where planned.pointee.patch(index).isClose {
+      let patch = planned.pointee.patch(index)
+      var record = run.pointee.firstRecord
+      for _ in 0..<patch.position { record = records[record].pointee.next }
+      records.stage(record, planned.pointee.call(Int(patch.position)), firstArgument: patch.value)
+    }
+  }
+
+  @inline(__always)
+  private mutating func leave(_ run: Reference<Run>, on ring: Ring, calls count: Int, after: AtomAddress?, isFinal: Bool) {
+    ring.issue(count)
+    run.pointee.isSynchronous = false
+    run.pointee.place = .ring
+    run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
+    run.pointee.callCount = UInt32(truncatingIfNeeded: count)
+    run.pointee.callsAdvanced = 0
+    run.pointee.hasFlown = false
+    run.pointee.afterSegment = after
+    run.pointee.isFinalSegment = isFinal
+    run.pointee.cancelledRecord = CallSlab.end
+    if !isFinal { openSegments &+= 1 }
+    segmentCallsMax = runs == 0 ? count : max(segmentCallsMax, count)
+    run.pointee.isSingleStep = false
+    calls &+= count
+    runs &+= 1
+    counts.sqes &+= count
+    counts.segments &+= 1
+  }
+}
