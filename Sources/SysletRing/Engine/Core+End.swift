@@ -29,7 +29,7 @@ extension Core {
     case .queued: inRing.hasStoppingInQueue = true
     case .ring:
       inRing.stopping.enter(run.pointee.slot)
-    case .poller: activations.complete(run, stopParked(run))
+    case .poller: activations.complete(run, poller.stop(run, memory))
     case .worker:
       workers.stopping.enter(run.pointee.slot)
       workers.pool?.interrupt(run)
@@ -82,8 +82,8 @@ extension Core {
       if let mail, mail.answerCall() { isCalled = true }
       drain()
       turn(plainMax: 0)
-      reclaim()
-      withdrawCancelled()
+      workers.withdrawUnserved(&activations)
+      workers.withdrawStopping(&activations)
       let leftInRing =
         inRing.isLost ? 0 : inRing.calls + (activations.isClosed ? inRing.cancellations + (inRing.doorbell.isArmed ? 1 : 0) : 0)
       guard leftInRing > 0 || workers.count > 0 else { return }
@@ -126,21 +126,6 @@ extension Core {
   private static let pauseMin: Int64 = 1_000_000
   private static let pauseMax: Int64 = 100_000_000
 
-  /// Ends the runs that wait for a worker although none can be started.
-  private mutating func reclaim() {
-    while let run = workers.queue.popFirst(in: activations.runs) { endUnserved(run) }
-    guard workers.isStalled else { return }
-    var returned = RunQueue()
-    workers.takeBack(&returned)
-    while let run = returned.popFirst(in: activations.runs) { endUnserved(run) }
-    workers.isStalled = false
-  }
-
-  mutating func endUnserved(_ run: Reference<Run>) {
-    workers.stopping.leave()
-    activations.complete(run, stopParked(run))
-  }
-
   /// The kernel or workers have runs that nothing ends: the memory must stay (law L4).
   var mustStay: Bool { isLeaving && !isForked }
 
@@ -152,7 +137,7 @@ extension Core {
     // The program's mistake, and `precondition` would say nothing about it in a release build.
     guard isOwner || activations.pending == 0 else {
       fatalError(
-        "L8: an engine with activations.pending syslets was released on a thread that does not own it; close() it on its own thread first")
+        "L8: an engine with pending syslets was released on a thread that does not own it; close() it on its own thread first")
     }
     if isOwner { close() } else { workers.pool?.stop() }
   }

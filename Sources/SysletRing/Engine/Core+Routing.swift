@@ -30,7 +30,7 @@ extension Core {
     if isAutomatic { beginPlainRun(mayRunInline || run.pointee.isSynchronous) }
     if run.pointee.isUnderway, let turn = resume(run, scratch) { return turn }
     while true {
-      if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
+      if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(poller.stop(run, memory)) }
       if let maxSteps = options.maxSteps, run.pointee.executed >= maxSteps { return .finished(.stepLimit) }
       if run.pointee.layout == .prepared, run.pointee.executed > 0, issuePlanned(run) { return .left }
       let (verdict, call) = memory.fetch(run, orInto: scratch)
@@ -155,19 +155,19 @@ extension Core {
     // It is not one of the plain calls whose time is taken.
     notePlainCost()
     statistics.tries &+= 1
-    return makeOrPark(run, call)
+    return poller.makeOrPark(run, call, isTrusted: !options.isChecked)
   }
 
   /// Goes on with a call that has been reached before: one that the poller has had, which is tried again, or one that is a worker's. nil when it has
   /// been made, and there is another atom.
   private mutating func resume(_ run: Reference<Run>, _ call: Reference<Call>) -> Turn? {
-    if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(stopParked(run)) }
+    if run.pointee.isCancelled.load(ordering: .relaxed) { return .finished(poller.stop(run, memory)) }
     if run.pointee.parked == RunSlab.end {
       if case .finish(let reason)? = memory.fetch(run, into: call) { return .finished(reason) }
       return handOver(run, call)
     }
-    reload(run, into: call)
-    guard let result = makeOrPark(run, call) else { return leaveForPoller(run, call) }
+    poller.reload(run, into: call, memory.table)
+    guard let result = poller.makeOrPark(run, call, isTrusted: !options.isChecked) else { return leaveForPoller(run, call) }
     return advance(run, call, by: result)
   }
 

@@ -31,7 +31,7 @@ extension Core {
   private mutating func makeWithoutThread(_ run: Reference<Run>) -> Bool {
     let call = scratch.call
     if run.pointee.isCancelled.load(ordering: .relaxed) {
-      activations.complete(run, stopParked(run))
+      activations.complete(run, poller.stop(run, memory))
       return true
     }
     if let verdict = memory.fetch(run, into: call) {

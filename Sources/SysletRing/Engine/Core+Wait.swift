@@ -43,7 +43,7 @@ extension Core {
     if router.isAutomatic { plain.beginTurn(runs: max(1, activations.ready.count), nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
     turn(plainMax: PlainCosts.briefMax)
     workers.interruptStopping(in: activations.runs)
-    withdrawCancelled()
+    workers.withdrawStopping(&activations)
     inRing.cancelDue()
     help(until: 0, nil)
     leaveShared()
@@ -116,7 +116,7 @@ extension Core {
         && activations.delivery.queue.count < count)
     if let failure { throw failure }
     workers.interruptStopping(in: activations.runs)
-    withdrawCancelled()
+    workers.withdrawStopping(&activations)
     workers.relieve()
     workers.isHurrying = false
     inRing.cancelDue()
@@ -138,33 +138,16 @@ extension Core {
   @inline(__always)
   mutating func drain() {
     if inRing.isExpecting { reap() }
-    if workers.count > 0, let mail { takeMail(mail) }
-    if poller.count > 0 { reapPoller(nanoseconds: 0) }
-    if inRing.mayAdmit { admitToRing() }
-  }
-
-  private mutating func takeMail(_ mail: Mailbox) {
-    // The mailbox is emptied into a queue first: following a run may hand others over.
-    var returned = RunQueue()
-    mail.take { returned.append($0, in: activations.runs) }
-    // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
-    if !returned.isEmpty { translator.descriptors.forgetAll() }
-    while let run = returned.popFirst(in: activations.runs) {
-      workers.count -= 1
-      if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
-      statistics.workerHops += 1
-      statistics.workerCalls += run.pointee.workerCalls
-      if run.pointee.workerRow != Run.untimed {
-        costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, calls: run.pointee.workerCalls, limit: plain.limit)
+    if workers.count > 0, let mail {
+      let (costs, limit) = (costs, plain.limit)
+      let hasMail = workers.reap(mail, &activations) { run in
+        costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, calls: run.pointee.workerCalls, limit: limit)
       }
-      run.pointee.workerCalls = 0
-      if run.pointee.isOrphan {
-        run.pointee.isOrphan = false
-        // Handed over anew, unless that would be with other rights.
-        if workers.pool?.hasPresentRights() != true { run.pointee.verdict = .finish(.cancelled) }
-      }
-      activations.follow(run, run.pointee.verdict)
+      // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
+      if hasMail { translator.descriptors.forgetAll() }
     }
+    if poller.count > 0 { poller.reap(nanoseconds: 0, &activations) }
+    if inRing.mayAdmit { admitToRing() }
   }
 
   /// Routes each run that is ready now, once. A plain call may take `plainMax`.
@@ -265,7 +248,7 @@ extension Core {
       inRing.stopping.count | workers.stopping.count | workers.count | poller.count | activations.ready.count | inRing.queue.count == 0,
       !heedsCalls
     else { return sleepAmongOthers(for: count, nanoseconds: nanoseconds) }
-    let wanted = completionsWorthWaiting(for: count)
+    let wanted = inRing.completionsWorthWaiting(for: count, activations)
     return enterAndLook(wanted, wanted > 1 ? min(nanoseconds ?? .max, Self.batchWaitMax) : nanoseconds)
   }
 
@@ -313,6 +296,30 @@ extension Core {
     return enterAndLook(1, limit)
   }
 
+  /// Sleeps in the poller, until a worker is done or somebody calls too. False when a signal came.
+  mutating func sleepInPoller(nanoseconds: Int64?) -> Bool {
+    var limit = nanoseconds ?? -1
+    if let moment = poller.nextMoment {
+      let left = max(0, moment - syslet_now())
+      limit = limit < 0 ? left : min(limit, left)
+    }
+    // A moment that is past is no sleep.
+    if limit == 0 { return poller.reap(nanoseconds: 0, &activations) }
+    if workers.count > 0 || heedsCalls, let mail {
+      guard poller.watch(doorbell: mail.doorbell) == 0 else {
+        return poller.reap(nanoseconds: limit < 0 ? Self.unwatchedSleepMax : min(limit, Self.unwatchedSleepMax), &activations)
+      }
+      guard mail.announceSleep(until: 1, atDoorbell: true) else { return poller.reap(nanoseconds: 0, &activations) }
+      defer { mail.endSleep() }
+      return poller.reap(nanoseconds: limit, &activations)
+    }
+    if poller.open() != 0, limit < 0 { limit = Self.unwatchedSleepMax }
+    return poller.reap(nanoseconds: limit, &activations)
+  }
+
+  /// The sleep where no epoll can be had to end it: 1 ms.
+  private static let unwatchedSleepMax: Int64 = 1_000_000
+
   // MARK: Calls from other threads
 
   /// From now on a wait ends, too, when `callOwner` is called on the mailbox, on whatever thread.
@@ -330,26 +337,6 @@ extension Core {
 
   private var isCalled: Bool { heedsCalls && mail!.hasCall }
 
-  /// How many CQEs must come before `count` runs can have ended, where that is known: one enter for all of them instead of one each.
-  ///
-  /// Known when nothing that is out needs the owner before it is done. A call that the ring refuses does need the owner, and that is known
-  /// only when it has happened, so the wait for more than one is bounded all the same.
-  private func completionsWorthWaiting(for count: Int) -> Int {
-    guard inRing.openSegments == 0, activations.ready.isEmpty else { return 1 }
-    guard count < inRing.runs else { return inRing.calls }
-    guard inRing.segmentCallsMax > 1 else { return min(count, inRing.calls) }
-    // Chains: `count` of them end after as many CQEs as the shortest rests have, and all but the others' longest must have come.
-    var restMin = inRing.segmentCallsMax
-    if activations.slotsMax <= Self.scannedMax {
-      for slot in 0..<activations.slotsMax where activations.runs[UInt32(slot)].pointee.place == .ring {
-        restMin = min(restMin, activations.runs[UInt32(slot)].pointee.callsLeft)
-      }
-    } else {
-      restMin = 1
-    }
-    return min(inRing.calls, max(count * restMin, inRing.calls - (inRing.runs - count) * inRing.segmentCallsMax))
-  }
-
   @inline(__always)
   private mutating func enterAndLook(_ wanted: Int, _ nanoseconds: Int64?) -> Bool {
     let begin = wanted > 0 && nanoseconds != nil ? syslet_now() : 0
@@ -358,13 +345,6 @@ extension Core {
     // An enter that submitted something tells that, and not that a signal cut its wait short. One did if nothing has come, in too little time.
     guard result > 0, wanted > 0, let ring = inRing.ring, ring.ready == 0, ring.queued == 0 else { return true }
     return nanoseconds.map { syslet_now() - begin >= $0 } ?? false
-  }
-
-  /// Ends the runs that were asked to stop and that no worker has begun.
-  mutating func withdrawCancelled() {
-    var withdrawn = RunQueue()
-    workers.withdrawStopping(&withdrawn)
-    while let run = withdrawn.popFirst(in: activations.runs) { endUnserved(run) }
   }
 
   /// The moment at which a wait ends; nil for never, as after a timeout too long to be told from that.
@@ -377,6 +357,4 @@ extension Core {
 
   private static let refusalsMax = 200
   private static let batchWaitMax: Int64 = 10_000_000
-  /// More runs than this are not looked at one by one before a sleep.
-  private static let scannedMax = 1024
 }

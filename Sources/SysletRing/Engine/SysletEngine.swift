@@ -303,6 +303,8 @@ internal import Glibc
   public var statistics: Statistics {
     var statistics = unsafe core.pointee.statistics
     unsafe (statistics.accepted, statistics.faulted) = (core.pointee.activations.accepted, core.pointee.activations.faulted)
+    unsafe (statistics.workerHops, statistics.workerCalls) = (core.pointee.workers.hops, core.pointee.workers.calls)
+    statistics.parked = unsafe core.pointee.poller.parkings
     unsafe statistics.add(core.pointee.inRing.counts)
     if let pool = unsafe core.pointee.workers.pool { statistics.add(pool.counts) }
     statistics.completed = unsafe statistics.accepted - core.pointee.activations.pending

@@ -16,6 +16,35 @@ struct WorkerPlace {
   var isStalled = false
   /// The owner's sleep is cut short, to see whether the threads are stuck.
   var isHurrying = false
+  /// Runs that threads have had and given back, and the calls that they have made for them.
+  private(set) var hops = 0
+  private(set) var calls = 0
+
+  /// Gives back the runs that have come back; false if there are none.
+  ///
+  /// - Parameter note: Called for each whose time was wanted, before it goes on.
+  @inline(__always)
+  mutating func reap(_ mail: Mailbox, _ activations: inout Activations, note: (Reference<Run>) -> Void) -> Bool {
+    // The mailbox is emptied into a queue first: following a run may hand others over.
+    var returned = RunQueue()
+    mail.take { returned.append($0, in: activations.runs) }
+    guard !returned.isEmpty else { return false }
+    while let run = returned.popFirst(in: activations.runs) {
+      count -= 1
+      if run.pointee.isCancelled.load(ordering: .relaxed) { stopping.leave() }
+      hops += 1
+      calls += run.pointee.workerCalls
+      if run.pointee.workerRow != Run.untimed { note(run) }
+      run.pointee.workerCalls = 0
+      if run.pointee.isOrphan {
+        run.pointee.isOrphan = false
+        // Handed over anew, unless that would be with other rights.
+        if pool?.hasPresentRights() != true { run.pointee.verdict = .finish(.cancelled) }
+      }
+      activations.follow(run, run.pointee.verdict)
+    }
+    return true
+  }
 
   /// Interrupts the calls that are being made for runs that were asked to stop, again and again until they are back: a signal that comes just before
   /// a call blocks is lost.
@@ -25,11 +54,28 @@ struct WorkerPlace {
     for slot in stopping.slots(on: .worker, in: runs) { pool.interrupt(runs[slot]) }
   }
 
-  /// Takes back the runs that were asked to stop and that no thread has begun: none may come to be free.
-  mutating func withdrawStopping(_ withdrawn: inout RunQueue) {
+  /// Ends the runs that were asked to stop and that no thread has begun: none may come to be free.
+  mutating func withdrawStopping(_ activations: inout Activations) {
     guard stopping.count > 0, let pool else { return }
+    var withdrawn = RunQueue()
     pool.withdraw(&withdrawn) { $0.pointee.isCancelled.load(ordering: .relaxed) }
     count -= withdrawn.count
+    while let run = withdrawn.popFirst(in: activations.runs) { endUnserved(run, &activations) }
+  }
+
+  /// Ends the runs that wait for a thread although none can be started. All have been asked to stop.
+  mutating func withdrawUnserved(_ activations: inout Activations) {
+    while let run = queue.popFirst(in: activations.runs) { endUnserved(run, &activations) }
+    guard isStalled else { return }
+    var returned = RunQueue()
+    takeBack(&returned)
+    while let run = returned.popFirst(in: activations.runs) { endUnserved(run, &activations) }
+    isStalled = false
+  }
+
+  private mutating func endUnserved(_ run: Reference<Run>, _ activations: inout Activations) {
+    stopping.leave()
+    activations.complete(run, .cancelled)
   }
 
   /// Takes back all runs that no thread has begun.

@@ -59,6 +59,8 @@ internal import Glibc
   private let ready: UnsafeMutablePointer<syslet_ready>
   private static let readyMax = 256
 
+  /// How often runs were parked.
+  var parkings = 0
   /// Runs that are here, and those of them that wait for a descriptor.
   private(set) var count = 0
   private(set) var polled = 0

@@ -110,6 +110,29 @@ internal import Synchronization
     failure = failure ?? error
   }
 
+  /// How many CQEs must come before `count` runs can have ended, where that is known: one enter for all of them instead of one each.
+  ///
+  /// Known when nothing that is out needs the owner before it is done. A call that the ring refuses does need the owner, and that is known
+  /// only when it has happened, so the wait for more than one is bounded all the same.
+  func completionsWorthWaiting(for count: Int, _ activations: borrowing Activations) -> Int {
+    guard openSegments == 0, activations.ready.isEmpty else { return 1 }
+    guard count < runs else { return calls }
+    guard segmentCallsMax > 1 else { return min(count, calls) }
+    // Chains: `count` of them end after as many CQEs as the shortest rests have, and all but the others' longest must have come.
+    var restMin = segmentCallsMax
+    if activations.slotsMax <= Self.scannedMax {
+      for slot in 0..<activations.slotsMax where activations.runs[UInt32(slot)].pointee.place == .ring {
+        restMin = min(restMin, activations.runs[UInt32(slot)].pointee.callsLeft)
+      }
+    } else {
+      restMin = 1
+    }
+    return min(calls, max(count * restMin, calls - (runs - count) * segmentCallsMax))
+  }
+
+  /// More runs than this are not looked at one by one before a sleep.
+  private static let scannedMax = 1024
+
   // MARK: Others that end its wait
 
   /// Keeps a read of the workers' doorbell waiting in the ring, so that a run that comes back ends the ring's wait.

@@ -1,25 +1,26 @@
-// Calls that wait for another party without the ring and without a thread: tried, parked, tried again.
+// How runs get to the poller and back: their calls are tried, parked, and tried again.
 
 internal import CLiburing
 internal import Glibc
-internal import Synchronization
 
-extension Core {
+extension Poller {
   /// Makes the call if it need not wait, and gives its result; nil: the run is parked, or a worker's.
-  mutating func makeOrPark(_ run: Reference<Run>, _ call: Reference<Call>) -> Int? {
+  ///
+  /// - Parameter isTrusted: The atom may be read again, for the time-out that it points to.
+  mutating func makeOrPark(_ run: Reference<Run>, _ call: Reference<Call>, isTrusted: Bool) -> Int? {
     var waiting = Waiting(call)
     var number = run.pointee.parked
     if number != RunSlab.end {
-      let record = poller[number]
+      let record = self[number]
       waiting.moved = record.pointee.moved
       waiting.deadline = record.pointee.wait.deadline
       waiting.isExpired = record.pointee.isExpired
       waiting.hasWaited = true
-    } else if !options.isChecked, !call.pointee.isPrepared {
+    } else if isTrusted, !call.pointee.isPrepared {
       waiting.readAtom = call.pointee.atom.word
     }
     // Found out now, and not when a part has been made, with which a worker could not go on.
-    if number == RunSlab.end, !call.pointee.form.isSleep, poller.open() != 0 { return giveUpPolling(run, 0) }
+    if number == RunSlab.end, !call.pointee.form.isSleep, open() != 0 { return giveUpPolling(run, 0) }
     switch waiting.attempt() {
     case .made(let result):
       unparkForGood(run)
@@ -28,27 +29,27 @@ extension Core {
       return giveUpPolling(run, waiting.moved)
     case .waits(var wait):
       if number == RunSlab.end {
-        number = poller.take(run.pointee.slot, ParkedCall(call))
+        number = take(run.pointee.slot, ParkedCall(call))
         run.pointee.parked = number
         run.pointee.isUnderway = true
-      } else if poller[number].pointee.moved == waiting.moved {
+      } else if self[number].pointee.moved == waiting.moved {
         // It is said to be ready, and is not, again and again: others may be faster each time. A thread that waits in the call knows better, but
         // could not go on with a part.
-        if poller[number].pointee.vainWakes == Poller.vainWakesMax {
+        if self[number].pointee.vainWakes == Self.vainWakesMax {
           guard waiting.moved > 0, wait.descriptor >= 0 else { return giveUpPolling(run, waiting.moved) }
           wait.isLookedAt = true
           wait.isMuted = true
-        } else if !poller[number].pointee.isLook {
+        } else if !self[number].pointee.isLook {
           // Written out, because Swift 6.3.1 crashes on `+=` here when it compiles for the thread sanitizer.
-          poller[number].pointee.vainWakes = poller[number].pointee.vainWakes + 1
+          self[number].pointee.vainWakes = self[number].pointee.vainWakes + 1
         }
       } else {
-        poller[number].pointee.vainWakes = 0
+        self[number].pointee.vainWakes = 0
       }
-      poller[number].pointee.moved = waiting.moved
+      self[number].pointee.moved = waiting.moved
       // A file that is always ready, no descriptor at all, or no epoll to be had.
-      guard poller.park(number, wait, now: syslet_now()) == 0 else { return giveUpPolling(run, waiting.moved) }
-      statistics.parked &+= 1
+      guard park(number, wait, now: syslet_now()) == 0 else { return giveUpPolling(run, waiting.moved) }
+      parkings &+= 1
       run.pointee.isSynchronous = false
       run.pointee.place = .poller
       return nil
@@ -64,9 +65,9 @@ extension Core {
   }
 
   /// The call that a run was parked with, as it was reached, into `call`.
-  func reload(_ run: Reference<Run>, into call: Reference<Call>) {
-    let parked = poller[run.pointee.parked].pointee.call
-    let operation = memory.table[parked.row]
+  func reload(_ run: Reference<Run>, into call: Reference<Call>, _ table: OperationTable) {
+    let parked = self[run.pointee.parked].pointee.call
+    let operation = table[parked.row]
     call.pointee.operation = operation
     call.pointee.traits = operation.pointee.traits
     call.pointee.form = operation.pointee.form
@@ -84,17 +85,16 @@ extension Core {
 
   mutating func unparkForGood(_ run: Reference<Run>) {
     guard run.pointee.parked != RunSlab.end else { return }
-    poller.unpark(run.pointee.parked)
-    poller.release(run.pointee.parked)
+    unpark(run.pointee.parked)
+    release(run.pointee.parked)
     run.pointee.parked = RunSlab.end
     run.pointee.isUnderway = false
   }
 
   /// Ends the waiting of a run that was asked to stop. What its call has moved is the call's result, as it is of one that a signal interrupts.
-  mutating func stopParked(_ run: Reference<Run>) -> Completion.Reason {
-    if run.pointee.heldDescriptor >= 0 { run.pointee.releaseHeld() }
+  mutating func stop(_ run: Reference<Run>, _ memory: AtomMemory) -> Completion.Reason {
     guard run.pointee.parked != RunSlab.end else { return .cancelled }
-    let record = poller[run.pointee.parked]
+    let record = self[run.pointee.parked]
     let (call, moved) = (record.pointee.call, record.pointee.moved)
     unparkForGood(run)
     guard moved > 0 else { return .cancelled }
@@ -103,40 +103,14 @@ extension Core {
     return reason
   }
 
-  /// Takes the runs that the poller wakes, after up to so many nanoseconds; below 0 without a limit. False when a signal came.
+  /// Gives back the runs that are woken, after up to so many nanoseconds; below 0 without a limit. False when a signal came.
   @discardableResult
-  mutating func reapPoller(nanoseconds: Int64) -> Bool {
+  mutating func reap(nanoseconds: Int64, _ activations: inout Activations) -> Bool {
     var woken = RunQueue()
-    let isWell = poller.reap(nanoseconds: nanoseconds, into: &woken, in: activations.runs)
-    while let run = woken.popFirst(in: activations.runs) {
-      activations.queue(run)
-    }
+    let isWell = reap(nanoseconds: nanoseconds, into: &woken, in: activations.runs)
+    while let run = woken.popFirst(in: activations.runs) { activations.queue(run) }
     return isWell
   }
-
-  /// Sleeps in the poller, until a worker is done or somebody calls too. False when a signal came.
-  mutating func sleepInPoller(nanoseconds: Int64?) -> Bool {
-    var limit = nanoseconds ?? -1
-    if let moment = poller.nextMoment {
-      let left = max(0, moment - syslet_now())
-      limit = limit < 0 ? left : min(limit, left)
-    }
-    // A moment that is past is no sleep.
-    if limit == 0 { return reapPoller(nanoseconds: 0) }
-    if workers.count > 0 || heedsCalls, let mail {
-      guard poller.watch(doorbell: mail.doorbell) == 0 else {
-        return reapPoller(nanoseconds: limit < 0 ? Self.unwatchedSleepMax : min(limit, Self.unwatchedSleepMax))
-      }
-      guard mail.announceSleep(until: 1, atDoorbell: true) else { return reapPoller(nanoseconds: 0) }
-      defer { mail.endSleep() }
-      return reapPoller(nanoseconds: limit)
-    }
-    if poller.open() != 0, limit < 0 { limit = Self.unwatchedSleepMax }
-    return reapPoller(nanoseconds: limit)
-  }
-
-  /// The sleep where no epoll can be had to end it: 1 ms.
-  private static let unwatchedSleepMax: Int64 = 1_000_000
 }
 
 extension ParkedCall {
