@@ -12,12 +12,12 @@ extension Core {
     plain.beginTurn(runs: runs, nanosecondsMax: nanosecondsMax, isAlone: activations.pending == 1)
     // Devices that are too slow are not measured any more, and are tried again after some 45 turns, or twice as many if they were twice too slow.
     if plain.nanosecondsAlone == plain.limit, costs[costs.transfers] > plain.limit { costs.fade(costs.transfers) }
-    if runs >= 4, plain.nanosecondsMax > 0, plain.maySharing() { plain.isCollecting = true }
+    if runs >= 4, plain.nanosecondsMax > 0, plain.sharing.mayBegin() { plain.sharing.isCollecting = true }
   }
 
   @inline(__always)
   mutating func endPlainTurn() {
-    if plain.isCollecting { share() }
+    if plain.sharing.isCollecting { share() }
   }
 
   /// Begins a run's turn, which may use the owner's thread or not.
@@ -34,26 +34,24 @@ extension Core {
     _ run: Reference<Run>, _ call: Reference<Call>, _ reason: Placement.PlainReason, timedAs row: UInt16
   ) -> Int? {
     let descriptor = call.pointee.arguments.descriptor(0)
-    if plain.begin == 0 {
-      plain.time(row, callsBefore: statistics.inlineCalls)
+    if !plain.timing.hasBegun {
+      plain.timing.begin(row, callsBefore: statistics.inlineCalls)
     }
     let result = Interpreter.makeWithoutWaiting(call, reason)
     switch reason {
     case .lookUp, .creation:
       guard let opened = result, opened >= 0 else { break }
       let flags = call.pointee.form.openArguments(call.pointee.arguments).flags
-      plain.opened = Int32(truncatingIfNeeded: opened)
-      plain.openedFlags = flags
-      plain.openedPosition = 0
-      plain.isFIFO = false
-      plain.mayBeFIFO = reason == .lookUp && OpenFlags.mayHaveToWait(UInt32(bitPattern: flags))
-      translator.descriptors.forget(plain.opened)
-      if plain.mayBeFIFO {
+      let number = Int32(truncatingIfNeeded: opened)
+      plain.opened.begin(number, flags, mayBeFIFO: reason == .lookUp && OpenFlags.mayHaveToWait(UInt32(bitPattern: flags)))
+      translator.descriptors.forget(number)
+      if plain.opened.mayBeFIFO {
         // What comes next mostly reads, and finds out by that. Otherwise it has to be looked at now.
-        plain.before = PlainTurn.RunState(
-          opening: call.pointee.atom, last: run.pointee.last, lastFlags: run.pointee.lastFlags, lastResult: run.pointee.lastResult)
-        if call.pointee.next == nil || call.pointee.flags.stops(on: opened) || flags & Int32(SYSLET_O_DIRECT) != 0, lookForFIFO() {
-          holdOpened(run)
+        plain.opened.remember(run, call)
+        if call.pointee.next == nil || call.pointee.flags.stops(on: opened) || flags & Int32(SYSLET_O_DIRECT) != 0,
+          plain.opened.lookForFIFO()
+        {
+          plain.opened.hold(run)
           return nil
         }
       }
@@ -62,14 +60,14 @@ extension Core {
       let isDirect = flags & Int32(SYSLET_O_DIRECT) != 0
       // What will be written to is asked for what it is: in memory that is another way.
       let isRead = flags & O_ACCMODE == O_RDONLY && !isDirect
-      translator.hints.note(plain.opened, isRead ? .buffered : .unknown)
-      if isDirect { settleOpened() }
+      translator.hints.note(number, isRead ? .buffered : .unknown)
+      if isDirect { plain.opened.settle() }
     case .close:
-      if descriptor == plain.opened { plain.opened = -1 }
+      plain.opened.forget(descriptor)
       translator.descriptors.forget(descriptor)
       translator.hints.note(descriptor, .unknown)
     case .punted:
-      if let result, plain.mayBeFIFO, isStatusOfOpened(call), isFIFO(after: call, result) { return nil }
+      if let result, plain.opened.mayBeFIFO, plain.opened.isStatus(call), plain.opened.isFIFO(after: call, result) { return nil }
     case .few, .buffered, .cached, .device, .memory:
       break
     }
@@ -79,111 +77,53 @@ extension Core {
   /// Reads what is probably in memory, on this thread; nil where that would have to wait.
   @inline(__always)
   mutating func readPlainly(_ call: Reference<Call>) -> Int? {
-    let isTimed = plain.wantsReadTimed()
+    let isTimed = plain.reads.wantsTimed(isLone: plain.runs == 1)
     let ticks = isTimed ? syslet_ticks() : 0
     let result: Int?
-    if plain.hasOpened, call.pointee.form.encoding == .read, call.pointee.arguments.descriptor(0) == plain.opened {
-      guard let isRead = readOpened(call) else {
-        if plain.isFIFO { return nil }
+    if plain.opened.isThere, call.pointee.form.encoding == .read, call.pointee.arguments.descriptor(0) == plain.opened.descriptor {
+      guard let isRead = plain.opened.read(call) else {
+        if plain.opened.isFIFO { return nil }
         return readPlainly(call)
       }
       result = isRead == -Int(EAGAIN) ? nil : isRead
     } else {
       result = Interpreter.readWithoutWaiting(call, isNonblocking: false)
-      if plain.mayBeFIFO {
+      if plain.opened.mayBeFIFO {
         // A pipe takes no offset.
-        if result == -Int(ESPIPE), lookForFIFO() { return nil }
-        plain.mayBeFIFO = false
+        if result == -Int(ESPIPE), plain.opened.lookForFIFO() { return nil }
+        plain.opened.noteFile()
       }
     }
-    let isSlow = result == nil || isTimed && syslet_ticks() &- ticks > plain.cachedTicksMax
-    if isSlow || plain.hasSlowReads { noteRead(call, isSlow: isSlow) }
+    let isSlow = result == nil || isTimed && syslet_ticks() &- ticks > plain.reads.ticksMax
+    if isSlow || plain.reads.areSlow { noteRead(call, isSlow: isSlow) }
     return result
   }
 
-  /// Reads the file that the run has opened just now at the place where its position is to be: of a FIFO that fails, so that nobody has to be asked
-  /// what was opened. nil: it takes no offsets, and is settled now, or a FIFO.
-  private mutating func readOpened(_ call: Reference<Call>) -> Int? {
-    let words = call.pointee.arguments.words
-    let result = syslet_call(SystemCall.pread64, words.0, words.1, words.2, UInt64(plain.openedPosition), 0, 0)
-    if result == -Int(ESPIPE) {
-      if !lookForFIFO() { settleFlags() }
-      return nil
-    }
-    if result >= 0 {
-      plain.mayBeFIFO = false
-      plain.openedPosition += result
-    }
-    return result
-  }
-
-  /// Whether what was opened just now is a FIFO, whose open should have waited. A question of 0.25 µs.
-  private mutating func lookForFIFO() -> Bool {
-    guard plain.mayBeFIFO else { return false }
-    plain.mayBeFIFO = false
-    plain.isFIFO = Interpreter.isFIFO(plain.opened)
-    return plain.isFIFO
-  }
-
-  /// The same, before `call` is made, which will not find out by itself.
+  /// Whether what was opened just now is a FIFO, before `call` is made, which will not find out by itself.
   @inline(__always)
   mutating func isUnsettledFIFO(before call: Reference<Call>, mayMake: Bool) -> Bool {
-    guard plain.mayBeFIFO else { return false }
-    return !(mayMake && asksHere(call)) && lookForFIFO()
+    plain.opened.mayBeFIFO && !(mayMake && asksHere(call)) && plain.opened.lookForFIFO()
   }
 
   /// Whether `call` finds out what was opened just now, and will surely be made here, by `readPlainly` or `makePlainly`.
   @inline(never)  // Within the loop it cost other calls an instruction each.
   private func asksHere(_ call: Reference<Call>) -> Bool {
-    guard call.pointee.arguments.descriptor(0) == plain.opened, plain.opened < DescriptorHints.capacity, plain.isAllowed,
+    guard call.pointee.arguments.descriptor(0) == plain.opened.descriptor, plain.opened.descriptor < DescriptorHints.capacity,
+      plain.isAllowed,
       costs[call.pointee.row] <= plain.nanosecondsMax, !call.pointee.flags.contains(.sync)
     else { return false }
     let arguments = call.pointee.arguments
     switch call.pointee.form.encoding {
     case .read: return arguments[2] <= OperationForm.transferMax
     case .readAt: return arguments[2] <= OperationForm.transferMax && Int64(bitPattern: arguments[3]) >= 0
-    case .statx: return isStatusOfOpened(call)
+    case .statx: return plain.opened.isStatus(call)
     default: return false
     }
   }
 
-  /// Whether `call` asks, by descriptor alone, for the status of what was opened just now. Its path, which should be empty, is not looked at.
-  private func isStatusOfOpened(_ call: Reference<Call>) -> Bool {
-    call.pointee.form.encoding == .statx && call.pointee.arguments.descriptor(0) == plain.opened
-      && call.pointee.arguments.low(2) & Self.emptyPath != 0 && call.pointee.arguments[1] != 0
-  }
-
-  /// Whether what was opened just now is a FIFO, by what a statx has told of it, which may be repeated. A question less: 5 % of open, statx, read, close.
-  private mutating func isFIFO(after call: Reference<Call>, _ result: Int) -> Bool {
-    // The kernel has just read the path, and written the answer.
-    guard result == 0, let path = unsafe UnsafePointer<CChar>(bitPattern: UInt(call.pointee.arguments[1])), unsafe path[0] == 0,
-      let answer = unsafe UnsafeRawPointer(bitPattern: UInt(call.pointee.arguments[4]))
-    else { return lookForFIFO() }
-    plain.mayBeFIFO = false
-    plain.isFIFO = unsafe mode_t(answer.loadUnaligned(fromByteOffset: Self.statxMode, as: UInt16.self)) & S_IFMT == S_IFIFO
-    return plain.isFIFO
-  }
-
-  // AT_EMPTY_PATH, and where stx_mode is in struct statx: glibc has them not everywhere.
-  private static let emptyPath: UInt32 = 0x1000
-  private static let statxMode = 28
-
-  /// Keeps the descriptor for whoever makes the open as it is to be made: meanwhile the FIFO has a reader, as it has while an open waits.
-  private mutating func holdOpened(_ run: Reference<Run>) {
-    run.pointee.heldDescriptor = plain.opened
-    run.pointee.isUnderway = true
-    plain.opened = -1
-    plain.isFIFO = false
-  }
-
   /// Takes the open of a FIFO back: a worker makes it, and waits in it.
   mutating func reopen(_ run: Reference<Run>) -> Turn {
-    holdOpened(run)
-    run.pointee.cursor = plain.before.opening
-    run.pointee.last = plain.before.last
-    run.pointee.lastFlags = plain.before.lastFlags
-    run.pointee.lastResult = plain.before.lastResult
-    run.pointee.executed -= 1
+    plain.opened.takeBack(run)
     // What is handed over is the open, and not what was reached behind it.
     if case .finish(let reason)? = memory.fetch(run, into: scratch.call) { return .finished(reason) }
     return handOver(run, scratch.call)
@@ -194,45 +134,29 @@ extension Core {
     // A file that is nowhere else knows no read that does not wait: that says nothing of disks.
     if isSlow, syslet_descriptor_is_memory(descriptor) != 0 { return translator.hints.note(descriptor, .memory) }
     // It was not in memory, and what is read next may not be either: the ring waits for that without holding anybody.
-    guard let uses = plain.noteRead(isSlow: isSlow) else { return }
+    guard let uses = plain.reads.note(isSlow: isSlow) else { return }
     translator.hints.note(descriptor, .other, uses: uses)
-    settleOpened()
-  }
-
-  /// Before anything but reading, examining and closing is done with the descriptor that was opened, or could be: gives it the flags that it should have.
-  @inline(__always)
-  mutating func settleOpened() {
-    if plain.hasOpened { settleFlags() }
-  }
-
-  private mutating func settleFlags() {
-    syslet_open_settle(plain.opened, plain.openedFlags)
-    if plain.openedPosition > 0 {
-      _ = syslet_call(SystemCall.lseek, UInt64(argument: plain.opened), UInt64(plain.openedPosition), UInt64(argument: SEEK_SET), 0, 0, 0)
-    }
-    plain.opened = -1
-    plain.mayBeFIFO = false
+    plain.opened.settle()
   }
 
   /// The run has left, or has ended: what it took is what the next one of its kind is expected to take.
   @inline(__always)
   mutating func notePlainCost() {
-    if plain.begin != 0 { takePlainCost() }
+    if plain.timing.hasBegun { takePlainCost() }
   }
 
   private mutating func takePlainCost() {
-    costs.note(plain.row, plain.nanosecondsSinceBegin, calls: statistics.inlineCalls - plain.callsBefore, limit: plain.limit)
-    plain.begin = 0
+    costs.note(plain.timing.row, plain.timing.end(), calls: statistics.inlineCalls - plain.timing.callsBefore, limit: plain.limit)
   }
 
   /// Puts a run aside that will be shared, or is a worker's; false if it is better executed at once.
   mutating func collect(_ run: Reference<Run>, _ call: Reference<Call>, costing row: UInt16, isTimed: Bool = true) -> Bool {
-    guard plain.begin == 0 else { return false }
+    guard !plain.timing.hasBegun else { return false }
     let cost = costs[row]
     guard cost * Int64(plain.runs) >= PlainCosts.sharingMin else {
       // Timed all the same, now and then.
       if isTimed, plain.runs >= 4, activations.accepted & 63 == 0 {
-        plain.time(row, callsBefore: statistics.inlineCalls)
+        plain.timing.begin(row, callsBefore: statistics.inlineCalls)
       }
       return false
     }
@@ -243,8 +167,8 @@ extension Core {
     }
     run.pointee.workerRow = isTimed ? row : Run.untimed
     run.pointee.place = .worker
-    plain.collected.append(run, in: activations.runs)
-    plain.collectedNanoseconds += cost
+    plain.sharing.collected.append(run, in: activations.runs)
+    plain.sharing.nanoseconds += cost
     return true
   }
 
@@ -259,19 +183,18 @@ extension Core {
 
   /// Offers what was collected to the workers. The owner takes of it too, in `help`, while it would wait otherwise.
   private mutating func share() {
-    plain.isCollecting = false
-    guard !plain.collected.isEmpty else { return }
-    let count = plain.collected.count
-    let cost = max(1, plain.collectedNanoseconds / Int64(count))
-    plain.collectedNanoseconds = 0
+    plain.sharing.isCollecting = false
+    guard !plain.sharing.collected.isEmpty else { return }
+    let count = plain.sharing.collected.count
+    let cost = max(1, plain.sharing.nanoseconds / Int64(count))
+    plain.sharing.nanoseconds = 0
     guard (try? ensureThreads()) != nil, let pool = workers.pool else { return executeCollected() }
     // Devices work while this thread does.
     if let ring = inRing.ring, ring.queued > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     workers.count += count
-    plain.noteOffer(count)
-    plain.portion = Int(max(1, min(16, PlainTurn.portion / cost)))
+    plain.sharing.noteOffer(count, costing: cost)
     // What computes wants no more threads than there are processors.
-    guard pool.share(&plain.collected, sharersMax: Self.processors - 1) < 0 else { return }
+    guard pool.share(&plain.sharing.collected, sharersMax: Self.processors - 1) < 0 else { return }
     // There is no thread at all, and this one can do without.
     help(until: .max, nil)
     // A place that does not give back what was offered has it still.
@@ -282,14 +205,14 @@ extension Core {
   /// left then the workers do while the program is at its completions: woken for each turn anew they would come too late. One portion is taken in
   /// any case, because the workers may be busy for good.
   mutating func help(until count: Int, _ deadline: Int64?) {
-    guard plain.portion > 0, let pool = workers.pool else { return }
+    guard plain.sharing.portion > 0, let pool = workers.pool else { return }
     repeat {
-      var portion = pool.reclaim(plain.portion)
+      var portion = pool.reclaim(plain.sharing.portion)
       guard !portion.isEmpty else {
-        plain.portion = 0
+        plain.sharing.portion = 0
         return
       }
-      plain.noteOwn(portion.count)
+      plain.sharing.noteOwn(portion.count)
       workers.count -= portion.count
       while let run = portion.popFirst(in: activations.runs) {
         if run.pointee.isCancelled.load(ordering: .relaxed) { workers.stopping.leave() }
@@ -301,19 +224,19 @@ extension Core {
 
   /// The caller will not wait, so nobody helps beside workers that block in a run: all of the others may take what is shared.
   mutating func leaveShared() {
-    guard plain.portion > 0, let pool = workers.pool else { return }
+    guard plain.sharing.portion > 0, let pool = workers.pool else { return }
     // Work was left, so there was a thread: the answer says nothing new.
-    _ = pool.share(&plain.collected, sharersMax: options.maxWorkers)
+    _ = pool.share(&plain.sharing.collected, sharersMax: options.maxWorkers)
   }
 
   private mutating func executeCollected() {
-    while let run = plain.collected.popFirst(in: activations.runs) { executeHere(run) }
+    while let run = plain.sharing.collected.popFirst(in: activations.runs) { executeHere(run) }
   }
 
   private mutating func executeHere(_ run: Reference<Run>) {
     plain.isHelping = true
     defer { plain.isHelping = false }
-    if run.pointee.workerRow != Run.untimed { plain.time(run.pointee.workerRow, callsBefore: statistics.inlineCalls) }
+    if run.pointee.workerRow != Run.untimed { plain.timing.begin(run.pointee.workerRow, callsBefore: statistics.inlineCalls) }
     advanceHere(run)
     notePlainCost()
   }

@@ -19,7 +19,7 @@ extension Core {
   mutating func route(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
     if run.pointee.layout == .prepared, issuePlanned(run, mayRunInline: mayRunInline) { return .left }
     let turn = advance(run, mayRunInline: mayRunInline)
-    settleOpened()
+    plain.opened.settle()
     return turn
   }
 
@@ -41,11 +41,11 @@ extension Core {
       if call.pointee.flags.contains(.async), run.pointee.isSynchronous { leaveContext(run, mayRunInline: mayRunInline) }
       // One look for what other backends never have: 9 instructions of a nop's.
       if isAutomatic {
-        if plain.hasOpened {
+        if plain.opened.isThere {
           if isUnsettledFIFO(before: call, mayMake: run.pointee.isSynchronous || turns > 0) { return reopen(run) }
-          if !call.pointee.form.ignoresNonblocking { settleOpened() }
+          if !call.pointee.form.ignoresNonblocking { plain.opened.settle() }
         }
-        if plain.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }
+        if plain.sharing.isCollecting, call.pointee.form.encoding == .nop, call.pointee.next != nil, collectLine(run, call) { return .left }
         if translator.takeIdleCall(call) {
           guard run.pointee.isSynchronous || turns > 0 else { return queue(run) }
           turns -= 1
@@ -55,7 +55,7 @@ extension Core {
         if run.pointee.layout == .prepared, call.pointee.form.encoding == .nop, issuePlanned(run, areIdleCallsDecided: true) {
           return .left
         }
-        translator.opened = plain.opened
+        translator.opened = plain.opened.descriptor
       }
       var room = 0
       let result: Int
@@ -63,13 +63,13 @@ extension Core {
       case .inline(let reason):
         // A read or a close with SYNC: it is to wait, and the descriptor's number may name another file afterwards.
         if reason == .synchronous {
-          settleOpened()
+          plain.opened.settle()
           translator.descriptors.forgetAll()
         }
         if !run.pointee.isSynchronous {
           guard mayRunInline, turns > 0 else { return queue(run) }
           turns -= 1
-          if plain.isCollecting, reason != .ownThread, collect(run, call, costing: call.pointee.row) { return .left }
+          if plain.sharing.isCollecting, reason != .ownThread, collect(run, call, costing: call.pointee.row) { return .left }
         }
         result = Interpreter.makeInLine(call, isChecked: options.isChecked)
         // Setting a socket's option, or taking another descriptor, changes what is known of one.
@@ -79,7 +79,7 @@ extension Core {
         // A cached read at the position, of a socket that has the file's number now, would take less than SO_RCVLOWAT says.
         let isHinted =
           reason == .buffered || reason == .device || reason == .memory && call.pointee.form.encoding != .readAt
-          || reason == .cached && call.pointee.form.encoding == .read && call.pointee.arguments.descriptor(0) != plain.opened
+          || reason == .cached && call.pointee.form.encoding == .read && call.pointee.arguments.descriptor(0) != plain.opened.descriptor
         // What was placed by a hint may be no file, and then it is not to be timed as one. To ask costs a system call for each descriptor, so of many
         // that workers get only some are asked.
         let isTimed = !isHinted || plain.wantsSample()
@@ -90,13 +90,13 @@ extension Core {
         if !run.pointee.isSynchronous {
           guard turns > 0 else { return queue(run) }
           turns -= 1
-          if plain.isCollecting, collect(run, call, costing: row, isTimed: isTimed) { return .left }
+          if plain.sharing.isCollecting, collect(run, call, costing: row, isTimed: isTimed) { return .left }
         }
         if isHinted, !translator.isFile(call, inMemory: reason == .memory) { continue }
         // Behind the file's own position is where the reads of what was opened just now have come to.
-        if reason == .memory { settleOpened() }
+        if reason == .memory { plain.opened.settle() }
         guard let made = reason == .cached ? readPlainly(call) : makePlainly(run, call, reason, timedAs: row) else {
-          if plain.isFIFO { return reopen(run) }
+          if plain.opened.isFIFO { return reopen(run) }
           if reason != .cached { return handOver(run, call, timedAs: row) }
           continue
         }
@@ -282,8 +282,9 @@ extension Core {
     if let maxSteps = options.maxSteps, maxSteps - run.pointee.executed < count { return false }
     if router.isAutomatic {
       // Whether no-ops are the ring's is decided anew each time.
-      guard !plain.hasOpened,
-        areIdleCallsDecided || planned.pointee.call(0).pointee.encoding != .nop || !plain.isCollecting && translator.idleCallsMax == 0
+      guard !plain.opened.isThere,
+        areIdleCallsDecided || planned.pointee.call(0).pointee.encoding != .nop
+          || !plain.sharing.isCollecting && translator.idleCallsMax == 0
       else { return false }
       translator.opened = -1
     }

@@ -104,7 +104,7 @@ extension Core {
   /// Whether anything but the ring and the completions wants to be looked after. Most waits find nothing, and asking each of these costs a wait alone
   /// a tenth of its own time.
   private var hasErrands: Bool {
-    !workers.queue.isEmpty || workers.isStalled || plain.isSharing || workers.stopping.count > 0 || inRing.stopping.count > 0
+    !workers.queue.isEmpty || workers.isStalled || plain.sharing.isOffering || workers.stopping.count > 0 || inRing.stopping.count > 0
       || failure != nil
       || workers.isHurrying
   }
@@ -138,16 +138,19 @@ extension Core {
   @inline(__always)
   mutating func drain() {
     if inRing.isExpecting { reap() }
-    if workers.count > 0, let mail {
-      let (costs, limit) = (costs, plain.limit)
-      let hasMail = workers.reap(mail, &activations) { run in
-        costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, calls: run.pointee.workerCalls, limit: limit)
-      }
-      // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
-      if hasMail { translator.descriptors.forgetAll() }
-    }
+    if workers.count > 0, let mail { takeMail(mail) }
     if poller.count > 0 { poller.reap(nanoseconds: 0, &activations) }
     if inRing.mayAdmit { admitToRing() }
+  }
+
+  @inline(never)
+  private mutating func takeMail(_ mail: Mailbox) {
+    let (costs, limit) = (costs, plain.limit)
+    let hasMail = workers.reap(mail, &activations) { run in
+      costs.note(run.pointee.workerRow, run.pointee.workerNanoseconds, calls: run.pointee.workerCalls, limit: limit)
+    }
+    // A worker may have closed a descriptor, duplicated another over it, or set O_NONBLOCK.
+    if hasMail { translator.descriptors.forgetAll() }
   }
 
   /// Routes each run that is ready now, once. A plain call may take `plainMax`.

@@ -87,6 +87,7 @@ internal import Synchronization
     if case .finish(let reason) = verdict { complete(run, reason) } else { goOn(run) }
   }
 
+  @inline(__always)
   private mutating func goOn(_ run: Reference<Run>) {
     if run.pointee.isCancelled.load(ordering: .relaxed) { return complete(run, .cancelled) }
     queue(run)

@@ -54,14 +54,12 @@ enum Place: UInt8 {
   /// call's (`UserData.isQuiet`); 0 for no flight. Over those before it the run has been advanced: `lastResult` is theirs, and all else follows from how many
   /// they are when the flight ends.
   var awaited: UInt64 = 0
-  /// Its calls, which are the plan.s.
+  /// Its calls, which are the plan's; nil for a segment that had records from the beginning.
   var flight: Reference<StagedCall>?
   /// When it has ended before its end, over how many calls the run had been advanced.
   var callsAdvanced: UInt32 = 0
   /// How many flights this slot has had: a CQE that names an older one belongs to nobody.
   var flights: UInt32 = 0
-  /// The segment with the kernel was a flight when it was issued.
-  var hasFlown = false
   /// The segment's end is known to be the syslet's end, and none of its links may sever early: it needs no second submission.
   var isFinalSegment = false
   var afterSegment: AtomAddress?

@@ -29,7 +29,7 @@ extension RingPlace {
     sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
     sqe.fd = -1
     sqe.addr =
-      run.pointee.hasFlown
+      run.pointee.flight != nil
       ? UserData.flight(run.pointee.slot, run.pointee.flights)
         | UserData.position(Int(position), isQuiet: records[index].pointee.call.pointee.isQuiet)
       : UserData.call(index, records[index].pointee.generation)

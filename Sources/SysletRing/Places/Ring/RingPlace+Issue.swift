@@ -66,8 +66,9 @@ extension RingPlace {
     counts.softLinks &+= planned.pointee.softLinks
     counts.hardLinks &+= planned.pointee.hardLinks
     let after = planned.pointee.after
-    leave(run, on: ring, calls: planned.pointee.count, after: after, isFinal: after == nil && planned.pointee.isExact)
-    run.pointee.hasFlown = isFlight
+    leave(
+      run, on: ring, calls: planned.pointee.count, after: after, isFinal: after == nil && planned.pointee.isExact,
+      flight: isFlight ? planned.pointee.call(0) : nil)
   }
 
   /// Fills the SQEs of a segment that needs no records while all goes well (docs/decisions/0002).
@@ -85,7 +86,6 @@ extension RingPlace {
     if planned.pointee.patchCount > 0 { planned.pointee.fillIn(slots) }
     records.reserve(count)
     run.pointee.awaited = UserData.quieted(word)
-    run.pointee.flight = planned.pointee.call(0)
   }
 
   /// The same with a record for each.
@@ -113,14 +113,15 @@ extension RingPlace {
   }
 
   @inline(__always)
-  private mutating func leave(_ run: Reference<Run>, on ring: Ring, calls count: Int, after: AtomAddress?, isFinal: Bool) {
+  private mutating func leave(
+    _ run: Reference<Run>, on ring: Ring, calls count: Int, after: AtomAddress?, isFinal: Bool, flight: Reference<StagedCall>? = nil
+  ) {
     ring.issue(count)
     run.pointee.isSynchronous = false
     run.pointee.place = .ring
     run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
     run.pointee.callCount = UInt32(truncatingIfNeeded: count)
-    run.pointee.callsAdvanced = 0
-    run.pointee.hasFlown = false
+    run.pointee.flight = flight
     run.pointee.afterSegment = after
     run.pointee.isFinalSegment = isFinal
     run.pointee.cancelledRecord = CallSlab.end

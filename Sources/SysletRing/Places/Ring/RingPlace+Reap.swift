@@ -134,7 +134,7 @@ extension RingPlace {
     unfold(run)
     let position = UserData.position(word)
     precondition(
-      UserData.isCurrent(word, run.pointee.flights) && run.pointee.hasFlown && run.pointee.place == .ring
+      UserData.isCurrent(word, run.pointee.flights) && run.pointee.flight != nil && run.pointee.place == .ring
         && run.pointee.callsAdvanced..<run.pointee.callCount ~= position, "L6: a CQE names a call that is not out")
     var index = run.pointee.firstRecord
     for _ in run.pointee.callsAdvanced..<position { index = records[index].pointee.next }
@@ -201,7 +201,7 @@ extension RingPlace {
   /// All calls of the run's segment have been answered: advances the run over those that are left, in order, for as long as they have run.
   private mutating func conclude(_ run: Reference<Run>, _ memory: AtomMemory) -> Verdict {
     var index = run.pointee.firstRecord
-    var left = run.pointee.callCount &- run.pointee.callsAdvanced
+    var left = run.pointee.flight == nil ? run.pointee.callCount : run.pointee.callCount &- run.pointee.callsAdvanced
     var verdict = Verdict.route
     while left > 0 {
       let record = records[index]
