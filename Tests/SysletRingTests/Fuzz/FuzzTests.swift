@@ -78,15 +78,28 @@ struct FuzzTests {
     return (subject, batches)
   }
 
-  /// Runs what a seed stands for: nil if all went well, or the trials that did not.
-  static func trySimulated(_ seed: UInt64, links: LinkModel? = nil, believed: LinkModel? = nil) throws -> (Subject, [Differential.Trial])? {
-    let (subject, batches) = simulated(seed, links: links, believed: believed)
+  /// Runs what a seed stands for: nil if all went well, or the trials that did not, and what became of them.
+  ///
+  /// - Parameter form: The form of all programs, instead of the one that the seed gives each.
+  static func trySimulated(
+    _ seed: UInt64, links: LinkModel? = nil, believed: LinkModel? = nil, form: Form? = nil
+  ) throws -> (Subject, [Differential.Trial], story: String)? {
+    let (subject, given) = simulated(seed, links: links, believed: believed)
+    let batches = given.map { batch in
+      batch.map { trial in
+        var trial = trial
+        trial.recipe.form = form ?? trial.recipe.form
+        return trial
+      }
+    }
     let (engine, kernel) = try subject.engine(isChecked: batches[0][0].recipe.isChecked)
     defer {
       try? engine.close()
       withExtendedLifetime(kernel) {}
     }
-    for batch in batches where Differential.divergence(batch, on: engine, kernel, subject) != nil { return (subject, batch) }
+    for batch in batches {
+      if let story = Differential.divergence(batch, on: engine, kernel, subject) { return (subject, batch, story) }
+    }
     return nil
   }
 
@@ -96,8 +109,8 @@ struct FuzzTests {
     var count = FuzzCount()
     var seed = budget.firstSeed
     while budget.includes(seed) {
-      if let (subject, trials) = try Self.trySimulated(seed) {
-        print("fuzz: SYSLETRING_SEED=\(seed) diverges; looking for a smaller program")
+      if let (subject, trials, first) = try Self.trySimulated(seed) {
+        print("fuzz: SYSLETRING_SEED=\(seed) diverges; looking for a smaller program\n\(first)")
         let (smallest, story) = Differential.shrink(trials, subject)
         Issue.record("SYSLETRING_SEED=\(seed), \(subject), \(smallest.count) programs:\n\(story)")
         return
@@ -108,10 +121,10 @@ struct FuzzTests {
     count.report("simulated kernels", budget.firstSeed..<seed)
   }
 
-  @Test("The fuzzer finds a kernel that lets calls run past a stop", arguments: [LinkModel.old, .strict])
-  func canary(believed: LinkModel) throws {
+  @Test("The fuzzer finds a kernel that lets calls run past a stop", arguments: [LinkModel.old, .strict], [Form.direct, .prepared])
+  func canary(believed: LinkModel, form: Form) throws {
     for seed in UInt64(1)...150 {
-      guard let (subject, trials) = try Self.trySimulated(seed, links: .modern, believed: believed) else { continue }
+      guard let (subject, trials, _) = try Self.trySimulated(seed, links: .modern, believed: believed, form: form) else { continue }
       let isSmall = { (trials: [Differential.Trial]) in trials.count == 1 && trials[0].recipe.atoms.count <= 4 }
       let (smallest, story) = Differential.shrink(trials, subject, time: .seconds(120), until: isSmall)
       #expect(isSmall(smallest), "\(story)")

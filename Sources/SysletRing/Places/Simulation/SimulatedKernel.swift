@@ -264,12 +264,15 @@ final class SimulatedKernel {
   private func waitForDoorbell(_ timeout: Int64) -> Bool {
     guard let position = heads.firstIndex(where: { requests[$0].isDoorbell }) else { return false }
     let index = heads[position]
-    let milliseconds = timeout < 0 ? 5000 : min(5000, (timeout + 999_999) / 1_000_000)
+    let milliseconds = timeout < 0 ? Self.workersPatience : min(Self.workersPatience, (timeout + 999_999) / 1_000_000)
     guard let result = Self.readDoorbell(requests[index].sqe, milliseconds: Int32(milliseconds)) else { return false }
     heads.remove(at: position)
     finish(index, result)
     return true
   }
+
+  /// In milliseconds: a machine that is busy with something else may not let a worker run for seconds.
+  private static let workersPatience: Int64 = 30_000
 
   private static func readDoorbell(_ sqe: syslet_sqe, milliseconds: Int32) -> Int? {
     var entry = pollfd(fd: sqe.fd, events: Int16(POLLIN), revents: 0)
