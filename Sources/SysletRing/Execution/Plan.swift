@@ -56,6 +56,7 @@ internal import Glibc
   }
 
   /// Reads what stands behind pointers; false where it cannot be read, or is not for the ring.
+  @inline(__always)
   func load(_ memory: AtomMemory) -> Bool {
     for index in 0..<patchCount {
       let patch = unsafe Reference(patches + index)
@@ -73,6 +74,7 @@ internal import Glibc
   }
 
   /// Fills in what has been read.
+  @inline(__always)
   func fillIn(_ slots: SQESlots) {
     for index in 0..<patchCount {
       let patch = unsafe Reference(patches + index)
@@ -240,7 +242,15 @@ internal import Glibc
 
 extension Translator {
   /// Whether what was decided about the calls of a planned segment would be decided again. What its SQEs say follows from the steps alone.
+  @inline(__always)
   mutating func holds(_ segment: Reference<PlannedSegment>) -> Bool {
+    guard segment.pointee.count == 1 else { return holdsEach(segment) }
+    let condition = segment.pointee.condition(0)
+    return holdsAsRead(segment.pointee.presentCall(0), isOfStream: condition.isOfStream) ?? holdsEach(segment)
+  }
+
+  @inline(never)
+  private mutating func holdsEach(_ segment: Reference<PlannedSegment>) -> Bool {
     // As `gather` does: what is on its way to the ring takes the calls behind it along.
     let preferredPlain = prefersPlain
     defer { prefersPlain = preferredPlain }

@@ -78,10 +78,17 @@ extension RingPlace {
     let (count, template) = (planned.pointee.count, planned.pointee.sqe(0))
     run.pointee.flights &+= 1
     let word = UserData.flight(run.pointee.slot, run.pointee.flights)
-    for position in 0..<count {
+    func fill(_ position: Int) {
       let slot = slots[position]
       slot.pointee = template.following(position).pointee
       slot.pointee.user_data = template.following(position).pointee.user_data | word
+    }
+    // The first by itself: as the loop's only round it took 15 instructions more.
+    fill(0)
+    var position = 1
+    while position < count {
+      fill(position)
+      position &+= 1
     }
     if planned.pointee.patchCount > 0 { planned.pointee.fillIn(slots) }
     records.reserve(count)
