@@ -3,9 +3,9 @@
 import CSysletBench
 import Foundation
 import Glibc
-import SysletRing
 import Testing
 
+@testable import SysletRing
 @testable import syslet_bench
 
 @Suite struct WorkloadTests {
@@ -48,6 +48,46 @@ import Testing
         #expect(unsafe workload.slots.slot(of: completions[0].atom) == 0)
       }
     }
+  }
+
+  @Test("Of every workload what is submitted is what its listing says, raw, prepared, and from what was translated before")
+  func listings() throws {
+    var compared = Set<String>()
+    try withInputs { inputs in
+      for description in WorkloadCatalog.all {
+        for variant in description.variants {
+          guard let workload = try? variant.make(inputs, depth: 1) else { continue }
+          let kernel = RecordingKernel(entries: 64)
+          var options = SysletEngine.Options()
+          options.backend = .ring
+          let engine = try SysletEngine(options, on: kernel.ring, believing: LinkModel.modern.findings)
+          defer {
+            EngineMaker.close(engine)
+            withExtendedLifetime(kernel) {}
+          }
+          try workload.beginPass()
+          let head = unsafe workload.arm(0, item: 0)
+          let explanation = unsafe engine.explain(head, as: workload.layout)
+          let expected = RecordingKernel.listed(explanation)
+          if expected.isEmpty { continue }
+          let prepared = unsafe try workload.layout == .direct ? engine.prepare(head) : engine.prepare(head.indirect)
+          #expect(RecordingKernel.listed(engine.explain(prepared)) == expected)
+          for round in 0..<3 {
+            kernel.submitted = []
+            if round == 0 { unsafe try engine.enqueue(head, as: workload.layout) } else { try engine.enqueue(prepared) }
+            try engine.flush()
+            #expect(kernel.submitted == expected, "\(description.name) \(workload.variant), round \(round)\n\(explanation)")
+            let completions = UnsafeMutableBufferPointer<Completion>.allocate(capacity: 1)
+            defer { unsafe completions.deallocate() }
+            #expect(unsafe try engine.wait(into: completions) == 1)
+          }
+          compared.insert(description.name)
+        }
+      }
+    }
+    // The others begin with what is no ring's: a write, a read at the file's position, an addition.
+    let expected: Set = ["nop", "read-cached", "open-read-close", "open-fstat-read-close", "stat-walk", "echo"]
+    #expect(compared.isSuperset(of: expected), "compared: \(compared.sorted())")
   }
 
   @Test("Slots are told apart by their atoms' addresses")
