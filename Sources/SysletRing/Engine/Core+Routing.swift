@@ -300,5 +300,4 @@ extension Core {
     _ = enter(waitFor: 0, nanoseconds: nil)
     return ring.room > room ? nil : queueForRing(run)
   }
-
 }

@@ -1,4 +1,4 @@
-// The calls that are with the kernel: one record per SQE. A record's index and generation are the SQE's user_data, so a CQE finds
+// The calls that are with the kernel: one record per SQE, but for flights. A record's index and generation are the SQE's user_data, so a CQE finds
 // its call with one load, and a stale one is recognised (docs/decisions/0002).
 //
 // Unsafe fence: the memory belongs to the slab, which the engine frees after the ring is closed.
@@ -107,14 +107,6 @@ extension StagedCall {
     return index
   }
 
-  /// Keeps `count` records for a flight, which needs them if it has to be unfolded. The caller has looked at `freeCount`.
-  @inline(__always)
-  mutating func reserve(_ count: Int) { freeCount &-= count }
-
-  /// They are not needed.
-  @inline(__always)
-  mutating func giveBack(_ count: Int) { freeCount &+= count }
-
   /// The same with room for a call that no plan has.
   @inline(__always)
   mutating func takeStaging() -> (index: UInt32, call: Reference<StagedCall>) {
@@ -123,6 +115,14 @@ extension StagedCall {
     self[index].pointee.call = call
     return (index, call)
   }
+
+  /// Keeps `count` records for a flight, which needs them if it has to be unfolded. The caller has looked at `freeCount`.
+  @inline(__always)
+  mutating func reserve(_ count: Int) { freeCount &-= count }
+
+  /// They are not needed.
+  @inline(__always)
+  mutating func giveBack(_ count: Int) { freeCount &+= count }
 
   /// Gives a record a copy of a plan's call of its own, with another first argument.
   func stage(_ index: UInt32, _ call: Reference<StagedCall>, firstArgument: UInt64) {
@@ -137,7 +137,6 @@ extension StagedCall {
     free = index
     freeCount += 1
   }
-
 }
 
 /// The user_data of an SQE: what it is for, and whose. A call's names its record, or, of a flight, the run and the call's position.

@@ -14,7 +14,7 @@ enum Hazard: Equatable {
   case argument(Int)
   /// Memory that the kernel captures through argument N is.
   case captured(Int)
-  /// Memory that the call reads or fills through argument N holds a result that is stored only when the segment is done.
+  /// Memory that the call reads or fills through argument N holds a result that may be stored only when the segment is done.
   case result(Int)
   /// An earlier call fills memory that only its iovec or its kernel knows.
   case unknown
@@ -67,7 +67,7 @@ enum Hazard: Equatable {
 
   /// Filled by the kernel while the segment runs.
   private var filled: Ranges
-  /// Stored by the engine when the whole segment has been reaped: results, and poll's revents.
+  /// Stored by the engine when the whole segment has been reaped, at the latest: results, and poll's revents.
   private var deferred: Ranges
   private var isUnknown = false
   /// Nothing has been noted: nothing can be a hazard. Many calls write no memory of the program's.

@@ -18,7 +18,8 @@ internal import Glibc
   let hardLinks: Int
   /// The calls that wait, or stand behind one that does.
   let waits: Int
-  /// Each call's result is the system call's own if it is no failure, and changes nothing that is known of a descriptor.
+  /// Each call's result is the system call's own if it is no failure, and changes nothing that is known of a descriptor; and they are no more than a flight
+  /// can have.
   let isFlight: Bool
   /// Where what has been decided depends on what a descriptor names, or on rights.
   private let conditions: UnsafePointer<Condition>

@@ -312,7 +312,7 @@ internal import Glibc
       // What neither stops nor waits, and concerns no descriptor, is linked hard.
       if !stopsAt.isEmpty || !call.pointee.form.nature.isEmpty {
         if call.pointee.form.isOpen {
-          // Of a FIFO it has to be made again, by somebody who waits (`Core.outcome`).
+          // Of a FIFO it has to be made again, by somebody who waits (`RingPlace.outcome`).
           segment.cut = .open
           return call
         }

@@ -8,7 +8,6 @@ extension RingPlace {
   /// been answered, so this is repeated as the chain goes on. Never while CQEs are being taken: it may enter.
   mutating func cancelDue() {
     guard stopping.count > 0, stopping.isDue else { return }
-    // Asking may enter, and take back the runs that come next.
     for slot in stopping.slots(on: .ring, in: runMemory) where runMemory[slot].pointee.isStopping(on: .ring) {
       cancelOnRing(runMemory[slot])
     }

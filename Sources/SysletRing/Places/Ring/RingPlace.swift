@@ -9,7 +9,7 @@ internal import Synchronization
 /// The owner's. It takes runs (`RingPlace+Issue.swift`), gives them back (`+Reap`), and ends those that were asked to stop (`+Cancel`).
 @safe struct RingPlace: ~Copyable {
   var ring: Ring?
-  /// The calls that are with the kernel, one for each.
+  /// The calls that are with the kernel, one for each that is in no flight, and room for those that are.
   var records: CallSlab
   let runMemory: RunMemory
   /// Never used: a value that holds an atomic is never copied (`Core.anchor`).
