@@ -258,10 +258,10 @@ extension Core {
   /// The same where runs are with workers or with the poller too, or are to be stopped.
   private mutating func sleepAmongOthers(for count: Int, nanoseconds: Int64?) -> Bool {
     // A run that has used up its turn is routed again at once.
-    let isBusy = !activations.ready.isEmpty
+    var isBusy = !activations.ready.isEmpty
     var limit = nanoseconds
     if inRing.stopping.count > 0 {
-      inRing.cancelDue()
+      if !inRing.cancelDue() { isBusy = true }
       if case let left = inRing.stopping.left, left > 0 { limit = min(limit ?? .max, left) }
     }
     if workers.stopping.count > 0 {
@@ -286,7 +286,7 @@ extension Core {
     }
     if isBusy { return enterAndLook(0, nil) }
     if poller.count > 0 {
-      inRing.arm(poller)
+      guard inRing.arm(poller) else { return enterAndLook(0, nil) }
       if let moment = poller.nextMoment { limit = min(limit ?? .max, max(0, moment - syslet_now())) }
     }
     guard workers.count > 0 || heedsCalls, let mail else {

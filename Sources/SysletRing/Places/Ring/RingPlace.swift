@@ -147,20 +147,25 @@ internal import Synchronization
     doorbell.isArmed = issueAuxiliary(&sqe)
   }
 
-  /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait.
-  mutating func arm(_ poller: borrowing Poller) {
-    guard poller.polled > 0, poller.epoll >= 0, !isPollerArmed else { return }
+  /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait. False if the kernel takes nothing now.
+  mutating func arm(_ poller: borrowing Poller) -> Bool {
+    guard poller.polled > 0, poller.epoll >= 0, !isPollerArmed else { return true }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_POLL_ADD)
     sqe.fd = poller.epoll
     sqe.op_flags = UInt32(SYSLET_POLL_IN)
     sqe.user_data = UserData.poller
     isPollerArmed = issueAuxiliary(&sqe)
+    return isPollerArmed
   }
 
+  /// False if there is no room, and the kernel makes none. That is no refusal of what the engine waits for: whoever enters for that reaps, and counts it.
   mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
     guard let ring else { return false }
-    if ring.room == 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
+    if ring.room == 0 {
+      let refused = refusals.count
+      if Self.isRefusal(enter(waitFor: 0, nanoseconds: nil)) { refusals.count = refused }
+    }
     guard unsafe ring.issue(&sqe, 1) else { return false }
     counts.auxiliarySQEs += 1
     return true
