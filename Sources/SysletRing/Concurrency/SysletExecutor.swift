@@ -182,9 +182,7 @@ internal import Glibc
   /// False when the thread has ended, and nobody will take the message.
   @discardableResult
   private func send(_ message: Inbox.Message) -> Bool {
-    guard inbox.put(message) else { return false }
-    mail!.callOwner()
-    return true
+    inbox.put(message) { mail!.callOwner() }
   }
 
   // MARK: The thread
@@ -219,7 +217,10 @@ internal import Glibc
     // Tasks that go on do so elsewhere: one that never ends must not keep the thread.
     unsafe jobs.pointee.beginBatch()
     while let job = unsafe jobs.pointee.next() { globalConcurrentExecutor.enqueue(job) }
-    return inbox.closeIfEmpty()
+    if inbox.closeIfEmpty() { return true }
+    // Instead of another look at once: a sender that has not left yet may have a lower priority than this thread.
+    usleep(50)
+    return false
   }
 
   private func take(_ message: Inbox.Message) {

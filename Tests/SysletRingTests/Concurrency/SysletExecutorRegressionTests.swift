@@ -21,6 +21,21 @@ struct SysletExecutorRegressionTests {
     return (addresses, words)
   }
 
+  // A job was taken, its task ended, and the executor ended with its last reference, while the thread that had sent the job was on its way to
+  // call the executor's: it found freed memory.
+  @Test("An inbox is not closed before its senders have left")
+  func senders() {
+    let inbox = Inbox()
+    var messages: [Inbox.Message] = []
+    let isIn = inbox.put(.close) {
+      inbox.take(&messages)
+      #expect(messages.count == 1)
+      #expect(!inbox.closeIfEmpty(), "closed while its sender is at work")
+    }
+    #expect(isIn && inbox.closeIfEmpty())
+    #expect(!inbox.put(.close) { Issue.record("nobody is there to be called") })
+  }
+
   // Whether a task was on the executor's thread was asked once, before its first suspension. One that was there by chance, and was resumed
   // elsewhere, changed what belongs to the thread.
   @Test("Task.immediate, begun on the executor's thread, awaits a syslet", arguments: SysletExecutorTests.asynchronous)
