@@ -18,11 +18,12 @@ enum OperationsDocument {
     return """
       # Operations
 
-      Generated from `Sources/SysletRing/Operations/OperationTable.swift` by `UPDATE_DOCS=1 scripts/test --filter OperationsDocument`; a test
-      holds both equal. `syslet-bench doctor` prints what the machine at hand really does.
+      Generated from `OperationTable.swift` and `PlainRows.swift` in `Sources/SysletRing/Operations` by `UPDATE_DOCS=1 scripts/test --filter
+      OperationsDocument`; a test holds both equal. `syslet-bench doctor` prints what the machine at hand really does.
 
-      Every system call can be an atom. The table says which of them io_uring can do, which run inline because they never block, and
-      which are refused; every other call runs on a worker, or inline on the backend `inline`. Where the ring would do something else than
+      Every system call can be an atom. This page has those of which the engine knows more than their number: which of them io_uring can do, which run
+      inline because they never block, which may wait or are about the thread that makes them, and which are refused. A call that is not here runs on
+      a worker, or inline on the backend `inline`. Where the ring would do something else than
       the system call, the call is made plainly: the ring never changes a result.
 
       ## Calls that io_uring has (\(rows.count))
@@ -33,8 +34,8 @@ enum OperationsDocument {
       - *on the ring for*: what the call's descriptor names, and what it must not have set, for the ring to be known to answer as the system call
         does. "any" means that the descriptor does not matter, "–" that the call never goes to the ring. Everything else is made plainly: tried
         without waiting and parked in an epoll where it waits for another party, else in place or by a worker; `explain` says why.
-      - *place*: "ring"; "punted" when io_uring always hands the call to a kernel worker, which costs more than a plain call; "inline" when
-        the call never blocks.
+      - *place*: "ring"; "punted" when io_uring always hands the call to a kernel worker, which costs more than a plain call; "plain" when the call
+        never goes to the ring, though io_uring has it; "inline" when it never blocks, so that it is made where it is met.
 
       | system call | io_uring operation | on the ring for | place | results | severs | notes |
       | --- | --- | --- | --- | --- | --- | --- |
@@ -51,6 +52,15 @@ enum OperationsDocument {
       They have no operation. At most `Options.maxWorkers` workers are at calls that wait at the same time, and others serve the rest meanwhile.
 
       \(list(Operation.waitingRows))
+
+      \(notes(Operation.waitingRows))
+
+      ## Calls that wait with a signal mask (\(Operation.signalMaskRows.count))
+
+      Given a mask they are refused with `-EPERM`: on a worker it would shut out the signal that interrupts the call. Without one they wait for another
+      party as those above do.
+
+      \(list(Operation.signalMaskRows))
 
       ## Calls about the thread that makes them (\(Operation.ownThreadRows.count))
 
@@ -86,8 +96,10 @@ enum OperationsDocument {
 
   private static func ringLine(_ row: Operation) -> String {
     let operation = row.encoding == .futex ? "FUTEX_WAIT, FUTEX_WAKE" : names[Int(row.opcode)] ?? "operation \(row.opcode)"
-    let place = row.traits.contains(.neverBlocks) ? "inline" : row.traits.contains(.punted) ? "punted" : "ring"
-    return "| `\(row.name)` | \(operation) | \(known(row.knowledge)) | \(place) | \(row.results) | \(severs(row)) | \(row.note) |"
+    let isInline = row.traits.contains(.neverBlocks)
+    let kinds = isInline ? "–" : known(row.knowledge)
+    let place = isInline ? "inline" : kinds == "–" ? "plain" : row.traits.contains(.punted) ? "punted" : "ring"
+    return "| `\(row.name)` | \(operation) | \(kinds) | \(place) | \(row.results) | \(severs(row)) | \(row.note) |"
   }
 
   private static func known(_ knowledge: RingKnowledge) -> String {
@@ -118,6 +130,10 @@ enum OperationsDocument {
       line += line.isEmpty ? word : " \(word)"
     }
     return (lines + [line]).joined(separator: "\n")
+  }
+
+  private static func notes(_ rows: [Operation]) -> String {
+    rows.filter { !"\($0.note)".isEmpty }.map { "- `\($0.name)`: \($0.note)" }.joined(separator: "\n")
   }
 
   private static func refusal(_ errno: Int32) -> String {
