@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -141,4 +145,32 @@ uint64_t syslet_vector_length(const void *vector, int count) {
 uint64_t syslet_message_length(const void *message) {
   const struct msghdr *header = message;
   return syslet_vector_length(header->msg_iov, (int)header->msg_iovlen);
+}
+
+int syslet_poll_keeps(int descriptor, int is_write, uint64_t length) {
+  /* The names that the kernel gives to what has no inode of its own. Others that have none answer at once, or are not known. */
+  static const struct {
+    const char *name;
+    uint64_t read_min, write_min, write_max;
+  } kinds[] = {
+      {"anon_inode:[eventfd]", 8, 8, 8},
+      {"anon_inode:[timerfd]", 8, 1, 0},
+      {"anon_inode:[signalfd]", sizeof(struct signalfd_siginfo), 1, 0},
+      {"anon_inode:inotify", 1, 1, 0},
+      {"anon_inode:[fanotify]", 1, 1, 0},
+  };
+  char path[48], name[32];
+  struct stat status;
+  long count;
+  if (syslet_call(SYS_fstat, (uint64_t)descriptor, (uintptr_t)&status, 0, 0, 0, 0) != 0) return 0;
+  /* A pipe that is full may have room for a few bytes more. */
+  if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) return !is_write && length > 0;
+  snprintf(path, sizeof path, "/proc/thread-self/fd/%d", descriptor);
+  count = syslet_call(SYS_readlinkat, (uint64_t)AT_FDCWD, (uintptr_t)path, (uintptr_t)name, sizeof name - 1, 0, 0);
+  if (count <= 0) return 0;
+  name[count] = 0;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (strcmp(name, kinds[i].name) == 0)
+      return is_write ? length >= kinds[i].write_min && length <= kinds[i].write_max : length >= kinds[i].read_min;
+  return 0;
 }

@@ -38,6 +38,10 @@ int syslet_poll_take(int epoll, struct syslet_ready *ready, int capacity, int64_
 /* Whether `descriptor` is ready for one of `events` now: those that it is ready for, 0 for none. */
 uint32_t syslet_poll_look(int descriptor, uint32_t events);
 
+/* Whether a read, or a write, of `length` bytes waits while `descriptor` is not ready for it: of what is known to, and would not refuse the length
+ * without waiting. For what has no try. */
+int syslet_poll_keeps(int descriptor, int is_write, uint64_t length);
+
 /* Read and write without an offset what can be moved without waiting, of memory in `count` iovecs less its first `skipped` bytes. -EAGAIN where
  * it would have to wait, -EOPNOTSUPP where this file or this kernel has no such try; any other result is the call's own. */
 long syslet_read_now(int descriptor, const void *vector, int count, uint64_t skipped);

@@ -218,8 +218,8 @@ struct Waiting {
     if result == -Int(EOPNOTSUPP) || result == -Int(ENOSYS) {
       // This file has no try, or this kernel.
       if isNonblocking { return .made(isWrite ? makeShielded() : makePlainly()) }
-      // An eventfd takes eight bytes, and refuses what is less, or more, without waiting.
-      if syslet_poll_look(descriptor, wanted) != 0 || isWrite && length != 8 { return .worker }
+      // A length that is refused is refused without waiting, ready or not: by a timerfd what is less than eight bytes.
+      guard syslet_poll_look(descriptor, wanted) == 0, syslet_poll_keeps(descriptor, isWrite ? 1 : 0, length) != 0 else { return .worker }
       return wait(for: wanted)
     }
     if isWrite { return concludeWriting(result) }
