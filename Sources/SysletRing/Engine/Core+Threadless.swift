@@ -62,7 +62,7 @@ extension Core {
       let opened = Int32(truncatingIfNeeded: result)
       if result >= 0, OpenFlags.mayHaveToWait(UInt32(bitPattern: open.flags)), Interpreter.isFIFO(opened) {
         // Whoever makes the open when there is a thread finds the FIFO with a reader, as it has one while an open waits.
-        run.pointee.heldDescriptor = opened
+        run.pointee.hold(opened)
         run.pointee.isUnderway = true
         return nil
       }

@@ -97,7 +97,7 @@ internal import Synchronization
   /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
-    if run.pointee.heldDescriptor >= 0 { run.pointee.releaseHeld() }
+    if run.pointee.heldDescriptor >= 0 { _ = run.pointee.letGo(for: nil) }
     if reason == .faulted { faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
@@ -139,13 +139,5 @@ internal import Synchronization
     if byHead.isKept { strike(run) }
     slab.release(run)
     pending &-= 1
-  }
-}
-
-extension Run {
-  /// It has ended before the open that waits was made.
-  mutating func releaseHeld() {
-    _ = Interpreter.exchange(heldDescriptor, for: nil)
-    heldDescriptor = -1
   }
 }

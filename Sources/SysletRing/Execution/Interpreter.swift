@@ -64,24 +64,6 @@ enum Interpreter {
     return result == 0 && status.st_mode & S_IFMT == S_IFIFO
   }
 
-  /// Ends an open of a FIFO that was made again by somebody who waited: `held` is what the first one, which did not wait, has opened. The number stays
-  /// the lowest that was free, as it would have been.
-  static func exchange(_ held: Int32, for result: Int?) -> Int? {
-    guard let result, result >= 0 else {
-      close(held)
-      return result
-    }
-    let flags = syslet_call(SystemCall.fcntl, UInt64(result), UInt64(argument: F_GETFD), 0, 0, 0, 0)
-    let moved = syslet_call(
-      SystemCall.dup3, UInt64(result), UInt64(argument: held), flags & Int(FD_CLOEXEC) != 0 ? UInt64(argument: O_CLOEXEC) : 0, 0, 0, 0)
-    guard moved >= 0 else {
-      close(held)
-      return result
-    }
-    close(Int32(truncatingIfNeeded: result))
-    return moved
-  }
-
   /// Reads on the owner's thread; nil where that would have to wait, and then nothing has happened.
   ///
   /// A read with an offset, which fails on what is no file, is made as it is: so it waits for a device now and then, and the caller takes the

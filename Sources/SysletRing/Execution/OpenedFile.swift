@@ -83,7 +83,7 @@ internal import Glibc
 
   /// Gives the descriptor to the run for whoever makes the open as it is to be made: meanwhile the FIFO has a reader, as it has while an open waits.
   mutating func hold(_ run: Reference<Run>) {
-    run.pointee.heldDescriptor = descriptor
+    run.pointee.hold(descriptor)
     run.pointee.isUnderway = true
     descriptor = -1
     isFIFO = false

@@ -69,8 +69,10 @@ enum Place: UInt8 {
 
   /// The record of the call that the poller has for it, which is tried and not made yet; `RunSlab.end` for none.
   var parked = RunSlab.end
-  /// A FIFO that an open for reading has opened without waiting. Its number is the result's when the open that waits has been made; -1 for none.
+  /// A FIFO that an open for reading has opened without waiting, held until the open that waits has been made; -1 for none.
   var heldDescriptor: Int32 = -1
+  /// Its number is still the one that the open that waits is to have.
+  var isHeldInPlace = false
 
   /// The task that awaits the syslet, by its number with the executor that the engine belongs to.
   var waiter = Run.noWaiter

@@ -20,10 +20,7 @@ struct RunExecution: Sendable {
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) {
         // The open that waits is not made.
-        if run.pointee.heldDescriptor >= 0 {
-          _ = Interpreter.exchange(run.pointee.heldDescriptor, for: nil)
-          run.pointee.heldDescriptor = -1
-        }
+        if run.pointee.heldDescriptor >= 0 { _ = run.pointee.letGo(for: nil) }
         run.pointee.verdict = .finish(.cancelled)
         return
       }
@@ -45,10 +42,7 @@ struct RunExecution: Sendable {
       isFirst = false
       run.pointee.isUnderway = false
       var made = make(call, run, thread)
-      if run.pointee.heldDescriptor >= 0 {
-        made = Interpreter.exchange(run.pointee.heldDescriptor, for: made)
-        run.pointee.heldDescriptor = -1
-      }
+      if run.pointee.heldDescriptor >= 0 { made = run.pointee.letGo(for: made) }
       guard let result = made else {
         run.pointee.verdict = .finish(.cancelled)
         return

@@ -109,4 +109,42 @@ struct FIFOParityTests {
     if sequel == .examines { #expect(status.load(28, as: UInt16.self) & UInt16(S_IFMT) == UInt16(S_IFIFO)) }
     close(Int32(descriptor.value))
   }
+
+  // What holds the FIFO meanwhile had the number, and the open that waits the next (found by the parity fuzzer).
+  @Test("An open that waits takes one number, the lowest, and no other call sees more taken", arguments: LifeRegressionTests.asynchronous)
+  func numbers(backend: SysletEngine.Backend) async {
+    // In a process of its own, where nobody else takes numbers.
+    await #expect(processExitsWith: .success) { [name = backend.rawValue as String] in
+      ProcessSettings.endIfStuck()
+      let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: name)!)
+      let program = Program(.direct)
+      let path = program.scratch.path("fifo")
+      #expect(unsafe mkfifo(path, 0o600) == 0)
+      let result = program.word()
+      // Its own descriptors are open, and its workers there.
+      program.atom(SystemCall.getrandom, .to(program.buffer(8)), 8, 0, flags: .async, next: .end)
+      program.atom(
+        SystemCall.openat, .int(AT_FDCWD), .to(program.path(path)), .int(O_RDONLY | O_CLOEXEC), 0, result: result, next: .end)
+      try engine.enqueue(program, 0)
+      _ = try engine.take()
+      let (lowest, second) = (dup(0), dup(0))
+      close(lowest)
+      close(second)
+      try engine.enqueue(program, 1)
+      #expect(try engine.take(timeout: .milliseconds(50)) == [])
+      let next = dup(0)
+      #expect(next == second)
+      close(next)
+      let end = unsafe open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+      #expect(end >= 0)
+      #expect(try engine.take(timeout: Deadline.usual).map(\.result) == [Int(lowest)])
+      #expect(fcntl(lowest, F_GETFD) == FD_CLOEXEC)
+      // What was held has gone: the writer finds no reader when this one is closed.
+      close(lowest)
+      signal(SIGPIPE, SIG_IGN)
+      #expect(plainCall(SystemCall.write, .int(end), program.path("a").address, 1) == -Int(EPIPE))
+      close(end)
+      try engine.close()
+    }
+  }
 }

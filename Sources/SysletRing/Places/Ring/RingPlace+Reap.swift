@@ -309,7 +309,7 @@ extension RingPlace {
   /// Whether what was opened is a FIFO whose open should have waited; then the run holds it.
   private func hasNotWaited(_ run: Reference<Run>, _ record: Reference<CallRecord>) -> Bool {
     guard Interpreter.isFIFO(record.pointee.value), !Self.isNonblocking(record.pointee.value) else { return false }
-    run.pointee.heldDescriptor = record.pointee.value
+    run.pointee.hold(record.pointee.value)
     return true
   }
 
