@@ -45,6 +45,9 @@ extension Encoding {
 }
 
 extension Encoding {
+  /// Whether a call that a cancellation has interrupted, -EINTR, counts as not made. Not close(2), whose descriptor is closed all the same.
+  var isUndoneByInterruption: Bool { self != .close }
+
   /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.
   func systemCallResult(_ result: Int, _ first: UInt64) -> Int? {
     switch self {

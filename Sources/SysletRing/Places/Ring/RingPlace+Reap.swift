@@ -251,12 +251,24 @@ extension RingPlace {
     for _ in 0..<count {
       let record = records[index]
       let value = Int(record.pointee.value)
-      if value != -Int(ECANCELED), value != Int(Self.neverSubmitted) {
+      if !Self.hasNotRun(value), !Self.isRefusedAtPreparation(value) {
         // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
         let row = Operation.ringRows.first { $0.encoding == record.pointee.call.pointee.encoding } ?? Operation.unlistedRow
         failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
       }
       index = record.pointee.next
+    }
+  }
+
+  /// Whether the value says that the kernel did not come to the call.
+  private static func hasNotRun(_ value: Int) -> Bool { value == -Int(ECANCELED) || value == Int(neverSubmitted) }
+
+  /// Whether the kernel's preparation of requests gives that error, which each of a chain's members may have for itself: it prepares them all, from the first
+  /// that it refuses on too, before it runs any. A call that failed so when it ran has come to as little.
+  private static func isRefusedAtPreparation(_ value: Int) -> Bool {
+    switch Int32(truncatingIfNeeded: -value) {
+    case EINVAL, EOPNOTSUPP, EFAULT, EBADF, ENOENT, ENAMETOOLONG, ENOMEM, E2BIG, EMSGSIZE, ENOBUFS, EOVERFLOW, EPERM: true
+    default: false
     }
   }
 
@@ -280,20 +292,21 @@ extension RingPlace {
   private func failedOutcome(_ run: Reference<Run>, _ call: StagedCall, _ value: Int, _ nextValue: Int?) -> Outcome {
     if value == Int(Self.neverSubmitted) { return .notStarted }
     // What has run behind a call must not be overtaken by making the call again.
-    let isLastToRun = nextValue == nil || nextValue == -Int(ECANCELED) || nextValue == Int(Self.neverSubmitted)
-    let isCancelled = run.pointee.isCancelled.load(ordering: .relaxed)
+    // Behind a call that stops nothing has run but the kernel's preparation, which goes before all of the chain's calls.
+    let isLastToRun = nextValue.map { Self.hasNotRun($0) || call.flags.stops(on: value) && Self.isRefusedAtPreparation($0) } ?? true
+    let isInterrupted = run.pointee.isCancelled.load(ordering: .relaxed) && call.encoding.isUndoneByInterruption
     switch Int32(truncatingIfNeeded: -value) {
     case ECANCELED where (nextValue ?? -1) < 0:
       // Only a success behind it proves that it was started: a member that fails at preparation has its own error, and the others this one.
-      if isCancelled || run.pointee.callCount > 1 { return .notStarted }
+      if run.pointee.isCancelled.load(ordering: .relaxed) || run.pointee.callCount > 1 { return .notStarted }
       // Alone in its segment it is the call's own result, or the kernel has no thread for what it hands to its workers, and may start none
       // (RLIMIT_NPROC): such calls name or examine something, and have not been made.
       return call.nature.contains(.ofDescriptor) ? .finished(value) : .refused
-    case EINTR where isCancelled && isLastToRun:
+    case EINTR where isInterrupted && isLastToRun:
       return .notStarted
     case Self.restartFirst...Self.restartLast:
       // The kernel's own word for "interrupted, begin again", which io_uring lets through for splice and tee.
-      return isCancelled && isLastToRun ? .notStarted : .finished(-Int(EINTR))
+      return isInterrupted && isLastToRun ? .notStarted : .finished(-Int(EINTR))
     case EINVAL, EOPNOTSUPP:
       // Only where nothing can have happened the call is made again (`RingKnowledge.isRepeatable`).
       return isLastToRun && call.nature.contains(.repeatable) ? .refused : .finished(value)
