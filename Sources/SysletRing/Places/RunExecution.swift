@@ -74,8 +74,13 @@ struct RunExecution: Sendable {
     // A signal that is sent may still be on its way.
     if state != tid { syslet_thread_settle() }
     if isCancelled { return nil }
-    if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed) { return nil }
+    if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed), Self.isUndoneByInterruption(call) { return nil }
     return result
+  }
+
+  /// Of a pseudo call -EINTR is a sum.
+  private static func isUndoneByInterruption(_ call: Reference<Call>) -> Bool {
+    !call.pointee.traits.contains(.pseudo) && call.pointee.form.encoding.isUndoneByInterruption
   }
 
   /// Interrupts the call that a thread is making for `run`, if one is. The call then returns -EINTR.
