@@ -71,7 +71,7 @@ void syslet_leave_call(ucontext_t *context) {
   /* Behind the call there is a result, which stands. */
   if (at < (uintptr_t)syslet_worker_call_begin || at >= end) return;
   PROGRAM_COUNTER(context) = (__typeof__(PROGRAM_COUNTER(context)))end;
-  RESULT(context) = (__typeof__(RESULT(context)))-EINTR;
+  RESULT(context) = (__typeof__(RESULT(context)))SYSLET_CALL_LEFT;
 }
 #else
 void syslet_leave_call(ucontext_t *context) { (void)context; }

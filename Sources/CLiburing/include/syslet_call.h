@@ -18,6 +18,10 @@ long syslet_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, ui
  * syslet_thread_interrupt ends the call. */
 long syslet_call_for_syslet(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
+/* What it returns of a worker's call that was ended before the kernel had it, or that the kernel would have begun again. No system call returns it: the
+ * kernel keeps it to itself (ERESTARTNOINTR). */
+#define SYSLET_CALL_LEFT (-513)
+
 /* Before an enter of the ring in which the kernel may write to a file, a pipe or a socket on the owner's thread. */
 void syslet_shield_raise(void);
 
@@ -148,7 +152,7 @@ int syslet_processor(void);
 int syslet_thread_move(int tid, int processor);
 int syslet_thread_release(int tid, const struct syslet_processors *processors);
 
-/* Interrupts the call that worker `tid` is making with syslet_call_for_syslet, so that it returns -EINTR. 0 or -errno. It may come before the worker is
+/* Interrupts the call that worker `tid` is making with syslet_call_for_syslet, so that it returns SYSLET_CALL_LEFT or -EINTR. 0 or -errno. It may come before the worker is
  * there, and is to be repeated while the call goes on. */
 int syslet_thread_interrupt(int tid);
 

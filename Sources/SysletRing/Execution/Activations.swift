@@ -97,7 +97,7 @@ internal import Synchronization
   /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
-    if run.pointee.heldDescriptor >= 0 { _ = run.pointee.letGo(for: nil) }
+    if run.pointee.heldDescriptor >= 0 { run.pointee.letGo() }
     if reason == .faulted { faulted += 1 }
     var result = run.pointee.lastResult
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }

@@ -71,8 +71,6 @@ enum Place: UInt8 {
   var parked = RunSlab.end
   /// A FIFO that an open for reading has opened without waiting, held until the open that waits has been made; -1 for none.
   var heldDescriptor: Int32 = -1
-  /// Its number is still the one that the open that waits is to have.
-  var isHeldInPlace = false
 
   /// The task that awaits the syslet, by its number with the executor that the engine belongs to.
   var waiter = Run.noWaiter

@@ -45,7 +45,7 @@ extension Encoding {
 }
 
 extension Encoding {
-  /// Whether a call that a cancellation has interrupted, -EINTR, counts as not made. Not close(2), whose descriptor is closed all the same.
+  /// Whether a call counts as not made if a cancellation has interrupted it in the kernel: -EINTR. Not close(2), which has closed its descriptor all the same.
   var isUndoneByInterruption: Bool { self != .close }
 
   /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.

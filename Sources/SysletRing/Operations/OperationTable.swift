@@ -132,8 +132,7 @@ extension Operation {
 
     // Pipes.
     Operation(
-      SystemCall.pipe2, "pipe2", opcode: SYSLET_OP_PIPE, .pipe2, .neverBlocks, known: RingKnowledge(.all, flags: (1, KnownFlags.pipes)),
-      [.filled(8)]),
+      SystemCall.pipe2, "pipe2", opcode: SYSLET_OP_PIPE, .pipe2, .neverBlocks, known: .always, [.filled(8)]),
 
     // Sockets.
     Operation(
@@ -161,9 +160,7 @@ extension Operation {
       [.value, .filled(128), .exchanged(4)]),
     Operation(
       SystemCall.connect, "connect", opcode: SYSLET_OP_CONNECT, .connect, .waits, known: .connecting, [.value, .captured(countIn: 2)]),
-    Operation(
-      SystemCall.socket, "socket", opcode: SYSLET_OP_SOCKET, .socket, .neverBlocks, results: .descriptor,
-      known: RingKnowledge(.all, flags: (1, KnownFlags.socketTypes))),
+    Operation(SystemCall.socket, "socket", opcode: SYSLET_OP_SOCKET, .socket, .neverBlocks, results: .descriptor, known: .always),
     Operation(SystemCall.bind, "bind", opcode: SYSLET_OP_BIND, .bind, .neverBlocks, known: .always, [.value, .captured(countIn: 2)]),
     Operation(SystemCall.listen, "listen", opcode: SYSLET_OP_LISTEN, .listen, .neverBlocks, known: .always),
     Operation(SystemCall.shutdown, "shutdown", opcode: SYSLET_OP_SHUTDOWN, .shutdown, .neverBlocks, known: .always),

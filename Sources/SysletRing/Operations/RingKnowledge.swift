@@ -74,12 +74,7 @@ enum KnownFlags {
   static let receiving: UInt32 = 0x02 | 0x20 | 0x40 | 0x100 | 0x4000 | 0x4000_0000
   /// MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_NOSIGNAL, MSG_MORE.
   static let sending: UInt32 = 0x04 | 0x40 | 0x80 | 0x4000 | 0x8000
-  /// SOCK_NONBLOCK, SOCK_CLOEXEC.
-  static let accepting = UInt32(O_NONBLOCK | O_CLOEXEC)
-  /// The types that there are, and the same two flags.
-  static let socketTypes = 0xF | accepting
-  /// O_NONBLOCK, O_CLOEXEC. O_DIRECT means the same too, and has another value on each architecture.
-  static let pipes = UInt32(O_NONBLOCK | O_CLOEXEC)
+  static let accepting = UInt32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
   /// AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_EMPTY_PATH, AT_STATX_FORCE_SYNC, AT_STATX_DONT_SYNC.
   static let examining: UInt32 = 0x100 | 0x800 | 0x1000 | 0x2000 | 0x4000
   /// AT_REMOVEDIR.

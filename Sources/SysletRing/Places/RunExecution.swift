@@ -20,7 +20,7 @@ struct RunExecution: Sendable {
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) {
         // The open that waits is not made.
-        if run.pointee.heldDescriptor >= 0 { _ = run.pointee.letGo(for: nil) }
+        if run.pointee.heldDescriptor >= 0 { run.pointee.letGo() }
         run.pointee.verdict = .finish(.cancelled)
         return
       }
@@ -41,8 +41,8 @@ struct RunExecution: Sendable {
       }
       isFirst = false
       run.pointee.isUnderway = false
-      var made = make(call, run, thread)
-      if run.pointee.heldDescriptor >= 0 { made = run.pointee.letGo(for: made) }
+      let made = make(call, run, thread)
+      if run.pointee.heldDescriptor >= 0 { run.pointee.letGo() }
       guard let result = made else {
         run.pointee.verdict = .finish(.cancelled)
         return
@@ -74,16 +74,17 @@ struct RunExecution: Sendable {
     // A signal that is sent may still be on its way.
     if state != tid { syslet_thread_settle() }
     if isCancelled { return nil }
-    if result == -Int(EINTR), run.pointee.isCancelled.load(ordering: .relaxed), Self.isUndoneByInterruption(call) { return nil }
-    return result
+    let isStopped = run.pointee.isCancelled.load(ordering: .relaxed)
+    switch result {
+    case Int(SYSLET_CALL_LEFT): return isStopped ? nil : -Int(EINTR)
+    // Of a pseudo call it is a sum.
+    case -Int(EINTR) where isStopped && !call.pointee.traits.contains(.pseudo) && call.pointee.form.encoding.isUndoneByInterruption:
+      return nil
+    default: return result
+    }
   }
 
-  /// Of a pseudo call -EINTR is a sum.
-  private static func isUndoneByInterruption(_ call: Reference<Call>) -> Bool {
-    !call.pointee.traits.contains(.pseudo) && call.pointee.form.encoding.isUndoneByInterruption
-  }
-
-  /// Interrupts the call that a thread is making for `run`, if one is. The call then returns -EINTR.
+  /// Interrupts the call that a thread is making for `run`, if one is. The call then returns SYSLET_CALL_LEFT or -EINTR.
   ///
   /// A signal may come just before the call blocks and be lost, so the owner repeats this while the run stays away.
   static func interrupt(_ run: Reference<Run>) {

@@ -32,7 +32,7 @@ struct InterruptionParityTests {
       }
       if added > 0, added < sums.count { cutShort += 1 }
     }
-    print("interruption: \(backend): \(cutShort) of 2000 cut short")
+    #expect(cutShort > 0, "no cancellation came in between")
     try engine.close()
   }
 

@@ -23,38 +23,17 @@ struct PreparationParityTests {
   static let calls: [Refused] = [
     Refused("nop") { _ in ParityCall(noOperation) },
     Refused("accept4 with unknown flags") { s in ParityCall(SystemCall.accept4, s.listener("listener"), 0, 0, 1) },
-    Refused("socket of an unknown type") { _ in ParityCall(SystemCall.socket, .int(AF_UNIX), 0x1000 | 1, 0) },
-    Refused("pipe2 with unknown flags") { s in ParityCall(SystemCall.pipe2, s.arena.buffer(8).address, 1) },
     Refused("openat without a path") { _ in ParityCall(SystemCall.openat, .int(AT_FDCWD), PreparationParityTests.nowhere, .int(O_RDONLY), 0)
-    },
-    Refused("openat with an empty path") { s in
-      ParityCall(SystemCall.openat, .int(AT_FDCWD), s.arena.path("").address, .int(O_RDONLY), 0)
     },
     Refused("openat2 with what no kernel knows") { s in
       let how = s.arena.buffer(32)
       how.store(UInt64.max, at: 24)
       return ParityCall(SystemCall.openat2, .int(AT_FDCWD), s.arena.path("/").address, how.address, 32)
     },
-    Refused("openat2 with unknown flags") { s in
-      let how = s.arena.buffer(24)
-      how.store(UInt64.max, at: 0)
-      return ParityCall(SystemCall.openat2, .int(AT_FDCWD), s.arena.path("/").address, how.address, 24)
-    },
-    Refused("statx without a path") { s in
-      ParityCall(SystemCall.statx, .int(AT_FDCWD), PreparationParityTests.nowhere, 0, 0xFFF, s.arena.buffer(256).address)
-    },
-    Refused("statx with a mask that is reserved") { s in
-      ParityCall(SystemCall.statx, .int(AT_FDCWD), s.arena.path("/").address, 0, 0x8000_0000, s.arena.buffer(256).address)
-    },
-    Refused("unlinkat without a path") { _ in ParityCall(SystemCall.unlinkat, .int(AT_FDCWD), PreparationParityTests.nowhere, 0) },
-    Refused("mkdirat with a path that is too long") { s in
-      ParityCall(SystemCall.mkdirat, .int(AT_FDCWD), s.arena.path(String(repeating: "x/", count: 3000)).address, 0)
-    },
     Refused("recvmsg without a header") { s in ParityCall(SystemCall.recvmsg, s.socketPair().0, PreparationParityTests.nowhere, 0) },
     Refused("sendmsg without a header") { s in ParityCall(SystemCall.sendmsg, s.socketPair(SOCK_DGRAM).0, PreparationParityTests.nowhere, 0)
     },
     Refused("connect without an address") { s in ParityCall(SystemCall.connect, s.socketPair().0, PreparationParityTests.nowhere, 16) },
-    Refused("bind to an address that is too long") { s in ParityCall(SystemCall.bind, s.socketPair().0, s.arena.buffer(256).address, 200) },
     Refused("epoll_ctl without an event") { s in
       ParityCall(SystemCall.epoll_ctl, s.epoll(), 1, .int(s.descriptors.event(0)), PreparationParityTests.nowhere)
     },
@@ -95,7 +74,7 @@ struct PreparationParityTests {
       let call = row.call(stage)
       return call.number == noOperation ? 0 : plainCall(call.number, call.arguments)
     }
-    #expect(alone.count { $0 < 0 } >= alone.count - 3, "\(zip(Self.calls, alone).filter { $0.1 >= 0 }.map(\.0))")
+    #expect(zip(Self.calls, alone).filter { $0.1 >= 0 }.map(\.0.description) == ["nop"])
     let engine = try BadInputTests.engine(backend)
     for (first, firstRow) in Self.calls.enumerated() {
       for (second, secondRow) in Self.calls.enumerated() {

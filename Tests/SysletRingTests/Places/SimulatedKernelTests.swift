@@ -135,6 +135,26 @@ struct SimulatedKernelTests {
     try engine.close()
   }
 
+  @Test("A call that ran past a stop breaks the engine, whatever it came to", arguments: [0, -Int(EFAULT), -Int(EIO), -Int(EINVAL)])
+  func overrun(result: Int) throws {
+    var settings = SimulatedKernel.Settings(seed: 1)
+    // There a failed fsync severs nothing.
+    settings.links = .modern
+    let kernel = SimulatedKernel(settings) { $0.sqe.opcode == UInt8(SYSLET_OP_FSYNC) ? -Int(EIO) : result }
+    var options = SysletEngine.Options()
+    options.backend = .ring
+    let engine = try SysletEngine(options, on: kernel.ring, believing: LinkModel.strict.findings)
+    let world = SimulatedWorld()
+    let program = Program(.direct)
+    program.atom(SystemCall.fsync, .value(world.descriptor(.file)), flags: .stopOnNegative)
+    program.atom(SystemCall.pread64, .value(world.descriptor(.file)), .to(program.buffer(8)), 8, 0)
+    try engine.enqueue(program)
+    let taken = try? engine.take(timeout: nil)
+    #expect(taken == nil || taken?.map(\.executed) == [1])
+    #expect(throws: EngineError.stopOverrun(operation: "pread64", result: result)) { try engine.flush() }
+    try engine.close()
+  }
+
   // A ring that dies takes what it has with it. What the engine may promise is that each syslet is told or counted, and that nobody waits.
   @Test(
     "Whichever enter a ring dies at, no wait hangs, and each syslet has one completion or is still pending",

@@ -203,12 +203,15 @@ extension RingPlace {
     var index = run.pointee.firstRecord
     var left = run.pointee.flight == nil ? run.pointee.callCount : run.pointee.callCount &- run.pointee.callsAdvanced
     var verdict = Verdict.route
+    // As far as its calls tell: it may have been refused as a whole when the kernel prepared it.
+    var hasRun = left < run.pointee.callCount
     while left > 0 {
       let record = records[index]
       left &-= 1
       let next = left > 0 ? record.pointee.next : CallSlab.end
       let isFirst = left &+ 1 == run.pointee.callCount
-      switch outcome(run, record, next) {
+      hasRun = hasRun || !Self.isRefusedAtPreparation(Int(record.pointee.value))
+      switch outcome(run, record, next, hasRun: hasRun) {
       case .finished(let result):
         let tested = memory.store(result, record.pointee.call.pointee.result)
         let after = left > 0 ? records[next].pointee.call.pointee.atom : run.pointee.afterSegment
@@ -218,7 +221,7 @@ extension RingPlace {
         index = next
         // A stop leaves the straight line, whether it ends the syslet or skips. Only a segment's last call can do so without one.
         guard left > 0, flags.stops(on: tested) else { continue }
-        checkStopped(from: index, left)
+        checkStopped(from: index, left, hasRun: hasRun)
       case .notStarted:
         verdict = .route
         run.pointee.cursor = record.pointee.call.pointee.atom
@@ -246,12 +249,14 @@ extension RingPlace {
   }
 
   /// The syslet has stopped before these calls, so none of them may have run (law L1).
-  private mutating func checkStopped(from first: UInt32, _ count: UInt32) {
+  ///
+  /// - Parameter hasRun: Something before them has.
+  private mutating func checkStopped(from first: UInt32, _ count: UInt32, hasRun: Bool) {
     var index = first
     for _ in 0..<count {
       let record = records[index]
       let value = Int(record.pointee.value)
-      if !Self.hasNotRun(value), !Self.isRefusedAtPreparation(value) {
+      if !Self.hasNotRun(value), hasRun || !Self.isRefusedAtPreparation(value) {
         // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
         let row = Operation.ringRows.first { $0.encoding == record.pointee.call.pointee.encoding } ?? Operation.unlistedRow
         failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
@@ -263,21 +268,22 @@ extension RingPlace {
   /// Whether the value says that the kernel did not come to the call.
   private static func hasNotRun(_ value: Int) -> Bool { value == -Int(ECANCELED) || value == Int(neverSubmitted) }
 
-  /// Whether the kernel's preparation of requests gives that error, which each of a chain's members may have for itself: it prepares them all, from the first
-  /// that it refuses on too, before it runs any. A call that failed so when it ran has come to as little.
+  /// Whether the kernel may have refused a call so while it prepared its chain. Then it has run nothing of the chain, but has prepared what stands behind,
+  /// of which each may have been refused too, with an error of its own.
   private static func isRefusedAtPreparation(_ value: Int) -> Bool {
     switch Int32(truncatingIfNeeded: -value) {
-    case EINVAL, EOPNOTSUPP, EFAULT, EBADF, ENOENT, ENAMETOOLONG, ENOMEM, E2BIG, EMSGSIZE, ENOBUFS, EOVERFLOW, EPERM: true
+    case EINVAL, EOPNOTSUPP, EFAULT, ENOENT, ENAMETOOLONG, ENOMEM, E2BIG, EMSGSIZE, ENOBUFS: true
     default: false
     }
   }
 
   /// What a CQE's result says about its call, with the record of the call behind it in the segment, if there is one (law L9).
   @inline(__always)
-  private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32) -> Outcome {
+  private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32, hasRun: Bool) -> Outcome {
     let value = Int(record.pointee.value)
     if value < 0 {
-      return failedOutcome(run, record.pointee.call.pointee, value, next == CallSlab.end ? nil : Int(records[next].pointee.value))
+      let nextValue = next == CallSlab.end ? nil : Int(records[next].pointee.value)
+      return failedOutcome(run, record.pointee.call.pointee, value, nextValue, hasRun: hasRun)
     }
     if record.pointee.call.pointee.nature.isDisjoint(with: [.waits, .open]) { return .finished(value) }
     // The ring opens a FIFO without waiting for its other end. The open is made again by a worker, who waits, and until then the FIFO has a reader, as
@@ -289,11 +295,12 @@ extension RingPlace {
       ?? .refused
   }
 
-  private func failedOutcome(_ run: Reference<Run>, _ call: StagedCall, _ value: Int, _ nextValue: Int?) -> Outcome {
+  private func failedOutcome(_ run: Reference<Run>, _ call: StagedCall, _ value: Int, _ nextValue: Int?, hasRun: Bool) -> Outcome {
     if value == Int(Self.neverSubmitted) { return .notStarted }
-    // What has run behind a call must not be overtaken by making the call again.
-    // Behind a call that stops nothing has run but the kernel's preparation, which goes before all of the chain's calls.
-    let isLastToRun = nextValue.map { Self.hasNotRun($0) || call.flags.stops(on: value) && Self.isRefusedAtPreparation($0) } ?? true
+    // What has run behind a call must not be overtaken by making the call again. If the chain was refused, and so is the next one, neither has; where nothing
+    // stops here, it may be that both have run.
+    let mayBeRefused = !hasRun && call.flags.stops(on: value)
+    let isLastToRun = nextValue.map { Self.hasNotRun($0) || mayBeRefused && Self.isRefusedAtPreparation($0) } ?? true
     let isInterrupted = run.pointee.isCancelled.load(ordering: .relaxed) && call.encoding.isUndoneByInterruption
     switch Int32(truncatingIfNeeded: -value) {
     case ECANCELED where (nextValue ?? -1) < 0:
