@@ -210,8 +210,7 @@ extension RingPlace {
       left &-= 1
       let next = left > 0 ? record.pointee.next : CallSlab.end
       let isFirst = left &+ 1 == run.pointee.callCount
-      hasRun = hasRun || !Self.isRefusedAtPreparation(Int(record.pointee.value))
-      switch outcome(run, record, next, hasRun: hasRun) {
+      switch outcome(run, record, next, &hasRun) {
       case .finished(let result):
         let tested = memory.store(result, record.pointee.call.pointee.result)
         let after = left > 0 ? records[next].pointee.call.pointee.atom : run.pointee.afterSegment
@@ -279,12 +278,14 @@ extension RingPlace {
 
   /// What a CQE's result says about its call, with the record of the call behind it in the segment, if there is one (law L9).
   @inline(__always)
-  private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32, hasRun: Bool) -> Outcome {
+  private func outcome(_ run: Reference<Run>, _ record: Reference<CallRecord>, _ next: UInt32, _ hasRun: inout Bool) -> Outcome {
     let value = Int(record.pointee.value)
     if value < 0 {
+      hasRun = hasRun || !Self.isRefusedAtPreparation(value)
       let nextValue = next == CallSlab.end ? nil : Int(records[next].pointee.value)
       return failedOutcome(run, record.pointee.call.pointee, value, nextValue, hasRun: hasRun)
     }
+    hasRun = true
     if record.pointee.call.pointee.nature.isDisjoint(with: [.waits, .open]) { return .finished(value) }
     // The ring opens a FIFO without waiting for its other end. The open is made again by a worker, who waits, and until then the FIFO has a reader, as
     // it has while an open waits.
