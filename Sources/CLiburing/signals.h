@@ -15,8 +15,8 @@ extern __thread bool syslet_is_worker;
 /* As syslet_call, on a worker: syslet_thread_interrupt ends it. */
 long syslet_worker_call(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
-/* Ends the call that the signal has interrupted, if it is one of those and has not been made: with SYSLET_CALL_LEFT, behind its instruction, so that SA_RESTART does
- * not keep it going. Nothing where LEAVES_CALLS is not defined, and there the kernel ends it. */
+/* Ends the call that the signal has interrupted, if it is one of those and has not been made: with SYSLET_CALL_LEFT, behind its instruction, so that
+ * SA_RESTART does not keep it going. Nothing where LEAVES_CALLS is not defined, and there the kernel ends it. */
 void syslet_leave_call(ucontext_t *context);
 #if defined(__x86_64__) && defined(__LP64__) || defined(__aarch64__)
 #define LEAVES_CALLS 1

@@ -1,6 +1,4 @@
 /* The system call of a worker, which a signal ends before or in place of its effect, and how the handler of that signal does so. */
-#include <errno.h>
-
 #include "signals.h"
 #include "syslet_call.h"
 

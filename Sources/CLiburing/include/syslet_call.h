@@ -152,8 +152,8 @@ int syslet_processor(void);
 int syslet_thread_move(int tid, int processor);
 int syslet_thread_release(int tid, const struct syslet_processors *processors);
 
-/* Interrupts the call that worker `tid` is making with syslet_call_for_syslet, so that it returns SYSLET_CALL_LEFT or -EINTR. 0 or -errno. It may come before the worker is
- * there, and is to be repeated while the call goes on. */
+/* Interrupts the call that worker `tid` is making with syslet_call_for_syslet, so that it returns SYSLET_CALL_LEFT or -EINTR. 0 or -errno.
+ * It may come before the worker is there, and is to be repeated while the call goes on. */
 int syslet_thread_interrupt(int tid);
 
 /* On a worker that may have been interrupted: from here on no interruption is on its way. */

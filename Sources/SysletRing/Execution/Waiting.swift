@@ -180,8 +180,7 @@ struct Waiting {
 
   private mutating func accept() -> Attempt {
     // Flags that it does not know it refuses first of all.
-    let isRefused =
-      call.pointee.form.encoding == .accept4 && arguments.low(3) & ~KnownFlags.accepting != 0
+    let isRefused = call.pointee.form.encoding == .accept4 && arguments.low(3) & ~KnownFlags.accepting != 0
     if isRefused || isNonblocking { return .made(makePlainly()) }
     // What does not listen, or is no socket, is refused, and never ready.
     if option(SO_ACCEPTCONN) != 1 { return .worker }
