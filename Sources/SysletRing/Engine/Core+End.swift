@@ -26,7 +26,7 @@ extension Core {
     run.pointee.isCancelled.store(true, ordering: .sequentiallyConsistent)
     switch run.pointee.place {
     case .none, .ready: break
-    case .queued: inRing.hasStoppingInQueue = true
+    case .queued: inRing.stopping.hasQueued = true
     case .ring:
       inRing.stopping.enter(run.pointee.slot)
     case .poller: activations.complete(run, poller.stop(run, memory))
@@ -47,11 +47,7 @@ extension Core {
     guard !activations.isClosed else { return }
     activations.close()
     windUp(deadline: nil)
-    if let pool = workers.pool {
-      pool.stop()
-      statistics.add(pool.counts)
-    }
-    workers.pool = nil
+    workers.stop()
     mail = nil
     inRing.ring?.close()
     inRing.ring = nil
@@ -85,7 +81,7 @@ extension Core {
       workers.withdrawUnserved(&activations)
       workers.withdrawStopping(&activations)
       let leftInRing =
-        inRing.isLost ? 0 : inRing.calls + (activations.isClosed ? inRing.cancellations + (inRing.doorbell.isArmed ? 1 : 0) : 0)
+        inRing.health.isLost ? 0 : inRing.calls + (activations.isClosed ? inRing.cancellations + (inRing.doorbell.isArmed ? 1 : 0) : 0)
       guard leftInRing > 0 || workers.count > 0 else { return }
       if let deadline, syslet_now() >= deadline { return }
       if left != (inRing.calls, workers.count) {
@@ -93,7 +89,7 @@ extension Core {
         leavingAt = syslet_now() + Self.closePatience.load(ordering: .relaxed)
       } else if activations.isClosed, syslet_now() >= leavingAt {
         // A hung file server, or a device: nothing interrupts a call that is there.
-        isLeaving = true
+        activations.isLeaving = true
         return
       }
       workers.interruptStopping(in: activations.runs)
@@ -114,7 +110,7 @@ extension Core {
       if inRing.counts.cqes > reaped || failure == nil && (result >= 0 || result == -Int(ETIME)) {
         end = syslet_now() + Self.patience
       } else if syslet_now() > end {
-        inRing.isLost = true
+        inRing.health.isLost = true
         inRing.retract(&activations, &translator.descriptors)
       }
     }
@@ -127,10 +123,10 @@ extension Core {
   private static let pauseMax: Int64 = 100_000_000
 
   /// The kernel or workers have runs that nothing ends: the memory must stay (law L4).
-  var mustStay: Bool { isLeaving && !isForked }
+  var mustStay: Bool { activations.isLeaving && !isForked }
 
   /// The kernel still has a read of the doorbell, on a ring that broke. Of an engine's own memory it is all that the kernel writes to.
-  var isDoorbellLost: Bool { !isForked && inRing.isLost && inRing.doorbell.isArmed }
+  var isDoorbellLost: Bool { !isForked && inRing.health.isLost && inRing.doorbell.isArmed }
 
   mutating func closeInDeinit() {
     guard !activations.isClosed, !isForked else { return }

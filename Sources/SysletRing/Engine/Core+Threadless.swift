@@ -38,9 +38,9 @@ extension Core {
       activations.follow(run, verdict)
       return true
     }
-    guard run.pointee.heldDescriptor < 0, let result = resultWithoutWaiting(run, call) else { return false }
-    run.pointee.isUnderway = false
-    statistics.inlineCalls &+= 1
+    guard run.pointee.reached.heldDescriptor < 0, let result = resultWithoutWaiting(run, call) else { return false }
+    run.pointee.reached.isThere = false
+    owner.noteCall()
     let tested = memory.store(result, call.pointee.result)
     activations.follow(run, run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested))
     return true
@@ -63,7 +63,7 @@ extension Core {
       if result >= 0, OpenFlags.mayHaveToWait(UInt32(bitPattern: open.flags)), Interpreter.isFIFO(opened) {
         // Whoever makes the open when there is a thread finds the FIFO with a reader, as it has one while an open waits.
         run.pointee.hold(opened)
-        run.pointee.isUnderway = true
+        run.pointee.reached.isThere = true
         return nil
       }
       if result >= 0 { syslet_open_settle(opened, open.flags) }

@@ -11,34 +11,27 @@ internal import Synchronization
 @safe struct Core: ~Copyable {
   let options: SysletEngine.Options
   let router: Router
-  let memory: AtomMemory
   let ringUnavailability: EngineError?
-  private let owner: UInt64
+  private let ownerToken: UInt64
   /// Never used. A value that holds an atomic is never copied: without it Swift passed all 950 bytes of this one to each method that does not
   /// change it, 124 instructions for every call of `enqueue`.
   private let anchor = Atomic(false)
 
+  var owner = OwnerPlace()
   var inRing: RingPlace
-  var workers = WorkerPlace()
-  /// Makes the place that has threads, when the first run is handed over.
-  let makeThreads: @Sendable (ThreadPlaceTerms) -> any ThreadPlace
+  var workers: WorkerPlace
   /// Through which other threads speak to the owner (law L8). Made for the first that may.
   var mail: Mailbox?
   var poller = Poller()
   var activations: Activations
   var translator: Translator
 
-  /// What `automatic` does about plain calls.
-  var plain: PlainTurn
-  let costs: PlainCosts
-
-  var statistics = Statistics()
+  /// What `automatic` decides.
+  var placer: Placer
   /// Other threads may end a wait: the owner sleeps so that they can.
   var heedsCalls = false
   /// What broke the engine for good: the ring's failure.
-  var failure: EngineError? { inRing.failure }
-  /// `close` has left runs to calls that nothing interrupts.
-  var isLeaving = false
+  var failure: EngineError? { inRing.health.failure }
   /// The call that is being routed. Kept, because clearing 160 bytes for each atom shows.
   let scratch = CallScratch()
   /// IORING_FEAT_LINKED_FILE.
@@ -75,7 +68,6 @@ internal import Synchronization
     let backend: EngineBackend = unavailability == nil ? options.backend : .threads
     let router = Router(backend: backend, hasRing: ring != nil, severing: severing)
     let memory = AtomMemory(table: table, isChecked: options.isChecked)
-    let costs = PlainCosts(OperationTable.shared)
     // Before 5.17 (LINKED_FILE) a linked call's file is looked up when it is submitted: after a close or an open in the same segment
     // that may be another file than the system call's. There, nothing is linked.
     let canLink = (ring?.facts.features ?? 0) & Self.linkedFile != 0
@@ -83,10 +75,9 @@ internal import Synchronization
     let translator: Translator
     let calls: CallSlab
     do {
-      translator = try Translator(memory: memory, router: router, costs: costs, callsMax: entries)
+      translator = try Translator(memory: memory, router: router, callsMax: entries)
     } catch {
       ring?.close()
-      costs.free()
       throw error
     }
     do {
@@ -94,17 +85,14 @@ internal import Synchronization
       calls = try CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
     } catch {
       ring?.close()
-      costs.free()
       throw error
     }
     self.options = options
-    makeThreads = threads
+    workers = WorkerPlace(threads)
     ringUnavailability = unavailability
     self.router = router
-    self.memory = memory
-    self.costs = costs
-    plain = PlainTurn(options.inlineLimit)
-    owner = syslet_thread_token()
+    placer = Placer(isAutomatic: router.isAutomatic, inlineLimit: options.inlineLimit.nanoseconds)
+    ownerToken = syslet_thread_token()
     activations = Activations(memory, runs, completions, pendingMax: options.maxPending, isStrict: options.strictRing)
     inRing = RingPlace(ring, records: calls, runs: activations.runs)
     self.translator = translator
@@ -115,7 +103,6 @@ internal import Synchronization
   deinit {
     // Open only if the engine was never closed: on a thread that may not enter the ring, with nothing pending, or in a forked child.
     if isForked { inRing.ring?.abandon() } else { inRing.ring?.close() }
-    costs.free()
     // Law L4: eight bytes for good are better than a write into freed memory.
     if !isDoorbellLost { unsafe inRing.doorbell.buffer.deallocate() }
     Census.countEngine(-1)
@@ -149,10 +136,10 @@ internal import Synchronization
   // MARK: The caller
 
   /// Whether a method that begins work may go on (law L8); `refusal` says why not. One load and two compares for every call of the user.
-  var isUsable: Bool { owner == syslet_thread_token_if_any() && !activations.isClosed && failure == nil }
+  var isUsable: Bool { ownerToken == syslet_thread_token_if_any() && !activations.isClosed && failure == nil }
 
   /// Whether a wait may go on: it gives what there is before it throws a failure.
-  var isOpen: Bool { owner == syslet_thread_token_if_any() && !activations.isClosed }
+  var isOpen: Bool { ownerToken == syslet_thread_token_if_any() && !activations.isClosed }
 
   var refusal: EngineError {
     guard isOwner else { return .wrongThread }
@@ -160,8 +147,10 @@ internal import Synchronization
     return activations.isClosed ? .closed : failure!
   }
 
-  var isOwner: Bool { (owner ^ syslet_thread_token()) & Self.threadBits == 0 }
-  var isForked: Bool { (owner ^ syslet_thread_token()) & ~Self.threadBits != 0 }
+  var memory: AtomMemory { @inline(__always) get { activations.memory } }
+
+  var isOwner: Bool { (ownerToken ^ syslet_thread_token()) & Self.threadBits == 0 }
+  var isForked: Bool { (ownerToken ^ syslet_thread_token()) & ~Self.threadBits != 0 }
   private static let threadBits: UInt64 = 1 << UInt64(SYSLET_TOKEN_BITS) - 1
 
   // MARK: Accepting
@@ -170,9 +159,9 @@ internal import Synchronization
     let run = try activations.accept(head, layout, isSynchronous: true, waiter: Run.noWaiter)
     workers.pool?.forgetOwner()
     translator.descriptors.forgetAll()
-    if router.isAutomatic { plain.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax, isAlone: false) }
+    if router.isAutomatic { placer.beginTurn(runs: 1, nanosecondsMax: PlainCosts.briefMax, isAlone: false, mayShare: false) }
     let turn = route(run, mayRunInline: false)
-    notePlainCost()
+    owner.endTiming(placer)
     switch turn {
     case .left:
       break
@@ -181,7 +170,7 @@ internal import Synchronization
         activations.complete(run, reason)
         return nil
       }
-      let last = layout == .prepared ? run.pointee.last.step.pointee.atom : run.pointee.last
+      let last = layout == .prepared ? run.pointee.last.atom.step.pointee.atom : run.pointee.last.atom
       activations.completeSilently(run)
       return last
     }
@@ -199,14 +188,79 @@ internal import Synchronization
     activations.queue(run)
     return run.pointee.slot
   }
+
+  /// The run waits for its next turn.
+  mutating func queue(_ run: Reference<Run>) -> Turn {
+    activations.queue(run)
+    return .left
+  }
+
+  /// ASYNC has been met: from here on the run is not in its caller's context.
+  mutating func leaveContext(_ run: Reference<Run>, mayRunInline: Bool) {
+    run.pointee.isSynchronous = false
+    placer.beginRun(isAllowed: mayRunInline)
+  }
+
+  // MARK: Waiting
+
+  mutating func wait(atLeast count: Int, timeout: Duration?) throws(EngineError) -> Int {
+    let deadline = deadline(timeout)
+    // More than the ring has slots can never be visible; then the wait ends when nothing is pending any more.
+    if let now = try settleUnlessFailed(count, deadline: deadline) { return now }
+    return try waitAfterFailure(atLeast: count, deadline: deadline)
+  }
+
+  mutating func wait(
+    into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int, timeout: Duration?
+  ) throws(EngineError) -> Int {
+    guard activations.delivery.ring == nil else { throw .ringRegistered }
+    let deadline = deadline(timeout)
+    if try settleUnlessFailed(min(count, buffer.count), deadline: deadline) == nil {
+      _ = try waitAfterFailure(atLeast: 1, deadline: deadline)
+    }
+    return unsafe activations.delivery.queue.take(into: buffer)
+  }
+
+  /// As `settle`; nil when the engine has failed, be it meanwhile.
+  @inline(__always)
+  private mutating func settleUnlessFailed(_ count: Int, deadline: Int64?) throws(EngineError) -> Int? {
+    guard failure == nil else { return nil }
+    do { return try settle(count, deadline: deadline) } catch {
+      guard failure == nil else { return nil }
+      // A run that no thread can be had for keeps no other's completion (law L11).
+      guard workers.isStalled, case let now = activations.delivery.visible(), now > 0 else { throw error }
+      return now
+    }
+  }
+
+  mutating func flush() throws(EngineError) {
+    workers.pool?.forgetOwner()
+    translator.descriptors.forgetAll()
+    drain()
+    // Also for what it helps with when nothing is ready.
+    if router.isAutomatic {
+      placer.beginTurn(runs: max(1, activations.ready.count), nanosecondsMax: PlainCosts.briefMax, isAlone: false, mayShare: false)
+    }
+    turn(plainMax: PlainCosts.briefMax)
+    workers.interruptStopping(in: activations.runs)
+    workers.withdrawStopping(&activations)
+    inRing.cancelDue()
+    help(until: 0, nil)
+    leaveShared()
+    try handOverAll()
+    workers.relieve()
+    try poke()
+    if let failure { throw failure }
+  }
 }
 
 extension Core {
-  /// With a translator of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
+  /// With a translator and a placer of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
   func explain(_ head: AtomAddress, _ layout: AtomForm) -> Explanation {
     do {
-      var lister = try Translator(memory: memory, router: router, costs: costs, callsMax: translator.segment.capacity)
-      return lister.explain(head, layout, inlineLimit: plain.limit)
+      var lister = try Translator(memory: memory, router: router, callsMax: translator.segment.capacity)
+      var deciding = Placer(listing: placer)
+      return lister.explain(head, layout, &deciding)
     } catch {
       fatalError("there is no memory to list a syslet in: \(error)")
     }

@@ -301,12 +301,14 @@ internal import Glibc
   public var lost: Int { unsafe core.pointee.activations.delivery.lost }
   /// What the engine has done so far.
   public var statistics: Statistics {
-    var statistics = unsafe core.pointee.statistics
+    var statistics = Statistics()
     unsafe (statistics.accepted, statistics.faulted) = (core.pointee.activations.accepted, core.pointee.activations.faulted)
     unsafe (statistics.workerHops, statistics.workerCalls) = (core.pointee.workers.hops, core.pointee.workers.calls)
     statistics.parked = unsafe core.pointee.poller.parkings
+    unsafe (statistics.inlineCalls, statistics.tries) = (core.pointee.owner.calls, core.pointee.owner.tries)
+    unsafe statistics.add(core.pointee.placer.counts)
     unsafe statistics.add(core.pointee.inRing.counts)
-    if let pool = unsafe core.pointee.workers.pool { statistics.add(pool.counts) }
+    unsafe statistics.add(core.pointee.workers.counts)
     statistics.completed = unsafe statistics.accepted - core.pointee.activations.pending
     return statistics
   }

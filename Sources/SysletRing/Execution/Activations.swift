@@ -25,6 +25,8 @@ internal import Synchronization
   private let pendingMax: Int
   /// The engine is being closed: completions are nobody's any more.
   private(set) var isClosed = false
+  /// It has left runs to calls that nothing interrupts.
+  var isLeaving = false
 
   init(_ memory: AtomMemory, _ slab: consuming RunSlab, _ completions: consuming CompletionQueue, pendingMax: Int, isStrict: Bool) {
     self.memory = memory
@@ -97,14 +99,14 @@ internal import Synchronization
   /// whoever awaits a syslet is told of any end.
   @inline(__always)
   mutating func complete(_ run: Reference<Run>, _ reason: Completion.Reason) {
-    if run.pointee.heldDescriptor >= 0 { run.pointee.letGo() }
+    if run.pointee.reached.heldDescriptor >= 0 { run.pointee.letGo() }
     if reason == .faulted { faulted += 1 }
-    var result = run.pointee.lastResult
+    var result = run.pointee.last.result
     if reason == .cancelled, run.pointee.executed == 0 { result = -Int(ECANCELED) }
     let waiter = run.pointee.waiter
-    let isSilent = run.pointee.lastFlags.contains(.noComplete) && reason != .faulted && waiter == Run.noWaiter
+    let isSilent = run.pointee.last.flags.contains(.noComplete) && reason != .faulted && waiter == Run.noWaiter
     if run.pointee.layout == .prepared { return completePrepared(run, reason, result, isSilent: isSilent) }
-    let (executed, last) = (run.pointee.executed, run.pointee.last)
+    let (executed, last) = (run.pointee.executed, run.pointee.last.atom)
     retire(run)
     guard !isSilent, !isClosed else { return }
     // A head that was never read (a fault) may be unreadable: a checked engine asks the kernel, a trusted one has read it in accept.
@@ -114,7 +116,7 @@ internal import Synchronization
   /// The same of a prepared syslet, whose atoms may have gone.
   @inline(__always)
   private mutating func completePrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
-    let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last.step)
+    let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last.atom.step)
     let (atom, privateData) = unsafe (last.pointee.atom, last.pointee.privateData)
     plans.end(run.pointee.plan, run.pointee.head)
     retire(run)

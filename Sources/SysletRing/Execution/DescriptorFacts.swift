@@ -109,6 +109,16 @@ struct DescriptorFact {
     return fact
   }
 
+  /// Whether a call that looks at a file may have to wait for the server that has it, or for a worker that waits there and has the position locked.
+  mutating func mayAskServer(_ call: Reference<Call>) -> Bool { kind(call.pointee.arguments.descriptor(0)) == .foreignFile }
+
+  /// Why closing a descriptor may hold the thread that does it; nil if it does not.
+  mutating func closeObstacle(_ descriptor: Int32) -> RingObstacle? {
+    let fact = fact(descriptor, .lingering)
+    guard fact.isOne(of: RingKnowledge.closingPlainly) else { return .kind(fact.kind) }
+    return fact.states.contains(.lingering) ? .lingers : nil
+  }
+
   /// Whether this turn has found a file there.
   @inline(__always)
   func isKnownFile(_ descriptor: Int32) -> Bool {

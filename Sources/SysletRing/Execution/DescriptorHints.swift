@@ -1,6 +1,6 @@
 // Which descriptors name files that are read and written through the page cache: for these a plain call is often the shortest way. A hint may be
 // out of date, because the program closes and opens files as it likes, so nothing but the speed of a call may depend on it: what has no try that
-// does not wait is asked for its file before it is made here (`Translator.isFile`).
+// does not wait is asked for its file before it is made here (`Placer.isFile`).
 
 internal import CLiburing
 internal import Glibc

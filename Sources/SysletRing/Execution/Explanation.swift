@@ -29,6 +29,8 @@ public struct Explanation: Sendable, CustomStringConvertible {
   public var lines: [Line]
   /// What changes when many such syslets are ready or waiting at a time.
   public var notes: [String] = []
+  /// What `automatic` has measured lately that decides otherwise than it would at first.
+  public var lately: [String] = []
 
   /// The listing as a text of a line and its reason for each atom.
   public var description: String {
@@ -41,6 +43,7 @@ public struct Explanation: Sendable, CustomStringConvertible {
       text += ": \(line.reason)\n"
     }
     for note in notes { text += "many at a time: \(note)\n" }
+    for finding in lately { text += "lately: \(finding)\n" }
     return text
   }
 }
@@ -51,10 +54,9 @@ extension Translator {
 
   /// Lists the syslet at `head` as it would run asynchronously, with the memory as it is now.
   ///
-  /// - Parameter inlineLimit: `Options.inlineLimit` in nanoseconds.
-  mutating func explain(
-    _ head: AtomAddress, _ layout: AtomForm, inlineLimit: Int64 = 1_000_000
-  ) -> Explanation {
+  /// - Parameter placer: One for listings.
+  mutating func explain(_ head: AtomAddress, _ layout: AtomForm, _ placer: inout Placer) -> Explanation {
+    let inlineLimit = placer.turn.limit
     let numbers = number(head, layout)
     let order = numbers.sorted { $0.value < $1.value }.map(\.key)
     var lines: [AtomAddress: Explanation.Line] = [:]
@@ -63,7 +65,7 @@ extension Translator {
     for start in order where lines[start] == nil {
       var cursor: AtomAddress? = start
       var isOnWorker = false
-      idleCallsMax = router.isAutomatic && inlineLimit > 0 ? PlainCosts.ringCallsMin : 0
+      placer.beginListing()
       // Where the descriptor will be that a look-up of this syslet opens.
       var opened: UInt = 0
       while let atom = cursor, lines[atom] == nil, numbers[atom] != nil {
@@ -76,10 +78,9 @@ extension Translator {
           break
         }
         begin()
-        // As a syslet that comes alone.
-        prefersPlain = router.isAutomatic && inlineLimit > 0
-        nanosecondsAlone = inlineLimit
-        var placement = takeIdleCall(call) ? Placement.plain(.few) : place(call, isSynchronous: false)
+        var placement =
+          placer.takeIdleCall(call, memory)
+          ? .plain(.few) : placer.place(call, &descriptors, mayTry: true) ?? place(call, isSynchronous: false)
         if opened != 0, UInt(call.pointee.pointers[0]) == opened, call.pointee.form.isPlainRead { placement = .plain(.cached) }
         if isOnWorker, !router.staysOnWorker(call) { isOnWorker = false }
         switch placement {
@@ -97,7 +98,7 @@ extension Translator {
           cursor = call.pointee.next
         case .plain(let why):
           if why == .lookUp || why == .creation { opened = call.pointee.result }
-          let cost = costs[costs.row(call, why)]
+          let cost = placer.costs[placer.costs.row(call, why)]
           isOnWorker = cost > min(PlainCosts.briefMax, inlineLimit)
           lines[atom] = line(
             call, numbers, place: isOnWorker ? "worker" : "inline",
@@ -121,7 +122,7 @@ extension Translator {
           if atom == head, call.pointee.form.encoding == .nop, inlineLimit > 0, PlainCosts.ringCallsMin >= 8 {
             hasLine = memory.hasIdleCalls(PlainCosts.sharedLineMin - 1, behind: call)
           }
-          gather(call, layout, into: call, callsMax: segment.capacity)
+          gather(call, layout, into: call, callsMax: segment.capacity, &placer)
           if router.isAutomatic, case .placement(.worker) = segment.cut, !segment.hasWaits {
             isOnWorker = true
             for position in 0..<segment.count {
@@ -138,6 +139,12 @@ extension Translator {
     }
     var explanation = Explanation(backend: router.backend, lines: order.compactMap { lines[$0] })
     if router.isAutomatic {
+      if placer.reads.areSlow {
+        explanation.lately.append("reads that should have been in memory were slow: of their files the ring has the next ones")
+      }
+      if placer.sharing.isPaused {
+        explanation.lately.append("workers took little of what was shared with them: for a while nothing is")
+      }
       if explanation.lines.contains(where: { $0.place == "inline" }) {
         explanation.notes.append("calls made inline are shared with workers from \(PlainCosts.sharingMin / 1000) µs of work on")
       }

@@ -21,9 +21,7 @@ internal import Glibc
 
   private struct RunState {
     var opening = AtomAddress.nowhere
-    var last = AtomAddress.nowhere
-    var lastFlags = AtomFlags()
-    var lastResult = 0
+    var last = LastCall()
   }
 
   var isThere: Bool { descriptor >= 0 }
@@ -45,8 +43,7 @@ internal import Glibc
 
   /// Keeps what the run was before `call`, its open.
   mutating func remember(_ run: Reference<Run>, _ call: Reference<Call>) {
-    before = RunState(
-      opening: call.pointee.atom, last: run.pointee.last, lastFlags: run.pointee.lastFlags, lastResult: run.pointee.lastResult)
+    before = RunState(opening: call.pointee.atom, last: run.pointee.last)
   }
 
   /// Whether it is a FIFO, whose open should have waited. A question of 0.25 µs.
@@ -84,7 +81,7 @@ internal import Glibc
   /// Gives the descriptor to the run for whoever makes the open as it is to be made: meanwhile the FIFO has a reader, as it has while an open waits.
   mutating func hold(_ run: Reference<Run>) {
     run.pointee.hold(descriptor)
-    run.pointee.isUnderway = true
+    run.pointee.reached.isThere = true
     descriptor = -1
     isFIFO = false
   }
@@ -94,8 +91,6 @@ internal import Glibc
     hold(run)
     run.pointee.cursor = before.opening
     run.pointee.last = before.last
-    run.pointee.lastFlags = before.lastFlags
-    run.pointee.lastResult = before.lastResult
     run.pointee.executed -= 1
   }
 

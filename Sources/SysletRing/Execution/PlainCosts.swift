@@ -45,6 +45,16 @@ internal import Synchronization
     unsafe callNanoseconds.initialize(from: nanoseconds, count: table.rowCount + 3)
   }
 
+  /// As they are now.
+  init(copying other: PlainCosts) {
+    (creations, transfers, memory) = (other.creations, other.transfers, other.memory)
+    let count = Int(memory) + 1
+    unsafe nanoseconds = .allocate(capacity: count)
+    unsafe nanoseconds.initialize(from: other.nanoseconds, count: count)
+    unsafe callNanoseconds = .allocate(capacity: count)
+    unsafe callNanoseconds.initialize(from: other.callNanoseconds, count: count)
+  }
+
   func free() {
     unsafe nanoseconds.deallocate()
     unsafe callNanoseconds.deallocate()

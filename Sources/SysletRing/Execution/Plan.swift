@@ -244,26 +244,26 @@ internal import Glibc
 extension Translator {
   /// Whether what was decided about the calls of a planned segment would be decided again. What its SQEs say follows from the steps alone.
   @inline(__always)
-  mutating func holds(_ segment: Reference<PlannedSegment>) -> Bool {
-    guard segment.pointee.count == 1 else { return holdsEach(segment) }
+  mutating func holds(_ segment: Reference<PlannedSegment>, _ placer: inout Placer) -> Bool {
+    guard segment.pointee.count == 1 else { return holdsEach(segment, &placer) }
     let condition = segment.pointee.condition(0)
-    return holdsAsRead(segment.pointee.presentCall(0), isOfStream: condition.isOfStream) ?? holdsEach(segment)
+    return holdsAsRead(segment.pointee.presentCall(0), isOfStream: condition.isOfStream, &placer) ?? holdsEach(segment, &placer)
   }
 
   @inline(never)
-  private mutating func holdsEach(_ segment: Reference<PlannedSegment>) -> Bool {
+  private mutating func holdsEach(_ segment: Reference<PlannedSegment>, _ placer: inout Placer) -> Bool {
     // As `gather` does: what is on its way to the ring takes the calls behind it along.
-    let preferredPlain = prefersPlain
-    defer { prefersPlain = preferredPlain }
+    let preferredPlain = placer.prefersPlain
+    defer { placer.prefersPlain = preferredPlain }
     for index in 0..<segment.pointee.conditionCount {
       let condition = segment.pointee.condition(index)
       let call = segment.pointee.presentCall(Int(condition.position))
-      if condition.position > 0 { prefersPlain = false }
-      if let holds = holdsAsRead(call, isOfStream: condition.isOfStream) {
+      if condition.position > 0 { placer.prefersPlain = false }
+      if let holds = holdsAsRead(call, isOfStream: condition.isOfStream, &placer) {
         guard holds else { return false }
         continue
       }
-      guard placeHere(call, mayTry: condition.position == 0) == nil, isForRing(call),
+      guard placer.place(call, &descriptors, mayTry: condition.position == 0) == nil, isForRing(call),
         !call.pointee.form.isTransfer || isOfStream(call) == condition.isOfStream
       else {
         return false
@@ -275,12 +275,9 @@ extension Translator {
   /// The same of a read at an offset that is too short to be better copied here, for which one look at what its descriptor names is enough; nil for any other
   /// call.
   @inline(__always)
-  private mutating func holdsAsRead(_ call: Reference<Call>, isOfStream: Bool) -> Bool? {
-    guard call.pointee.form.encoding == .readAt else { return nil }
+  private mutating func holdsAsRead(_ call: Reference<Call>, isOfStream: Bool, _ placer: inout Placer) -> Bool? {
+    guard call.pointee.form.encoding == .readAt, placer.leavesRead(call) else { return nil }
     let descriptor = call.pointee.arguments.descriptor(0)
-    if router.isAutomatic {
-      guard !prefersPlain, call.pointee.arguments.words.2 <= Self.copyingBytesMin, hints.hint(descriptor) != .memory else { return nil }
-    }
     let known = call.pointee.operation.pointee.knowledge
     let fact = descriptors.fact(descriptor, known.states)
     return fact.isOne(of: known.kinds) && fact.states.isDisjoint(with: known.states) && fact.isOfStream == isOfStream

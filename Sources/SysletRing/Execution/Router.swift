@@ -1,5 +1,5 @@
 // Where a call runs: inline, on the ring, or on a worker, as far as the call itself tells. What its descriptor has to say to that, and what the poller has
-// instead of a worker, is `Translator.placeElsewhere`'s. Runs and queues are the engine's.
+// instead of a worker, is `Translator.place`'s. Runs and queues are the engine's.
 
 internal import CLiburing
 internal import Glibc
@@ -115,21 +115,6 @@ struct Router: Sendable {
       guard call.pointee.form.hasOpcode else { return .worker(.obstacle(.noOperation)) }
       return encode(call, into: sqe)
     }
-  }
-
-  /// Where `automatic` makes a call that io_uring would hand to a kernel worker, at several times the cost of the plain call.
-  func placePlainly(_ call: Reference<Call>) -> Placement? {
-    let flags: UInt32
-    switch call.pointee.form.encoding {
-    case .close: return .plain(.close)
-    case .open: flags = call.pointee.arguments.low(1)
-    case .openAt: flags = call.pointee.arguments.low(2)
-    case .create: return .plain(.creation)
-    default: return call.pointee.traits.contains(.punted) ? .plain(.punted) : nil
-    }
-    guard flags & OpenFlags.creating != 0 else { return flags & OpenFlags.pathOnly == 0 ? .plain(.lookUp) : nil }
-    // A FIFO opened for reading alone has to wait in the open.
-    return flags & OpenFlags.pathOnly == 0 && flags & UInt32(O_ACCMODE) != UInt32(O_RDONLY) ? .plain(.creation) : .worker(.punted)
   }
 
   @inline(__always)

@@ -22,7 +22,7 @@ enum Place: UInt8 {
   case poller
 }
 
-/// One activation of a syslet: cursor, last executed atom, last result, counts, where it is now.
+/// One activation of a syslet: cursor, what was executed last, where it is now, and what each place keeps of it.
 @safe struct Run: ~Copyable {
   // First, because the thread sanitizer takes a mutating method for an access to what stands first, and this is touched by none but the run's place.
   var cursor = AtomAddress.nowhere
@@ -31,28 +31,53 @@ enum Place: UInt8 {
   var layout = AtomForm.direct
   /// Still in the context of the exec that accepted it: ASYNC has not been met, nothing was handed anywhere.
   var isSynchronous = false
-  /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
-  var isSingleStep = false
-  /// The next call has been reached before: the poller has it (`parked`), or it is a worker's, because the ring refused it (docs/decisions/0005), the
-  /// poller gave it up, or it is the open of a FIFO.
-  var isUnderway = false
-  var lastFlags = AtomFlags()
-  var lastResult = 0
+  var last = LastCall()
   var executed = 0
   var head = AtomAddress.nowhere
-  /// The last executed atom; the head before there is one.
-  var last = AtomAddress.nowhere
-
   /// A prepared syslet's plan, by its number with the engine.
   var plan = PlanTable.none
 
-  /// The segment with the kernel: its first record, how many of its calls are still out, and the atom after it.
+  var inRing = RunInRing()
+  var reached = ReachedCall()
+  /// The task that awaits the syslet, by its number with the executor that the engine belongs to.
+  var waiter = Run.noWaiter
+  var links = RunLinks()
+  /// Writes: the owner, in cancel. Reads: the place that has the run, between two atoms. Relaxed: it publishes nothing else.
+  let isCancelled = Atomic<Bool>(false)
+  var onWorker = RunOnWorker()
+
+  static let noWaiter = UInt32.max
+
+  init(slot: UInt32) { self.slot = slot }
+}
+
+/// What a run has executed last.
+struct LastCall {
+  /// The head before there is one.
+  var atom = AtomAddress.nowhere
+  var flags = AtomFlags()
+  var result = 0
+}
+
+/// A run's next call, if it has been reached before: the poller has it, or it is a worker's, because the ring refused it (docs/decisions/0005), the poller
+/// gave it up, or it is the open of a FIFO.
+struct ReachedCall {
+  var isThere = false
+  /// The poller's record of it, which is tried and not made yet; `RunSlab.end` for none.
+  var parked = RunSlab.end
+  /// A FIFO that an open for reading has opened without waiting, held until the open that waits has been made; -1 for none.
+  var heldDescriptor: Int32 = -1
+}
+
+/// A run's segment with the kernel.
+@safe struct RunInRing {
+  /// The first record, how many of its calls are still out, and the atom after it.
   var firstRecord = CallSlab.end
   var callsOut: UInt32 = 0
   var callCount: UInt32 = 0
   /// A flight: the calls of a planned segment that has no records, because all went well so far. The user_data of its next CQE, as if that were a quiet
-  /// call's (`UserData.isQuiet`); 0 for no flight. Over those before it the run has been advanced: `lastResult` is theirs, and all else follows from how many
-  /// they are when the flight ends.
+  /// call's (`UserData.isQuiet`); 0 for no flight. Over those before it the run has been advanced: `Run.last.result` is theirs, and all else follows from how
+  /// many they are when the flight ends.
   var awaited: UInt64 = 0
   /// Its calls, which are the plan's; nil for a segment that had records from the beginning.
   var flight: Reference<StagedCall>?
@@ -61,45 +86,41 @@ enum Place: UInt8 {
   /// How many flights this slot has had: a CQE that names an older one belongs to nobody.
   var flights: UInt32 = 0
   /// The segment's end is known to be the syslet's end, and none of its links may sever early: it needs no second submission.
-  var isFinalSegment = false
-  var afterSegment: AtomAddress?
-
+  var isFinal = false
+  /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
+  var isSingleStep = false
+  var after: AtomAddress?
   /// The record for which a cancellation is with the kernel, or was answered by something else than "not found".
   var cancelledRecord = CallSlab.end
 
-  /// The record of the call that the poller has for it, which is tried and not made yet; `RunSlab.end` for none.
-  var parked = RunSlab.end
-  /// A FIFO that an open for reading has opened without waiting, held until the open that waits has been made; -1 for none.
-  var heldDescriptor: Int32 = -1
+  /// How many of its calls have not been answered.
+  var callsLeft: Int { Int(awaited == 0 ? callsOut : callCount &- UserData.position(awaited)) }
+}
 
-  /// The task that awaits the syslet, by its number with the executor that the engine belongs to.
-  var waiter = Run.noWaiter
-  static let noWaiter = UInt32.max
+/// What the owner and a worker tell each other about a run.
+struct RunOnWorker: ~Copyable {
+  /// The thread that is making a call for it, 0 for none. Writes: that worker. Reads: the owner, to interrupt the call.
+  let thread = Atomic<Int32>(0)
+  /// Calls made since it was handed over. Written by the worker before the run comes back.
+  var calls = 0
+  /// The next call may wait for another party. Written by the owner before it hands the run over.
+  var mayWait = false
+  /// It comes back because no worker has the rights any more with which it was handed over.
+  var isOrphan = false
+  /// How long the worker had it, and the row of the call that it began with; `Run.untimed` if nobody wants to know.
+  var nanoseconds: Int64 = 0
+  var row = Run.untimed
+  /// What the worker decided when it gave the run back.
+  var verdict = Verdict.route
+}
 
+/// The lists that a run is in, by slots.
+struct RunLinks {
+  /// The next one in whatever list it is in.
+  var next = RunSlab.end
   /// In `RunIndex`, while it is kept.
   var nextOfHead = RunSlab.end
   var previousOfHead = RunSlab.end
-
-  /// The next slot in whatever list this run is in.
-  var nextSlot = RunSlab.end
-  /// Writes: the owner, in cancel. Reads: the place that has the run, between two atoms. Relaxed: it publishes nothing else.
-  let isCancelled = Atomic<Bool>(false)
-  /// The thread that is making a call for this run, 0 for none. Writes: that worker. Reads: the owner, to interrupt the call.
-  let workerThread = Atomic<Int32>(0)
-  /// Calls made by a worker since the run was handed over. Written by the worker before the run comes back.
-  var workerCalls = 0
-  /// The next call may wait for another party. Written by the owner before it hands the run over.
-  var mayWait = false
-  /// The run comes back because no worker has the rights any more with which it was handed over.
-  var isOrphan = false
-  /// How long the worker had the run, and the row of the call that it began with; `untimed` if nobody wants to know.
-  var workerNanoseconds: Int64 = 0
-  var workerRow = Run.untimed
-  static let untimed = UInt16.max
-  /// What a worker decided when it gave the run back.
-  var verdict = Verdict.route
-
-  init(slot: UInt32) { self.slot = slot }
 }
 
 /// What to do with a run next.
@@ -110,26 +131,24 @@ enum Verdict: Equatable {
 }
 
 extension Run {
+  /// The row of what need not be timed.
+  static let untimed = UInt16.max
+
   /// Takes the run into use for the syslet at `head`.
   @inline(__always)
   mutating func begin(_ head: AtomAddress, _ layout: AtomForm, isSynchronous: Bool, waiter: UInt32) {
     self.head = head
     cursor = head
-    last = head
+    last = LastCall(atom: head)
     self.layout = layout
     self.isSynchronous = isSynchronous
-    isSingleStep = false
-    isUnderway = false
-    lastFlags = []
-    lastResult = 0
+    inRing.isSingleStep = false
+    reached.isThere = false
     executed = 0
     isCancelled.store(false, ordering: .relaxed)
-    workerCalls = 0
+    onWorker.calls = 0
     self.waiter = waiter
   }
-
-  /// How many calls of the segment with the kernel have not been answered.
-  var callsLeft: Int { Int(awaited == 0 ? callsOut : callCount &- UserData.position(awaited)) }
 
   /// Whether it has been asked to stop, and that place has it.
   func isStopping(on place: Place) -> Bool { self.place == place && isCancelled.load(ordering: .relaxed) }
@@ -141,9 +160,7 @@ extension Run {
   mutating func advance(
     _ atom: AtomAddress, _ flags: AtomFlags, _ next: AtomAddress?, result: Int
   ) -> Verdict {
-    last = atom
-    lastFlags = flags
-    lastResult = result
+    last = LastCall(atom: atom, flags: flags, result: result)
     executed += 1
     if flags.stops(on: result) {
       guard flags.contains(.skipToNextOnStop) else { return .finish(.stopped) }
@@ -174,8 +191,8 @@ extension AtomMemory {
   private func verdict(_ run: Reference<Run>, _ fetched: Fetch) -> Verdict? {
     switch fetched {
     case .call: return nil
-    case .fault: run.pointee.lastResult = -Int(EFAULT)
-    case .malformed: run.pointee.lastResult = -Int(EINVAL)
+    case .fault: run.pointee.last.result = -Int(EFAULT)
+    case .malformed: run.pointee.last.result = -Int(EINVAL)
     }
     return .finish(.faulted)
   }
@@ -221,8 +238,8 @@ extension AtomMemory {
   mutating func take() -> Reference<Run>? {
     guard free != Self.end else { return takeUnused() }
     let run = self[free]
-    free = run.pointee.nextSlot
-    run.pointee.nextSlot = Self.end
+    free = run.pointee.links.next
+    run.pointee.links.next = Self.end
     return run
   }
 
@@ -236,12 +253,12 @@ extension AtomMemory {
 
   mutating func release(_ run: Reference<Run>) {
     run.pointee.place = .none
-    run.pointee.nextSlot = free
+    run.pointee.links.next = free
     free = run.pointee.slot
   }
 }
 
-/// A first-in-first-out list of runs, threaded through `nextSlot`. Its capacity is the slab's.
+/// A first-in-first-out list of runs, threaded through `RunLinks.next`. Its capacity is the slab's.
 struct RunQueue {
   private var first = RunSlab.end
   private var last = RunSlab.end
@@ -250,14 +267,14 @@ struct RunQueue {
   var isEmpty: Bool { count == 0 }
 
   mutating func append(_ run: Reference<Run>, in memory: RunMemory) {
-    run.pointee.nextSlot = RunSlab.end
-    if last == RunSlab.end { first = run.pointee.slot } else { memory[last].pointee.nextSlot = run.pointee.slot }
+    run.pointee.links.next = RunSlab.end
+    if last == RunSlab.end { first = run.pointee.slot } else { memory[last].pointee.links.next = run.pointee.slot }
     last = run.pointee.slot
     count += 1
   }
 
   mutating func prepend(_ run: Reference<Run>, in memory: RunMemory) {
-    run.pointee.nextSlot = first
+    run.pointee.links.next = first
     first = run.pointee.slot
     if last == RunSlab.end { last = first }
     count += 1
@@ -266,7 +283,7 @@ struct RunQueue {
   /// Puts all of `other` in front, in its order, and empties it.
   mutating func prepend(_ other: inout RunQueue, in memory: RunMemory) {
     guard other.count > 0 else { return }
-    memory[other.last].pointee.nextSlot = first
+    memory[other.last].pointee.links.next = first
     if last == RunSlab.end { last = other.last }
     first = other.first
     count += other.count
@@ -287,9 +304,9 @@ struct RunQueue {
   mutating func popFirst(in memory: RunMemory) -> Reference<Run>? {
     guard count > 0 else { return nil }
     let run = memory[first]
-    first = run.pointee.nextSlot
+    first = run.pointee.links.next
     if first == RunSlab.end { last = RunSlab.end }
-    run.pointee.nextSlot = RunSlab.end
+    run.pointee.links.next = RunSlab.end
     count -= 1
     return run
   }

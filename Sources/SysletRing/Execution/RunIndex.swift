@@ -28,7 +28,7 @@ struct RunIndex {
     var slot = first[head] ?? RunSlab.end
     while slot != RunSlab.end {
       found.append(slot)
-      slot = slab[slot].pointee.nextOfHead
+      slot = slab[slot].pointee.links.nextOfHead
     }
     return found
   }
@@ -42,17 +42,17 @@ struct RunIndex {
     entriesLeft -= 1
     let head = run.pointee.head
     let next = first.updateValue(run.pointee.slot, forKey: head) ?? RunSlab.end
-    run.pointee.previousOfHead = RunSlab.end
-    run.pointee.nextOfHead = next
-    if next != RunSlab.end { memory[next].pointee.previousOfHead = run.pointee.slot }
+    run.pointee.links.previousOfHead = RunSlab.end
+    run.pointee.links.nextOfHead = next
+    if next != RunSlab.end { memory[next].pointee.links.previousOfHead = run.pointee.slot }
   }
 
   /// A run ends. Only while the index is kept.
   mutating func leave(_ run: Reference<Run>, _ memory: RunMemory) {
-    let (previous, next) = (run.pointee.previousOfHead, run.pointee.nextOfHead)
-    if next != RunSlab.end { memory[next].pointee.previousOfHead = previous }
+    let (previous, next) = (run.pointee.links.previousOfHead, run.pointee.links.nextOfHead)
+    if next != RunSlab.end { memory[next].pointee.links.previousOfHead = previous }
     if previous != RunSlab.end {
-      memory[previous].pointee.nextOfHead = next
+      memory[previous].pointee.links.nextOfHead = next
     } else {
       first[run.pointee.head] = next == RunSlab.end ? nil : next
     }

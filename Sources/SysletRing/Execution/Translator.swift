@@ -9,26 +9,15 @@ internal import Glibc
 @safe struct Translator: ~Copyable {
   let memory: AtomMemory
   let router: Router
-  /// What plain calls have cost.
-  let costs: PlainCosts
   var segment: Segment
   private var hazards: Hazards
   var descriptors = DescriptorFacts()
-  var hints = DescriptorHints()
   /// The ring's kernel workers may see other names than the owner's thread.
   var areNamesStale = false
-  /// Too few calls are at hand for an enter of the ring to be shared by them: `automatic` makes cached reads plainly.
-  var prefersPlain = false
-  /// The owner waits for the present run and for no other: what the run waits for may hold the owner, for so long.
-  var nanosecondsAlone: Int64 = 0
-  /// The descriptor that a plain call has opened just now, and nobody else has yet; -1 for none.
-  var opened: Int32 = -1
-  /// So many no-ops `automatic` makes plainly yet in this turn of the run.
-  var idleCallsMax = 0
   /// Where SQEs are staged that are not for a ring, or for which it has no room: one slot, which all of them share.
   private let spare: UnsafeMutablePointer<syslet_sqe>
 
-  init(memory: AtomMemory, router: Router, costs: PlainCosts, callsMax: Int) throws(EngineError) {
+  init(memory: AtomMemory, router: Router, callsMax: Int) throws(EngineError) {
     let hazards = try Hazards(callsMax: callsMax)
     let spare = unsafe try Allocation.make(1, of: syslet_sqe.self, for: "entries")
     unsafe spare.initialize(to: syslet_sqe())
@@ -41,7 +30,6 @@ internal import Glibc
     }
     self.memory = memory
     self.router = router
-    self.costs = costs
     self.hazards = hazards
     self.segment = segment
     unsafe self.spare = unsafe spare
@@ -55,23 +43,16 @@ internal import Glibc
   /// Begins a segment in `slots`, of which at least one is free.
   mutating func begin(in slots: SQESlots) { segment.begin(slots) }
 
-  /// Where `call` runs; its SQE is staged when that is the ring.
+  /// Where `call` runs, of which the placer has no opinion; its SQE is staged when that is the ring.
   ///
   /// What only looks is `mutating` here all the same: Swift would copy the translator's 240 bytes for it.
   @inline(__always)
   mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
-    if let placement = placeHere(call) { return placement }
-    return placeElsewhere(call, isSynchronous: isSynchronous)
-  }
-
-  /// The rest of `place`.
-  @inline(__always)
-  mutating func placeElsewhere(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])
     switch placement {
     case .ring: break
     case .worker: return withoutRing(call, placement)
-    case .inline(.neverBlocks) where call.pointee.traits.contains(.asksServer) && mayAskServer(call):
+    case .inline(.neverBlocks) where call.pointee.traits.contains(.asksServer) && descriptors.mayAskServer(call):
       return .worker(.obstacle(.isForeignFile))
     default: return placement
     }
@@ -86,7 +67,7 @@ internal import Glibc
     return .ring
   }
 
-  /// Whether `placeElsewhere` would still give to the ring what it has.
+  /// Whether `place` would still give to the ring what it has.
   mutating func isForRing(_ call: Reference<Call>) -> Bool {
     let nature = call.pointee.form.nature
     if areNamesStale, nature.contains(.names) { return false }
@@ -104,108 +85,6 @@ internal import Glibc
 
   /// Where a call goes for which the ring has no room, because all that it has waits.
   mutating func placeBeside(_ call: Reference<Call>) -> Placement { withoutRing(call, .worker(.fullRing)) }
-
-  /// Whether the call is a no-op that `automatic` makes plainly. A longer line of them is worth an enter of the ring, whole.
-  @inline(__always)
-  mutating func takeIdleCall(_ call: Reference<Call>) -> Bool {
-    guard idleCallsMax > 0, call.pointee.form.encoding == .nop, !call.pointee.flags.contains(.sync) else { return false }
-    guard idleCallsMax == .max || call.pointee.next == nil || !memory.hasIdleCalls(idleCallsMax, behind: call) else {
-      idleCallsMax = 0
-      return false
-    }
-    // Without a limit it stays so: a look ahead that far need not come to an end.
-    if idleCallsMax != .max { idleCallsMax -= 1 }
-    return true
-  }
-
-  /// Where `automatic` makes calls that it need not look at the ring for: those that never block, and those that are made plainly. nil: as any other.
-  ///
-  /// - Parameter mayTry: A call that seldom waits may be tried here: nothing on its way to the ring takes it along, and the owner has time for it now.
-  @inline(__always)
-  mutating func placeHere(_ call: Reference<Call>, mayTry: Bool = true) -> Placement? {
-    guard router.isAutomatic, !call.pointee.flags.contains(.sync) else { return nil }
-    let traits = call.pointee.traits
-    if traits.contains(.neverBlocks) {
-      if traits.isDisjoint(with: [.asksServer, .ownThread]) { return .inline(.neverBlocks) }
-      if traits.contains(.asksServer), mayAskServer(call) { return .worker(.obstacle(.isForeignFile)) }
-      return .inline(call.pointee.threadNeed == .none ? .neverBlocks : .ownThread)
-    }
-    if call.pointee.form.isTransfer { return placeTransfer(call, call.pointee.form) }
-    if mayTry, call.pointee.form.nature.contains(.waits), let placement = placeTried(call) { return placement }
-    guard !traits.isDisjoint(with: [.punted, .mayPunt]), call.pointee.form.hasOpcode else { return nil }
-    if call.pointee.form.encoding == .close, let obstacle = closeObstacle(call.pointee.arguments.descriptor(0)) {
-      return .worker(.obstacle(obstacle))
-    }
-    return call.pointee.form.writesBack ? placeWriteBack(call) : router.placePlainly(call)
-  }
-
-  /// What is better tried here first, of the calls that may wait.
-  @inline(never)
-  private func placeTried(_ call: Reference<Call>) -> Placement? {
-    if call.pointee.form.isSend { return .poller(.seldomWaits) }
-    // To begin a sleep and to cancel it takes the ring 2.6 µs and two SQEs, the poller 0.25.
-    return call.pointee.form.isTimer(call.pointee.arguments) ? .poller(.timer) : nil
-  }
-
-  /// What writes the page cache back has nothing to do at a file in memory, or next to nothing.
-  @inline(never)
-  private mutating func placeWriteBack(_ call: Reference<Call>) -> Placement? {
-    hints.hint(call.pointee.arguments.descriptor(0)) == .memory ? .plain(.memory) : router.placePlainly(call)
-  }
-
-  @inline(never)
-  private mutating func placeTransfer(_ call: Reference<Call>, _ form: OperationForm) -> Placement? {
-    // Longer than one transfer can be, it is the router's to say that it is for no ring.
-    guard call.pointee.arguments.words.2 <= OperationForm.transferMax else { return nil }
-    let isCopying = !form.hasVectors && call.pointee.arguments.words.2 > Self.copyingBytesMin
-    // At the file's own position it is no call for the ring in any case.
-    let isAtPosition = !form.takesOffset(call.pointee.arguments)
-    let hint = hints.hint(call.pointee.arguments.descriptor(0))
-    if hint == .memory { return .plain(.memory) }
-    guard form.isWrite || isCopying || prefersPlain || isAtPosition else { return nil }
-    switch hint {
-    case .buffered: break
-    case .direct: return (prefersPlain || isAtPosition) && mayTransferAlone() ? .plain(.device) : nil
-    case .unknown, .other, .memory: return nil
-    }
-    if form.isWrite || isAtPosition && form.hasVectors { return .plain(.buffered) }
-    return form.hasVectors || form.encoding == .readAt && Int64(bitPattern: call.pointee.arguments.words.3) < 0 ? nil : .plain(.cached)
-  }
-
-  /// Whether a call that was placed by its descriptor's hint, and has no try that does not wait, is one of a file, now that it is going to be made
-  /// here. If it is not, the hint is corrected, and the call is to be placed again.
-  mutating func isFile(_ call: Reference<Call>, inMemory: Bool) -> Bool {
-    let descriptor = call.pointee.arguments.descriptor(0)
-    if inMemory ? descriptors.isMemoryFile(descriptor) : descriptors.kind(descriptor) == .file { return true }
-    hints.note(descriptor, inMemory ? .unknown : .other)
-    return false
-  }
-
-  /// Whether a call that looks at a file may have to wait for the server that has it, or for a worker that waits there and has the position locked.
-  private mutating func mayAskServer(_ call: Reference<Call>) -> Bool {
-    descriptors.kind(call.pointee.arguments.descriptor(0)) == .foreignFile
-  }
-
-  /// Why closing a descriptor may hold the thread that does it: for the other side of a socket, a file server, a terminal's output; nil if it does not. To
-  /// ask costs 330 ns, so that what has been opened just now, by a plain call too, is not asked about.
-  @inline(__always)
-  private mutating func closeObstacle(_ descriptor: Int32) -> RingObstacle? {
-    descriptor == opened || descriptors.isKnownFile(descriptor) ? nil : askAboutClose(descriptor)
-  }
-
-  private mutating func askAboutClose(_ descriptor: Int32) -> RingObstacle? {
-    let fact = descriptors.fact(descriptor, .lingering)
-    guard fact.isOne(of: RingKnowledge.closingPlainly) else { return .kind(fact.kind) }
-    return fact.states.contains(.lingering) ? .lingers : nil
-  }
-
-  /// A device is not slower for a plain call, and the ring's part is saved: 5 to 10 % of a 4 KiB read from an SSD.
-  private func mayTransferAlone() -> Bool {
-    costs[costs.transfers] <= nanosecondsAlone
-  }
-
-  /// From here on a read is so much copying that sharing an enter saves nothing.
-  static let copyingBytesMin: UInt64 = 16 << 10
 
   /// Why the ring is not known to do what the system call does with this descriptor, in this state, with these flags (law L10); nil if it is.
   private mutating func obstacle(_ call: Reference<Call>) -> RingObstacle? {
@@ -285,16 +164,18 @@ internal import Glibc
   ///
   /// The last call that was fetched into `scratch`, or the step's own: that of the segment, or the one behind it that cuts it.
   @discardableResult
-  mutating func gather(_ first: Reference<Call>, _ layout: AtomForm, into scratch: Reference<Call>, callsMax: Int) -> Reference<Call> {
+  mutating func gather(
+    _ first: Reference<Call>, _ layout: AtomForm, into scratch: Reference<Call>, callsMax: Int, _ placer: inout Placer
+  ) -> Reference<Call> {
     var call = first
     segment.clear()
     segment.append(call)
     guard call.pointee.next != nil else { return call }
     hazards.clear()
     // What is on its way to the ring takes the calls behind it along.
-    let preferredPlain = prefersPlain
-    prefersPlain = false
-    defer { prefersPlain = preferredPlain }
+    let preferredPlain = placer.prefersPlain
+    placer.prefersPlain = false
+    defer { placer.prefersPlain = preferredPlain }
     while true {
       // After each round the call has been appended, and its SQE is the segment's last.
       guard let next = call.pointee.next else {
@@ -374,11 +255,11 @@ internal import Glibc
         segment.cut = .hazard(.descriptor)
         return call
       }
-      if let placement = placeHere(call, mayTry: false) {
+      if let placement = placer.place(call, &descriptors, mayTry: false) {
         segment.cut = .placement(placement)
         return call
       }
-      let placement = placeElsewhere(call, isSynchronous: false)
+      let placement = place(call, isSynchronous: false)
       switch placement {
       case .ring: break
       default:

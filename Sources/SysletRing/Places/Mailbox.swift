@@ -8,7 +8,7 @@ internal import Synchronization
 
 final class Mailbox: Sendable {
   private let runs: RunMemory
-  /// The newest run that came back; older ones follow through `nextSlot`. Workers push, the owner takes all.
+  /// The newest run that came back; older ones follow through `RunLinks.next`. Workers push, the owner takes all.
   private let newest = Atomic<UInt32>(RunSlab.end)
   /// How many more deliveries the sleeping owner wants before it is woken. 0 or negative when it does not sleep.
   private let wanted = Atomic<Int>(0)
@@ -38,14 +38,14 @@ final class Mailbox: Sendable {
     var slot = newest.exchange(RunSlab.end, ordering: .acquiring)
     var oldest = RunSlab.end
     while slot != RunSlab.end {
-      let next = runs[slot].pointee.nextSlot
-      runs[slot].pointee.nextSlot = oldest
+      let next = runs[slot].pointee.links.next
+      runs[slot].pointee.links.next = oldest
       oldest = slot
       slot = next
     }
     while oldest != RunSlab.end {
       let run = runs[oldest]
-      oldest = run.pointee.nextSlot
+      oldest = run.pointee.links.next
       body(run)
     }
   }
@@ -93,10 +93,10 @@ final class Mailbox: Sendable {
   /// Gives a run back.
   func deliver(_ run: Reference<Run>) {
     // Read before the owner can have it.
-    let needsOwner = run.pointee.verdict == .route
+    let needsOwner = run.pointee.onWorker.verdict == .route
     var head = newest.load(ordering: .relaxed)
     while true {
-      run.pointee.nextSlot = head
+      run.pointee.links.next = head
       // Release publishes the run; sequentially consistent because of `announceSleep`.
       let (exchanged, original) = newest.weakCompareExchange(
         expected: head, desired: run.pointee.slot, ordering: .sequentiallyConsistent)

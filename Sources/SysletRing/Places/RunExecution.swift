@@ -14,44 +14,44 @@ struct RunExecution: Sendable {
   /// - Parameter call: Memory for one call, the thread's own.
   /// - Parameter mayMake: Whether the next call, which may wait for another party or not, is to be made here; otherwise the run goes back to the owner.
   func execute(_ run: Reference<Run>, _ call: Reference<Call>, on thread: Int32, mayMake: (_ mayWait: Bool) -> Bool) {
-    let begin = run.pointee.workerRow == Run.untimed ? 0 : syslet_now()
-    defer { if begin != 0 { run.pointee.workerNanoseconds = syslet_now() - begin } }
+    let begin = run.pointee.onWorker.row == Run.untimed ? 0 : syslet_now()
+    defer { if begin != 0 { run.pointee.onWorker.nanoseconds = syslet_now() - begin } }
     var isFirst = true
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) {
         // The open that waits is not made.
-        if run.pointee.heldDescriptor >= 0 { run.pointee.letGo() }
-        run.pointee.verdict = .finish(.cancelled)
+        if run.pointee.reached.heldDescriptor >= 0 { run.pointee.letGo() }
+        run.pointee.onWorker.verdict = .finish(.cancelled)
         return
       }
       if let stepsMax, run.pointee.executed >= stepsMax {
-        run.pointee.verdict = .finish(.stepLimit)
+        run.pointee.onWorker.verdict = .finish(.stepLimit)
         return
       }
       if let fault = memory.fetch(run, into: call) {
-        run.pointee.verdict = fault
+        run.pointee.onWorker.verdict = fault
         return
       }
       // The first call is the thread's whatever it is, unless it is about the thread that makes it: the owner has decided that.
       let isOwners = call.pointee.threadNeed == .inPlace || !isFirst && !router.staysOnWorker(call)
       guard !isOwners, mayMake(DescriptorFacts.mayWait(call)) else {
-        if isFirst { run.pointee.workerRow = Run.untimed }
-        run.pointee.verdict = .route
+        if isFirst { run.pointee.onWorker.row = Run.untimed }
+        run.pointee.onWorker.verdict = .route
         return
       }
       isFirst = false
-      run.pointee.isUnderway = false
+      run.pointee.reached.isThere = false
       let made = make(call, run, thread)
-      if run.pointee.heldDescriptor >= 0 { run.pointee.letGo() }
+      if run.pointee.reached.heldDescriptor >= 0 { run.pointee.letGo() }
       guard let result = made else {
-        run.pointee.verdict = .finish(.cancelled)
+        run.pointee.onWorker.verdict = .finish(.cancelled)
         return
       }
-      run.pointee.workerCalls += 1
+      run.pointee.onWorker.calls += 1
       let tested = memory.store(result, call.pointee.result)
       let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
       if verdict != .route {
-        run.pointee.verdict = verdict
+        run.pointee.onWorker.verdict = verdict
         return
       }
     }
@@ -59,13 +59,13 @@ struct RunExecution: Sendable {
 
   /// Makes one call so that the owner can interrupt it; nil if it was cancelled before it had an effect.
   private func make(_ call: Reference<Call>, _ run: Reference<Run>, _ tid: Int32) -> Int? {
-    run.pointee.workerThread.store(tid, ordering: .sequentiallyConsistent)
+    run.pointee.onWorker.thread.store(tid, ordering: .sequentiallyConsistent)
     // Either this load sees the cancellation, or the canceller's load sees the thread.
     let isCancelled = run.pointee.isCancelled.load(ordering: .sequentiallyConsistent)
     let result = isCancelled ? 0 : Interpreter.make(call, isChecked: memory.isChecked)
     var state = tid
     while true {
-      let (exchanged, original) = run.pointee.workerThread.compareExchange(
+      let (exchanged, original) = run.pointee.onWorker.thread.compareExchange(
         expected: state, desired: 0, ordering: .sequentiallyConsistent)
       if exchanged { break }
       // While the owner is signalling, wait: the signal must be sent before this thread works for another run.
@@ -88,15 +88,15 @@ struct RunExecution: Sendable {
   ///
   /// A signal may come just before the call blocks and be lost, so the owner repeats this while the run stays away.
   static func interrupt(_ run: Reference<Run>) {
-    let state = run.pointee.workerThread.load(ordering: .sequentiallyConsistent)
+    let state = run.pointee.onWorker.thread.load(ordering: .sequentiallyConsistent)
     let tid = state & tidMask
     guard tid != 0 else { return }
     // The thread does not leave this run while the mark is set, so the signal cannot hit another run's call.
     guard
-      run.pointee.workerThread.compareExchange(expected: state, desired: tid | isSignalling, ordering: .sequentiallyConsistent).exchanged
+      run.pointee.onWorker.thread.compareExchange(expected: state, desired: tid | isSignalling, ordering: .sequentiallyConsistent).exchanged
     else { return }
     _ = syslet_thread_interrupt(tid)
-    run.pointee.workerThread.store(tid | wasSignalled, ordering: .sequentiallyConsistent)
+    run.pointee.onWorker.thread.store(tid | wasSignalled, ordering: .sequentiallyConsistent)
   }
 
   /// A thread id is at most 2^22 (PID_MAX_LIMIT), so the bits above it can tell how far an interruption has come.

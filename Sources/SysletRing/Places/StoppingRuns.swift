@@ -6,6 +6,8 @@ internal import CLiburing
 /// seldom, because it may be a device that takes its time.
 struct StoppingRuns {
   private(set) var count = 0
+  /// Some were asked that had not come to the place yet, but wait for it to have room.
+  var hasQueued = false
   /// Their slots, and some that are theirs no longer: they go when their calls are asked next.
   private var slots: [UInt32] = []
   private var pause: Int64 = 0

@@ -4,10 +4,13 @@ internal import Synchronization
 
 /// The owner's.
 struct WorkerPlace {
-  /// Made for the first run that is handed over.
+  /// Makes the place that has the threads, for the first run that is handed over.
+  let make: @Sendable (ThreadPlaceTerms) -> any ThreadPlace
   var pool: (any ThreadPlace)?
   /// Runs on their way, which are handed over together.
   var queue = RunQueue()
+  /// Runs put aside in this turn, to be shared by the owner and the threads.
+  var shared = RunQueue()
   /// The runs that the pool has.
   var count = 0
   /// Those of them, and of the queue, that were asked to stop; their calls are interrupted until they have come back.
@@ -19,6 +22,21 @@ struct WorkerPlace {
   /// Runs that threads have had and given back, and the calls that they have made for them.
   private(set) var hops = 0
   private(set) var calls = 0
+
+  init(_ make: @escaping @Sendable (ThreadPlaceTerms) -> any ThreadPlace) { self.make = make }
+
+  /// What a pool has counted that is stopped.
+  private var lastCounts = ThreadPlaceCounts()
+
+  var counts: ThreadPlaceCounts { pool?.counts ?? lastCounts }
+
+  /// Stops the threads, of which none has a run that will come back.
+  mutating func stop() {
+    guard let pool else { return }
+    pool.stop()
+    lastCounts = pool.counts
+    self.pool = nil
+  }
 
   /// Gives back the runs that have come back; false if there are none.
   ///
@@ -33,15 +51,15 @@ struct WorkerPlace {
       count -= 1
       if run.pointee.isCancelled.load(ordering: .relaxed) { stopping.leave() }
       hops += 1
-      calls += run.pointee.workerCalls
-      if run.pointee.workerRow != Run.untimed { note(run) }
-      run.pointee.workerCalls = 0
-      if run.pointee.isOrphan {
-        run.pointee.isOrphan = false
+      calls += run.pointee.onWorker.calls
+      if run.pointee.onWorker.row != Run.untimed { note(run) }
+      run.pointee.onWorker.calls = 0
+      if run.pointee.onWorker.isOrphan {
+        run.pointee.onWorker.isOrphan = false
         // Handed over anew, unless that would be with other rights.
-        if pool?.hasPresentRights() != true { run.pointee.verdict = .finish(.cancelled) }
+        if pool?.hasPresentRights() != true { run.pointee.onWorker.verdict = .finish(.cancelled) }
       }
-      activations.follow(run, run.pointee.verdict)
+      activations.follow(run, run.pointee.onWorker.verdict)
     }
     return true
   }

@@ -107,6 +107,8 @@ struct AloneTests {
       let after = engine.statistics
       let calls = after.inlineCalls - before.inlineCalls + after.workerCalls - before.workerCalls
       #expect(calls + after.sqes - before.sqes == count * length)
+      // All of them were put aside, or none.
+      #expect([0, count].contains(after.sharedRuns - before.sharedRuns))
       #expect(engine.pending == 0)
     }
     let text = programs[0].form.isIndirect ? "" : engine.explain(programs[0])

@@ -19,6 +19,20 @@ struct PlainCallTests {
 
   private static func flags(_ descriptor: Int) -> Int { plainCall(SystemCall.fcntl, .int(descriptor), .int(F_GETFL)) }
 
+  @Test(
+    "What goes to workers because of the time that such calls take is counted",
+    .enabled(if: ringObstacle == nil, "io_uring cannot be used here: automatic is threads"))
+  func handOvers() throws {
+    for (limit, handOvers) in [(Duration.zero, 1), (.seconds(100), 0)] {
+      let engine = try BadInputTests.engine(.automatic) { $0.inlineLimit = limit }
+      defer { try? engine.close() }
+      let program = Program(.direct)
+      program.atom(SystemCall.statx, .int(AT_FDCWD), .to(program.path("/")), 0, 0xFFF, .to(program.buffer(256)))
+      #expect(try Self.run(engine, program, isBatch: true)?.result == 0)
+      #expect(engine.statistics.plainHandOvers == handOvers && engine.statistics.workerHops == handOvers)
+    }
+  }
+
   // MARK: descriptors that were opened
 
   /// How a syslet goes on behind an open.

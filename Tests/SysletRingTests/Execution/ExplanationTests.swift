@@ -9,20 +9,21 @@ import Testing
 @Suite("Listings", .leavesNothingBehind)
 struct ExplanationTests {
   /// The listing on an engine of the reference kernel.
-  static func listing(_ backend: EngineBackend, _ program: Program) -> String {
+  static func listing(_ backend: EngineBackend, _ program: Program, after learn: (inout Placer) -> Void = { _ in }) -> String {
     let hasRing = backend == .ring || backend == .automatic
     let router = Router(backend: backend, hasRing: hasRing, severing: hasRing ? .reference : .none)
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
-    let costs = PlainCosts(OperationTable.shared)
-    defer { costs.free() }
+    var known = Placer(isAutomatic: router.isAutomatic, inlineLimit: 1_000_000)
+    learn(&known)
+    var placer = Placer(listing: known)
     let isIndirect = program.form.isIndirect
     let head = unsafe isIndirect ? UnsafeMutableRawPointer(program.indirectAtom(0)) : UnsafeMutableRawPointer(program.directAtom(0))
     let address = unsafe AtomAddress(head)
     do {
-      var translator = try Translator(memory: memory, router: router, costs: costs, callsMax: 256)
-      guard program.form.isPrepared else { return translator.explain(address, isIndirect ? .indirect : .direct).description }
+      var translator = try Translator(memory: memory, router: router, callsMax: 256)
+      guard program.form.isPrepared else { return translator.explain(address, isIndirect ? .indirect : .direct, &placer).description }
       let syslet = try memory.prepare(address, isIndirect ? .indirect : .direct)
-      return withExtendedLifetime(syslet) { translator.explain(syslet.head, .prepared).description }
+      return withExtendedLifetime(syslet) { translator.explain(syslet.head, .prepared, &placer).description }
     } catch {
       return "\(error)"
     }
@@ -178,6 +179,25 @@ struct ExplanationTests {
         many at a time: calls made inline are shared with workers from 40 µs of work on
 
         """)
+  }
+
+  @Test("What has been measured lately and decides is told", arguments: Form.allCases)
+  func lately(form: Form) {
+    let program = Self.openReadClose(form)
+    #expect(!Self.listing(.automatic, program).contains("lately"))
+    let slow = Self.listing(.automatic, program) { _ = $0.noteRead(60_000, isSlow: true) }
+    #expect(slow.contains("lately: reads that should have been in memory were slow"))
+    let row = OperationTable.shared.row(SystemCall.openat)
+    let handed = Self.listing(.automatic, program) { $0.noteCost(row, 900_000_000, calls: 1) }
+    #expect(handed.contains("such a run takes some 900000 µs") && !handed.contains("lately"))
+    let paused = Self.listing(.automatic, program) { placer in
+      for _ in 0..<3 {
+        placer.sharing.nanoseconds = 64_000
+        placer.noteOffer(64)
+        placer.sharing.noteOwn(64)
+      }
+    }
+    #expect(paused.contains("lately: workers took little"))
   }
 
   @Test("Without a ring the listing says that everything runs on a worker, or on the calling thread")

@@ -126,10 +126,8 @@ enum Calibration {
   /// The SQE that an engine on the ring would submit for the call; nil if it would make the call elsewhere.
   static func engineSQE(_ operation: SysletRing.Operation, _ arguments: Arguments, _ severing: Severing) throws -> syslet_sqe? {
     let memory = AtomMemory(table: OperationTable.shared, isChecked: false)
-    let costs = PlainCosts(OperationTable.shared)
-    defer { costs.free() }
     var translator = try Translator(
-      memory: memory, router: Router(backend: .ring, hasRing: true, severing: severing), costs: costs, callsMax: 1)
+      memory: memory, router: Router(backend: .ring, hasRing: true, severing: severing), callsMax: 1)
     let scratch = CallScratch()
     return withExtendedLifetime(scratch) {
       let call = scratch.call

@@ -9,7 +9,7 @@ extension Poller {
   /// - Parameter isTrusted: The atom may be read again, for the time-out that it points to.
   mutating func makeOrPark(_ run: Reference<Run>, _ call: Reference<Call>, isTrusted: Bool) -> Int? {
     var waiting = Waiting(call)
-    var number = run.pointee.parked
+    var number = run.pointee.reached.parked
     if number != RunSlab.end {
       let record = self[number]
       waiting.moved = record.pointee.moved
@@ -30,8 +30,8 @@ extension Poller {
     case .waits(var wait):
       if number == RunSlab.end {
         number = take(run.pointee.slot, ParkedCall(call))
-        run.pointee.parked = number
-        run.pointee.isUnderway = true
+        run.pointee.reached.parked = number
+        run.pointee.reached.isThere = true
       } else if self[number].pointee.moved == waiting.moved {
         // It is said to be ready, and is not, again and again: others may be faster each time. A thread that waits in the call knows better, but
         // could not go on with a part.
@@ -60,13 +60,13 @@ extension Poller {
   private mutating func giveUpPolling(_ run: Reference<Run>, _ moved: UInt64) -> Int? {
     unparkForGood(run)
     if moved > 0 { return Int(moved) }
-    run.pointee.isUnderway = true
+    run.pointee.reached.isThere = true
     return nil
   }
 
   /// The call that a run was parked with, as it was reached, into `call`.
   func reload(_ run: Reference<Run>, into call: Reference<Call>, _ table: OperationTable) {
-    let parked = self[run.pointee.parked].pointee.call
+    let parked = self[run.pointee.reached.parked].pointee.call
     let operation = table[parked.row]
     call.pointee.operation = operation
     call.pointee.traits = operation.pointee.traits
@@ -84,17 +84,17 @@ extension Poller {
   }
 
   mutating func unparkForGood(_ run: Reference<Run>) {
-    guard run.pointee.parked != RunSlab.end else { return }
-    unpark(run.pointee.parked)
-    release(run.pointee.parked)
-    run.pointee.parked = RunSlab.end
-    run.pointee.isUnderway = false
+    guard run.pointee.reached.parked != RunSlab.end else { return }
+    unpark(run.pointee.reached.parked)
+    release(run.pointee.reached.parked)
+    run.pointee.reached.parked = RunSlab.end
+    run.pointee.reached.isThere = false
   }
 
   /// Ends the waiting of a run that was asked to stop. What its call has moved is the call's result, as it is of one that a signal interrupts.
   mutating func stop(_ run: Reference<Run>, _ memory: AtomMemory) -> Completion.Reason {
-    guard run.pointee.parked != RunSlab.end else { return .cancelled }
-    let record = self[run.pointee.parked]
+    guard run.pointee.reached.parked != RunSlab.end else { return .cancelled }
+    let record = self[run.pointee.reached.parked]
     let (call, moved) = (record.pointee.call, record.pointee.moved)
     unparkForGood(run)
     guard moved > 0 else { return .cancelled }

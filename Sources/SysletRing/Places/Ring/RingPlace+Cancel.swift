@@ -19,26 +19,26 @@ extension RingPlace {
 
   private mutating func cancelOnRing(_ run: Reference<Run>) -> Bool {
     unfold(run)
-    var index = run.pointee.firstRecord
-    var position = run.pointee.callsAdvanced
+    var index = run.pointee.inRing.firstRecord
+    var position = run.pointee.inRing.callsAdvanced
     while index != CallSlab.end, !records[index].pointee.isOut {
       index = records[index].pointee.next
       position &+= 1
     }
-    guard index != CallSlab.end, run.pointee.cancelledRecord != index else { return true }
+    guard index != CallSlab.end, run.pointee.inRing.cancelledRecord != index else { return true }
     // A hard link lets the next call run even behind a cancelled one. What is linked so does not wait, and ends by itself.
     guard records[index].pointee.call.pointee.link != .hard else { return true }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_ASYNC_CANCEL)
     sqe.fd = -1
     sqe.addr =
-      run.pointee.flight != nil
-      ? UserData.flight(run.pointee.slot, run.pointee.flights)
+      run.pointee.inRing.flight != nil
+      ? UserData.flight(run.pointee.slot, run.pointee.inRing.flights)
         | UserData.position(Int(position), isQuiet: records[index].pointee.call.pointee.isQuiet)
       : UserData.call(index, records[index].pointee.generation)
     sqe.user_data = UserData.cancellation | UInt64(run.pointee.slot)
     guard issueAuxiliary(&sqe) else { return false }
-    run.pointee.cancelledRecord = index
+    run.pointee.inRing.cancelledRecord = index
     cancellations += 1
     return true
   }

@@ -17,7 +17,7 @@ extension RingPlace {
     if staged.pointee.nature.contains(.waits) { waits &+= 1 }
     record.pointee.runSlot = run.pointee.slot
     sqe.pointee.user_data = UserData.call(index, record.pointee.generation)
-    run.pointee.firstRecord = index
+    run.pointee.inRing.firstRecord = index
     leave(run, on: ring, calls: 1, after: nil, isFinal: true)
   }
 
@@ -32,7 +32,7 @@ extension RingPlace {
       staged.pointee = segment.call(position).pointee
       record.pointee.runSlot = run.pointee.slot
       segment.sqes[position].pointee.user_data = UserData.call(index, record.pointee.generation)
-      if previous == CallSlab.end { run.pointee.firstRecord = index } else { records[previous].pointee.next = index }
+      if previous == CallSlab.end { run.pointee.inRing.firstRecord = index } else { records[previous].pointee.next = index }
       previous = index
     }
     if segment.hasWaits { noteWaits(run, count) }
@@ -45,7 +45,7 @@ extension RingPlace {
   /// Counts the calls of a segment just issued that wait. What stands behind one ends no sooner.
   private mutating func noteWaits(_ run: Reference<Run>, _ count: Int) {
     var isBehind = false
-    var index = run.pointee.firstRecord
+    var index = run.pointee.inRing.firstRecord
     for _ in 0..<count {
       let record = records[index]
       if record.pointee.call.pointee.nature.contains(.waits) { isBehind = true }
@@ -76,8 +76,8 @@ extension RingPlace {
   private mutating func beginFlight(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, _ slots: SQESlots) {
     // Copied, because what is filled might be it, as far as Swift knows: it loaded these anew for each call.
     let (count, template) = (planned.pointee.count, planned.pointee.sqe(0))
-    run.pointee.flights &+= 1
-    let word = UserData.flight(run.pointee.slot, run.pointee.flights)
+    run.pointee.inRing.flights &+= 1
+    let word = UserData.flight(run.pointee.slot, run.pointee.inRing.flights)
     func fill(_ position: Int) {
       let slot = slots[position]
       slot.pointee = template.following(position).pointee
@@ -92,7 +92,7 @@ extension RingPlace {
     }
     if planned.pointee.patchCount > 0 { planned.pointee.fillIn(slots) }
     records.reserve(count)
-    run.pointee.awaited = UserData.quieted(word)
+    run.pointee.inRing.awaited = UserData.quieted(word)
   }
 
   /// The same with a record for each.
@@ -106,14 +106,14 @@ extension RingPlace {
       record.pointee.runSlot = run.pointee.slot
       slots[position].pointee = planned.pointee.sqe(position).pointee
       slots[position].pointee.user_data = UserData.call(index, record.pointee.generation)
-      if previous == CallSlab.end { run.pointee.firstRecord = index } else { records[previous].pointee.next = index }
+      if previous == CallSlab.end { run.pointee.inRing.firstRecord = index } else { records[previous].pointee.next = index }
       previous = index
     }
     guard planned.pointee.patchCount > 0 else { return }
     planned.pointee.fillIn(slots)
     for index in 0..<planned.pointee.patchCount where planned.pointee.patch(index).isClose {
       let patch = planned.pointee.patch(index)
-      var record = run.pointee.firstRecord
+      var record = run.pointee.inRing.firstRecord
       for _ in 0..<patch.position { record = records[record].pointee.next }
       records.stage(record, planned.pointee.call(Int(patch.position)), firstArgument: patch.value)
     }
@@ -126,15 +126,15 @@ extension RingPlace {
     ring.issue(count)
     run.pointee.isSynchronous = false
     run.pointee.place = .ring
-    run.pointee.callsOut = UInt32(truncatingIfNeeded: count)
-    run.pointee.callCount = UInt32(truncatingIfNeeded: count)
-    run.pointee.flight = flight
-    run.pointee.afterSegment = after
-    run.pointee.isFinalSegment = isFinal
-    run.pointee.cancelledRecord = CallSlab.end
+    run.pointee.inRing.callsOut = UInt32(truncatingIfNeeded: count)
+    run.pointee.inRing.callCount = UInt32(truncatingIfNeeded: count)
+    run.pointee.inRing.flight = flight
+    run.pointee.inRing.after = after
+    run.pointee.inRing.isFinal = isFinal
+    run.pointee.inRing.cancelledRecord = CallSlab.end
     if !isFinal { openSegments &+= 1 }
     segmentCallsMax = runs == 0 ? count : max(segmentCallsMax, count)
-    run.pointee.isSingleStep = false
+    run.pointee.inRing.isSingleStep = false
     calls &+= count
     runs &+= 1
     counts.sqes &+= count

@@ -67,16 +67,16 @@ extension RingPlace {
     let isNotable = !record.pointee.call.pointee.nature.isDisjoint(with: .aftermath)
     if isNotable { noteAftermath(record, &descriptors) }
     let run = runMemory[record.pointee.runSlot]
-    run.pointee.callsOut &-= 1
-    guard run.pointee.callsOut == 0 else { return }
+    run.pointee.inRing.callsOut &-= 1
+    guard run.pointee.inRing.callsOut == 0 else { return }
     comeBack(run)
     // The way of most: one call, which has succeeded.
-    guard run.pointee.callCount == 1, value >= 0, !isNotable || Self.isItsOwn(record) else {
+    guard run.pointee.inRing.callCount == 1, value >= 0, !isNotable || Self.isItsOwn(record) else {
       return activations.follow(run, conclude(run, activations.memory))
     }
     let tested = activations.memory.store(Int(value), record.pointee.call.pointee.result)
     let verdict = run.pointee.advance(
-      record.pointee.call.pointee.atom, record.pointee.call.pointee.flags, run.pointee.afterSegment, result: tested)
+      record.pointee.call.pointee.atom, record.pointee.call.pointee.flags, run.pointee.inRing.after, result: tested)
     records.release(index)
     activations.follow(run, verdict)
   }
@@ -86,16 +86,16 @@ extension RingPlace {
   private mutating func comeBack(_ run: Reference<Run>) {
     runs &-= 1
     if run.pointee.isCancelled.load(ordering: .relaxed) { stopping.leave() }
-    if !run.pointee.isFinalSegment { openSegments &-= 1 }
+    if !run.pointee.inRing.isFinal { openSegments &-= 1 }
   }
 
   /// A call of a flight that has succeeded in its turn, and means nothing else; false for any other.
   @inline(__always)
   private func takeQuietly(_ cqe: syslet_cqe) -> Bool {
     let run = runMemory[UserData.run(cqe.user_data)]
-    guard cqe.res >= 0, cqe.user_data == run.pointee.awaited else { return false }
-    run.pointee.awaited = cqe.user_data &+ UserData.step
-    run.pointee.lastResult = Int(cqe.res)
+    guard cqe.res >= 0, cqe.user_data == run.pointee.inRing.awaited else { return false }
+    run.pointee.inRing.awaited = cqe.user_data &+ UserData.step
+    run.pointee.last.result = Int(cqe.res)
     return true
   }
 
@@ -105,23 +105,23 @@ extension RingPlace {
   private mutating func takeInTurn(_ word: UInt64, _ value: Int32, _ activations: inout Activations) -> Bool {
     let run = runMemory[UserData.run(word)]
     let position = UserData.position(word)
-    let awaited = run.pointee.awaited
+    let awaited = run.pointee.inRing.awaited
     guard UserData.quieted(word) == awaited, value >= 0 else { return false }
-    let call = run.pointee.flight!.following(Int(position))
-    let isLast = position &+ 1 == run.pointee.callCount
+    let call = run.pointee.inRing.flight!.following(Int(position))
+    let isLast = position &+ 1 == run.pointee.inRing.callCount
     guard isLast || !call.pointee.flags.stops(on: Int(value)) else { return false }
     let tested = activations.memory.store(Int(value), call.pointee.result)
     if call.pointee.nature.contains(.waits) { waits &-= 1 }
     guard isLast else {
-      run.pointee.awaited = awaited &+ UserData.step
-      run.pointee.lastResult = tested
+      run.pointee.inRing.awaited = awaited &+ UserData.step
+      run.pointee.last.result = tested
       return true
     }
     comeBack(run)
-    records.giveBack(Int(run.pointee.callCount))
-    run.pointee.awaited = 0
+    records.giveBack(Int(run.pointee.inRing.callCount))
+    run.pointee.inRing.awaited = 0
     run.pointee.executed &+= Int(position)
-    let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, run.pointee.afterSegment, result: tested)
+    let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, run.pointee.inRing.after, result: tested)
     activations.follow(run, verdict)
     return true
   }
@@ -134,33 +134,33 @@ extension RingPlace {
     unfold(run)
     let position = UserData.position(word)
     precondition(
-      UserData.isCurrent(word, run.pointee.flights) && run.pointee.flight != nil && run.pointee.place == .ring
-        && run.pointee.callsAdvanced..<run.pointee.callCount ~= position, "L6: a CQE names a call that is not out")
-    var index = run.pointee.firstRecord
-    for _ in run.pointee.callsAdvanced..<position { index = records[index].pointee.next }
+      UserData.isCurrent(word, run.pointee.inRing.flights) && run.pointee.inRing.flight != nil && run.pointee.place == .ring
+        && run.pointee.inRing.callsAdvanced..<run.pointee.inRing.callCount ~= position, "L6: a CQE names a call that is not out")
+    var index = run.pointee.inRing.firstRecord
+    for _ in run.pointee.inRing.callsAdvanced..<position { index = records[index].pointee.next }
     return index
   }
 
   mutating func unfold(_ run: Reference<Run>) {
-    guard run.pointee.awaited != 0, let flight = run.pointee.flight else { return }
-    let advanced = UserData.position(run.pointee.awaited)
-    run.pointee.awaited = 0
-    run.pointee.callsAdvanced = advanced
+    guard run.pointee.inRing.awaited != 0, let flight = run.pointee.inRing.flight else { return }
+    let advanced = UserData.position(run.pointee.inRing.awaited)
+    run.pointee.inRing.awaited = 0
+    run.pointee.inRing.callsAdvanced = advanced
     if advanced > 0 {
       let call = flight.following(Int(advanced) - 1)
-      run.pointee.last = call.pointee.atom
-      run.pointee.lastFlags = call.pointee.flags
+      run.pointee.last.atom = call.pointee.atom
+      run.pointee.last.flags = call.pointee.flags
       run.pointee.executed &+= Int(advanced)
-      run.pointee.callsOut &-= advanced
+      run.pointee.inRing.callsOut &-= advanced
     }
-    records.giveBack(Int(run.pointee.callCount))
+    records.giveBack(Int(run.pointee.inRing.callCount))
     var previous = CallSlab.end
-    for position in advanced..<run.pointee.callCount {
+    for position in advanced..<run.pointee.inRing.callCount {
       let index = records.take()
       let record = records[index]
       record.pointee.call = flight.following(Int(position))
       record.pointee.runSlot = run.pointee.slot
-      if previous == CallSlab.end { run.pointee.firstRecord = index } else { records[previous].pointee.next = index }
+      if previous == CallSlab.end { run.pointee.inRing.firstRecord = index } else { records[previous].pointee.next = index }
       previous = index
     }
   }
@@ -184,7 +184,7 @@ extension RingPlace {
   private mutating func takeAuxiliary(_ cqe: syslet_cqe) {
     noteTaken(-1)
     if UserData.kind(cqe.user_data) == UserData.doorbell {
-      if cqe.user_data == UserData.poller { isPollerArmed = false } else { doorbell.isArmed = false }
+      if cqe.user_data == UserData.poller { doorbell.isPollerArmed = false } else { doorbell.isArmed = false }
       return
     }
     cancellations -= 1
@@ -193,27 +193,28 @@ extension RingPlace {
     // run that is to be cancelled.
     // What a device has is not found either, again and again, until the device is done.
     if cqe.res == -ENOENT {
-      runMemory[slot].pointee.cancelledRecord = CallSlab.end
+      runMemory[slot].pointee.inRing.cancelledRecord = CallSlab.end
       if stopping.isDue { stopping.wait() }
     }
   }
 
   /// All calls of the run's segment have been answered: advances the run over those that are left, in order, for as long as they have run.
   private mutating func conclude(_ run: Reference<Run>, _ memory: AtomMemory) -> Verdict {
-    var index = run.pointee.firstRecord
-    var left = run.pointee.flight == nil ? run.pointee.callCount : run.pointee.callCount &- run.pointee.callsAdvanced
+    var index = run.pointee.inRing.firstRecord
+    var left =
+      run.pointee.inRing.flight == nil ? run.pointee.inRing.callCount : run.pointee.inRing.callCount &- run.pointee.inRing.callsAdvanced
     var verdict = Verdict.route
     // As far as its calls tell: it may have been refused as a whole when the kernel prepared it.
-    var hasRun = left < run.pointee.callCount
+    var hasRun = left < run.pointee.inRing.callCount
     while left > 0 {
       let record = records[index]
       left &-= 1
       let next = left > 0 ? record.pointee.next : CallSlab.end
-      let isFirst = left &+ 1 == run.pointee.callCount
+      let isFirst = left &+ 1 == run.pointee.inRing.callCount
       switch outcome(run, record, next, &hasRun) {
       case .finished(let result):
         let tested = memory.store(result, record.pointee.call.pointee.result)
-        let after = left > 0 ? records[next].pointee.call.pointee.atom : run.pointee.afterSegment
+        let after = left > 0 ? records[next].pointee.call.pointee.atom : run.pointee.inRing.after
         let flags = record.pointee.call.pointee.flags
         verdict = run.pointee.advance(record.pointee.call.pointee.atom, flags, after, result: tested)
         records.release(index)
@@ -226,13 +227,13 @@ extension RingPlace {
         run.pointee.cursor = record.pointee.call.pointee.atom
         if !run.pointee.isCancelled.load(ordering: .relaxed) { counts.resumed += 1 }
         // The chain was refused as a whole; one call at a time finds the one it was refused for.
-        if isFirst { run.pointee.isSingleStep = true }
+        if isFirst { run.pointee.inRing.isSingleStep = true }
         records.release(index)
         index = next
       case .refused:
         verdict = .route
         run.pointee.cursor = record.pointee.call.pointee.atom
-        run.pointee.isUnderway = true
+        run.pointee.reached.isThere = true
         counts.refused += 1
         records.release(index)
         index = next
@@ -258,7 +259,7 @@ extension RingPlace {
       if !Self.hasNotRun(value), hasRun || !Self.isRefusedAtPreparation(value) {
         // L1 does not hold here, whatever the self-test saw. What ran cannot be taken back, but nothing more may follow it.
         let row = Operation.ringRows.first { $0.encoding == record.pointee.call.pointee.encoding } ?? Operation.unlistedRow
-        failure = failure ?? .stopOverrun(operation: "\(row.name)", result: value)
+        health.failure = health.failure ?? .stopOverrun(operation: "\(row.name)", result: value)
       }
       index = record.pointee.next
     }
@@ -306,7 +307,7 @@ extension RingPlace {
     switch Int32(truncatingIfNeeded: -value) {
     case ECANCELED where (nextValue ?? -1) < 0:
       // Only a success behind it proves that it was started: a member that fails at preparation has its own error, and the others this one.
-      if run.pointee.isCancelled.load(ordering: .relaxed) || run.pointee.callCount > 1 { return .notStarted }
+      if run.pointee.isCancelled.load(ordering: .relaxed) || run.pointee.inRing.callCount > 1 { return .notStarted }
       // Alone in its segment it is the call's own result, or the kernel has no thread for what it hands to its workers, and may start none
       // (RLIMIT_NPROC): such calls name or examine something, and have not been made.
       return call.nature.contains(.ofDescriptor) ? .finished(value) : .refused

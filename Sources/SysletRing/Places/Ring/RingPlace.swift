@@ -15,12 +15,9 @@ internal import Synchronization
   /// Never used: a value that holds an atomic is never copied (`Core.anchor`).
   private let anchor = Atomic(false)
   var counts = RingCounts()
-  /// What broke the engine for good: every method throws it from then on, the waits when they have given what there was.
-  var failure: EngineError?
+  var health = Health()
   /// Runs for which there is no room.
   var queue = RunQueue()
-  /// Some of them were asked to stop.
-  var hasStoppingInQueue = false
   var runs = 0
   /// Calls that are with the kernel: issued and not yet reaped.
   var calls = 0
@@ -32,14 +29,9 @@ internal import Synchronization
   var segmentCallsMax = 0
   /// Cancellations that are with the kernel.
   var cancellations = 0
-  /// Runs in the ring that were asked to stop; their calls are cancelled, one after the other, until they have come back.
+  /// Runs in the ring that were asked to stop; their calls are cancelled, one after the other, until they have come back. Those that wait for room come at once.
   var stopping = StoppingRuns()
   var doorbell = Doorbell()
-  /// The ring waits for the poller's epoll too.
-  var isPollerArmed = false
-  /// It is not entered any more: it has failed twice, or does not give back what it has.
-  var isLost = false
-  var refusals = Refusals()
 
   init(_ ring: Ring?, records: consuming CallSlab, runs: RunMemory) {
     self.ring = ring
@@ -47,9 +39,27 @@ internal import Synchronization
     runMemory = runs
   }
 
-  /// The read of the workers' doorbell that waits in the ring.
+  /// Whether the kernel can be relied on.
+  struct Health {
+    /// What broke the engine for good: every method throws it from then on, the waits when they have given what there was.
+    var failure: EngineError?
+    /// The ring is not entered any more: it has failed twice, or does not give back what it has.
+    var isLost = false
+    /// Enters in a row that the kernel refused for want of memory or room, and the last one's errno.
+    var refusals = 0
+    var refusal: Int32 = 0
+
+    /// The first failure ends the engine's work; what is out may still come back by further enters. The second one ends that too.
+    mutating func fail(_ error: EngineError) {
+      if failure != nil { isLost = true }
+      failure = failure ?? error
+    }
+  }
+
+  /// What waits in the ring for others: a read of the workers' doorbell, and a look at the poller's epoll.
   @safe struct Doorbell {
     var isArmed = false
+    var isPollerArmed = false
     let buffer: UnsafeMutablePointer<UInt64>
 
     init() {
@@ -58,31 +68,25 @@ internal import Synchronization
     }
   }
 
-  /// Enters in a row that the kernel refused for want of memory or room.
-  struct Refusals {
-    var count = 0
-    var errno: Int32 = 0
-  }
-
   /// All that the ring has waits: whoever needs room goes around it (law L11).
   var isStuck: Bool { records.freeCount == 0 && waits == calls }
 
   /// Whether there may be anything to reap.
-  var isExpecting: Bool { calls + cancellations > 0 || doorbell.isArmed || isPollerArmed }
+  var isExpecting: Bool { calls + cancellations > 0 || doorbell.isArmed || doorbell.isPollerArmed }
 
   /// Whether somebody in the queue may go on.
-  var mayAdmit: Bool { !queue.isEmpty && (records.freeCount > 0 || hasStoppingInQueue || isStuck) }
+  var mayAdmit: Bool { !queue.isEmpty && (records.freeCount > 0 || stopping.hasQueued || isStuck) }
 
   // MARK: Entering
 
   /// Submits what was issued and waits for `count` CQEs. 0 or more, or -EINTR, -ETIME, -EAGAIN, -EBUSY: everything else is the ring's failure.
   @inline(__always)
   mutating func enter(waitFor count: Int, nanoseconds: Int64?) -> Int {
-    guard let ring, !isLost else { return 0 }
+    guard let ring, !health.isLost else { return 0 }
     counts.enters &+= 1
     let result = ring.enter(waitFor: count, nanoseconds: nanoseconds)
     if ring.queued > 0 { ring.mend() }
-    if result < 0 { noteRefusal(-Int32(truncatingIfNeeded: result)) } else { refusals.count = 0 }
+    if result < 0 { noteRefusal(-Int32(truncatingIfNeeded: result)) } else { health.refusals = 0 }
     return result
   }
 
@@ -92,22 +96,16 @@ internal import Synchronization
   private mutating func noteRefusal(_ errno: Int32) {
     switch errno {
     // An enter whose time ran out has waited, which one with something to submit does only when the kernel has taken all of it.
-    case ETIME: refusals.count = 0
+    case ETIME: health.refusals = 0
     case EINTR: break
     case EAGAIN, EBUSY:
-      refusals.errno = errno
-      refusals.count += 1
+      health.refusal = errno
+      health.refusals += 1
     case EBADR:
       // A CQE was lost for good: nothing that is in flight can be trusted to end.
-      fail(.kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR))
-    default: fail(.kernel(call: "io_uring_enter", errno: errno))
+      health.fail(.kernel(call: "io_uring_enter (a completion was lost by the kernel)", errno: EBADR))
+    default: health.fail(.kernel(call: "io_uring_enter", errno: errno))
     }
-  }
-
-  /// The first failure ends the engine's work; what is out may still come back by further enters. The second one ends that too.
-  private mutating func fail(_ error: EngineError) {
-    if failure != nil { isLost = true }
-    failure = failure ?? error
   }
 
   /// How many CQEs must come before `count` runs can have ended, where that is known: one enter for all of them instead of one each.
@@ -122,7 +120,7 @@ internal import Synchronization
     var restMin = segmentCallsMax
     if activations.slotsMax <= Self.scannedMax {
       for slot in 0..<activations.slotsMax where activations.runs[UInt32(slot)].pointee.place == .ring {
-        restMin = min(restMin, activations.runs[UInt32(slot)].pointee.callsLeft)
+        restMin = min(restMin, activations.runs[UInt32(slot)].pointee.inRing.callsLeft)
       }
     } else {
       restMin = 1
@@ -149,22 +147,22 @@ internal import Synchronization
 
   /// Keeps the ring waiting for the poller's descriptors too, so that they end the ring's wait. False if the kernel takes nothing now.
   mutating func arm(_ poller: borrowing Poller) -> Bool {
-    guard poller.polled > 0, poller.epoll >= 0, !isPollerArmed else { return true }
+    guard poller.polled > 0, poller.epoll >= 0, !doorbell.isPollerArmed else { return true }
     var sqe = syslet_sqe()
     sqe.opcode = UInt8(SYSLET_OP_POLL_ADD)
     sqe.fd = poller.epoll
     sqe.op_flags = UInt32(SYSLET_POLL_IN)
     sqe.user_data = UserData.poller
-    isPollerArmed = issueAuxiliary(&sqe)
-    return isPollerArmed
+    doorbell.isPollerArmed = issueAuxiliary(&sqe)
+    return doorbell.isPollerArmed
   }
 
   /// False if there is no room, and the kernel makes none. That is no refusal of what the engine waits for: whoever enters for that reaps, and counts it.
   mutating func issueAuxiliary(_ sqe: inout syslet_sqe) -> Bool {
     guard let ring else { return false }
     if ring.room == 0 {
-      let refused = refusals.count
-      if Self.isRefusal(enter(waitFor: 0, nanoseconds: nil)) { refusals.count = refused }
+      let refused = health.refusals
+      if Self.isRefusal(enter(waitFor: 0, nanoseconds: nil)) { health.refusals = refused }
     }
     guard unsafe ring.issue(&sqe, 1) else { return false }
     counts.auxiliarySQEs += 1

@@ -50,7 +50,7 @@ final class Generation: @unchecked Sendable {
   }
 
   func take(_ run: Reference<Run>, in memory: RunMemory) {
-    if run.pointee.mayWait { waiting.append(run, in: memory) } else { ordinary.append(run, in: memory) }
+    if run.pointee.onWorker.mayWait { waiting.append(run, in: memory) } else { ordinary.append(run, in: memory) }
   }
 }
 

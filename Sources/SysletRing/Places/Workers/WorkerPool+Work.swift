@@ -102,8 +102,8 @@ extension WorkerPool {
     _ = follow(summons)
     while let run = orphans.popFirst(in: runs) {
       // The owner has other rights by now, or will look whether it has.
-      run.pointee.verdict = isOver ? .finish(.cancelled) : .route
-      run.pointee.isOrphan = !isOver
+      run.pointee.onWorker.verdict = isOver ? .finish(.cancelled) : .route
+      run.pointee.onWorker.isOrphan = !isOver
       mail.deliver(run)
     }
   }

@@ -1,11 +1,10 @@
 // Plain calls of many runs, shared with the workers: both sides take from one queue until nothing is left.
 
-/// The owner's.
+/// Which of a turn's runs are put aside for that, and how many the owner takes back at once. The owner's.
 struct Sharing {
-  /// Runs are collected, to be shared, instead of being executed where they are met.
+  /// Runs are put aside, to be shared, instead of being executed where they are met.
   var isCollecting = false
-  /// The runs collected, and what they will take.
-  var collected = RunQueue()
+  /// What those that have been put aside in this turn will take.
   var nanoseconds: Int64 = 0
   /// How many runs the owner takes back at once; 0 when nothing is offered.
   var portion = 0
@@ -25,15 +24,21 @@ struct Sharing {
   /// Runs are offered to workers, and the owner is to take of them too.
   var isOffering: Bool { portion > 0 }
 
+  /// Nothing is shared for a while.
+  var isPaused: Bool { pauses > 0 }
+
   /// Whether it is worth a try in this turn.
   mutating func mayBegin() -> Bool {
-    guard pauses > 0 else { return true }
+    guard pauses > 0 else {
+      nanoseconds = 0
+      return true
+    }
     pauses -= 1
     return false
   }
 
-  /// So many runs of `cost` nanoseconds are offered; before that, how much of the last offers the workers have done is taken in.
-  mutating func noteOffer(_ count: Int, costing cost: Int64) {
+  /// So many runs that were put aside are offered; before that, how much of the last offers the workers have done is taken in.
+  mutating func noteOffer(_ count: Int) {
     if offered >= Self.offersJudged {
       if (offered - own) * 8 >= offered {
         pausesNext = 1
@@ -45,7 +50,7 @@ struct Sharing {
       own = 0
     }
     offered += count
-    portion = Int(max(1, min(Self.portionMax, Self.portionNanoseconds / cost)))
+    portion = Int(max(1, min(Self.portionMax, Self.portionNanoseconds * Int64(count) / max(1, nanoseconds))))
   }
 
   /// The owner has done so many of them itself.
