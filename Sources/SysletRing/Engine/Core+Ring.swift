@@ -1,6 +1,5 @@
 // The ring's runs: translated and issued, submitted and reaped.
 
-internal import CLiburing
 internal import Glibc
 internal import Synchronization
 

@@ -41,24 +41,27 @@ extension Core {
     // Devices work while this thread does.
     if let ring = inRing.ring, ring.queued > 0 { _ = enter(waitFor: 0, nanoseconds: nil) }
     workers.count += workers.shared.count
-    placer.noteOffer(workers.shared.count)
+    let count = workers.shared.count
+    placer.sharing.noteOffer(count)
     // What computes wants no more threads than there are processors.
-    guard pool.share(&workers.shared, sharersMax: Self.processors - 1) < 0 else { return }
+    guard pool.share(&workers.shared, sharersMax: Self.processors - 1) < 0 else {
+      placer.counts.sharedRuns += count
+      return
+    }
     // There is no thread at all, and this one can do without.
     help(until: .max, nil)
     // A place that does not give back what was offered has it still.
     if workers.count > 0 { workers.isStalled = true }
   }
 
-  /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible or the deadline has passed. What is
-  /// left then the workers do while the program is at its completions: woken for each turn anew they would come too late. One portion is taken in
-  /// any case, because the workers may be busy for good.
+  /// Takes back and executes what was offered and nobody has begun, until `count` completions are visible or the deadline has passed. The workers do
+  /// what is left then while the program is at its completions. Some are taken back in any case, because the workers may be busy for good.
   mutating func help(until count: Int, _ deadline: Int64?) {
     guard placer.sharing.isOffering, let pool = workers.pool else { return }
     repeat {
-      var portion = pool.reclaim(placer.sharing.portion)
+      var portion = pool.reclaim(placer.sharing.reclaimCount)
       guard !portion.isEmpty else {
-        placer.sharing.portion = 0
+        placer.sharing.endOffer()
         return
       }
       placer.sharing.noteOwn(portion.count)

@@ -2,7 +2,6 @@
 
 internal import CLiburing
 internal import Glibc
-internal import Synchronization
 
 extension Core {
   /// Sleeps until something has come back that may make `count` more completions. False when a signal came.

@@ -1,9 +1,5 @@
 // The workers' runs: handed over together, and taken back through the mailbox.
 
-internal import CLiburing
-internal import Glibc
-internal import Synchronization
-
 extension Core {
   /// - Parameter row: The plain call that the worker begins with, if what that takes is worth knowing.
   mutating func handOver(_ run: Reference<Run>, _ call: Reference<Call>, timedAs row: UInt16 = Run.untimed) -> Turn {

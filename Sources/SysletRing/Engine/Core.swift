@@ -1,5 +1,4 @@
-// The engine's state, and its one loop: route → (inline | ring | poller | worker) → advance → route. What follows each step is decided here and
-// done by the place.
+// The engine's state, and what the program calls: accepting, waiting, flushing. The loop is in Loop.swift.
 //
 // Unsafe fence: runs and records are pointers into slabs that the core owns; they are valid until the core is gone, and the core does not
 // go before every run has come back (law L4).
@@ -195,12 +194,6 @@ internal import Synchronization
     return .left
   }
 
-  /// ASYNC has been met: from here on the run is not in its caller's context.
-  mutating func leaveContext(_ run: Reference<Run>, mayRunInline: Bool) {
-    run.pointee.isSynchronous = false
-    placer.beginRun(isAllowed: mayRunInline)
-  }
-
   // MARK: Waiting
 
   mutating func wait(atLeast count: Int, timeout: Duration?) throws(EngineError) -> Int {
@@ -255,7 +248,7 @@ internal import Synchronization
 }
 
 extension Core {
-  /// With a translator and a placer of its own: this is no turn of the engine, and whatever thread asks must not meet a segment in the making.
+  /// With a translator and a placer of its own: this is no turn of the engine, and must not meet a segment in the making.
   func explain(_ head: AtomAddress, _ layout: AtomForm) -> Explanation {
     do {
       var lister = try Translator(memory: memory, router: router, callsMax: translator.segment.capacity)

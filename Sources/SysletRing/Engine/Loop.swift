@@ -2,7 +2,6 @@
 // remains. What follows each step is decided here and done by the place.
 
 internal import CLiburing
-internal import Glibc
 internal import Synchronization
 
 extension Core {
@@ -116,7 +115,7 @@ extension Core {
     return turn
   }
 
-  mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
+  private mutating func advance(_ run: Reference<Run>, mayRunInline: Bool) -> Turn {
     let scratch = scratch.call
     var turns = Self.inlineTurnMax
     let isAutomatic = router.isAutomatic
@@ -223,7 +222,7 @@ extension Core {
 
   /// Where the run's next call is made; its SQE is staged when that is the ring, which has `room`.
   @inline(__always)
-  mutating func place(_ run: Reference<Run>, _ call: Reference<Call>, room: inout Int) -> Placement {
+  private mutating func place(_ run: Reference<Run>, _ call: Reference<Call>, room: inout Int) -> Placement {
     if router.isAutomatic, let placement = placer.place(call, &translator.descriptors, mayTry: placer.isAllowed) { return placement }
     if let ring = inRing.ring, call.pointee.form.hasOpcode {
       room = ring.room
@@ -242,9 +241,15 @@ extension Core {
     return .finished(reason)
   }
 
+  /// ASYNC has been met: from here on the run is not in its caller's context.
+  private mutating func leaveContext(_ run: Reference<Run>, mayRunInline: Bool) {
+    run.pointee.isSynchronous = false
+    placer.beginRun(isAllowed: mayRunInline)
+  }
+
   /// How long a plain call may take in a wait: as long as the wait may, if nothing on the ring is kept waiting by it and the wait has not what it
   /// is for.
-  mutating func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
+  private mutating func plainMax(_ count: Int, _ deadline: Int64?) -> Int64 {
     guard router.isAutomatic, inRing.calls == 0, activations.delivery.visible() < count else { return PlainCosts.briefMax }
     guard let deadline else { return .max }
     return max(PlainCosts.briefMax, deadline - syslet_now())

@@ -42,11 +42,13 @@ public struct Statistics: Sendable, Equatable {
   public var workerGenerations = 0
   /// Calls that the ring refused, as invalid or unsupported, and opens of FIFOs that it did not wait in: they were made plainly instead.
   public var refused = 0
-  /// Plain calls that `automatic` gave to workers because such calls have taken longer lately than they may hold the owner's thread.
+  /// Plain calls that `automatic` gave to workers because such calls have taken longer lately than one may hold the owner's thread now
+  /// (`Options.inlineLimit`, or 50 µs where others wait).
   public var plainHandOvers = 0
   /// Runs that `automatic` offered to workers because many were ready: the owner and the workers take from one queue.
   public var sharedRuns = 0
-  /// Reads tried on the owner's thread that had to wait, or took longer than one out of the page cache: reads of that file are the ring's for a while.
+  /// Reads tried on the owner's thread that had to wait, or took longer than one out of the page cache: the next ones of that descriptor are the ring's, or
+  /// a worker's, for a while.
   public var slowReads = 0
   /// Syslets that ended with a fault.
   public var faulted = 0

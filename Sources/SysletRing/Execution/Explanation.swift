@@ -29,7 +29,7 @@ public struct Explanation: Sendable, CustomStringConvertible {
   public var lines: [Line]
   /// What changes when many such syslets are ready or waiting at a time.
   public var notes: [String] = []
-  /// What `automatic` has measured lately that decides otherwise than it would at first.
+  /// What `automatic` has measured lately that decides, and that no line's reason tells.
   public var lately: [String] = []
 
   /// The listing as a text of a line and its reason for each atom.
@@ -140,7 +140,7 @@ extension Translator {
     var explanation = Explanation(backend: router.backend, lines: order.compactMap { lines[$0] })
     if router.isAutomatic {
       if placer.reads.areSlow {
-        explanation.lately.append("reads that should have been in memory were slow: of their files the ring has the next ones")
+        explanation.lately.append("reads that should have been in memory were slow: the next ones of their descriptors are not made inline")
       }
       if placer.sharing.isPaused {
         explanation.lately.append("workers took little of what was shared with them: for a while nothing is")

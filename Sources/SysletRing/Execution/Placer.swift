@@ -1,11 +1,11 @@
-// All that `automatic` decides: what the owner makes plainly, what workers get, what both share, and what is left to the ring. It knows kinds of calls and what
-// such calls have taken lately, and no SQEs. On other backends it has no opinion.
+// What `automatic` decides about plain calls: what the owner makes, what workers get, what both share, and what is left to the ring. It knows kinds of calls and
+// what such calls have taken lately, and no SQEs. Of where a call is made it has no opinion on other backends; the rest is asked on `automatic` only.
 
 internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
-/// What the placer has decided by measurement so far.
+/// How often the placer has decided so: the counts of `Statistics`.
 struct PlacerCounts {
   var (handOvers, sharedRuns, slowReads) = (0, 0, 0)
 }
@@ -13,7 +13,7 @@ struct PlacerCounts {
 /// The owner's.
 struct Placer: ~Copyable {
   private let isAutomatic: Bool
-  /// Never used: a value that holds an atomic is never copied (`Core.anchor`).
+  /// Never used: a value that holds an atomic is never copied (`Core.anchor`). Without it this one was, for each run: 60 instructions.
   private let anchor = Atomic(false)
   let costs: PlainCosts
   var turn: PlainTurn
@@ -74,7 +74,7 @@ struct Placer: ~Copyable {
     idleCallsMax = !isAllowed ? 0 : isHelping ? .max : turn.idleCallsMax
   }
 
-  /// Begins a line of a listing.
+  /// Begins a straight run of a listing, as if it came alone.
   mutating func beginListing() {
     turn.begin(runs: 1, nanosecondsMax: isAutomatic ? .max : 0, isAlone: true)
     beginRun(isAllowed: true)
@@ -200,12 +200,6 @@ struct Placer: ~Copyable {
     guard cost <= PlainCosts.briefMax || call.pointee.traits.contains(.neverBlocks) else { return .worker }
     sharing.nanoseconds += cost
     return .shared
-  }
-
-  /// So many runs that were put aside are offered to workers.
-  mutating func noteOffer(_ count: Int) {
-    counts.sharedRuns += count
-    sharing.noteOffer(count)
   }
 
   /// Whether a call placed by a hint is asked for what it is, before it is known who makes it: of those that workers get one in so many.

@@ -1,9 +1,9 @@
-// What plain calls have cost lately, by the row of the operation table and two behind it: whether one may be made on the owner's thread, and whether many of them
+// What plain calls have cost lately, by the row of the operation table and three behind it: whether one may be made on the owner's thread, and whether many of them
 // are worth a worker's help, is decided on what the last ones took.
 
 internal import Synchronization
 
-/// Unsafe fence: the memory is the engine's, which frees it when nothing can ask any more. The owner's.
+/// Unsafe fence: the memory is the placer's, which frees it when nothing can ask any more. The owner's.
 @safe struct PlainCosts {
   private let nanoseconds: UnsafeMutablePointer<UInt32>
   /// The same, divided by the calls of the run.

@@ -71,8 +71,8 @@ struct ReachedCall {
 
 /// A run's segment with the kernel.
 @safe struct RunInRing {
-  /// The first record, how many of its calls are still out, and the atom after it.
   var firstRecord = CallSlab.end
+  /// Calls that are still out, and how many there are.
   var callsOut: UInt32 = 0
   var callCount: UInt32 = 0
   /// A flight: the calls of a planned segment that has no records, because all went well so far. The user_data of its next CQE, as if that were a quiet
@@ -89,6 +89,7 @@ struct ReachedCall {
   var isFinal = false
   /// The next segment takes one call only: the last one was refused as a whole, and this is how its culprit is found.
   var isSingleStep = false
+  /// The atom behind the segment.
   var after: AtomAddress?
   /// The record for which a cancellation is with the kernel, or was answered by something else than "not found".
   var cancelledRecord = CallSlab.end
@@ -99,10 +100,10 @@ struct ReachedCall {
 
 /// What the owner and a worker tell each other about a run.
 struct RunOnWorker: ~Copyable {
+  /// Calls made since it was handed over. Written by the worker before the run comes back. First, for the reason for which `Run.cursor` is.
+  var calls = 0
   /// The thread that is making a call for it, 0 for none. Writes: that worker. Reads: the owner, to interrupt the call.
   let thread = Atomic<Int32>(0)
-  /// Calls made since it was handed over. Written by the worker before the run comes back.
-  var calls = 0
   /// The next call may wait for another party. Written by the owner before it hands the run over.
   var mayWait = false
   /// It comes back because no worker has the rights any more with which it was handed over.

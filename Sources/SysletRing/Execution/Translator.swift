@@ -1,11 +1,11 @@
-// Where a call runs, and straight runs of atoms as segments of the ring's.
+// Whether the ring may have a call, and straight runs of atoms as its segments.
 //
 // Unsafe fence: the slot that is not a ring's is the translator's own.
 
 internal import CLiburing
 internal import Glibc
 
-/// Decides where calls run, and gathers those of the ring.
+/// Decides where a call runs of which the placer has no opinion, and gathers those of the ring.
 @safe struct Translator: ~Copyable {
   let memory: AtomMemory
   let router: Router
@@ -45,7 +45,7 @@ internal import Glibc
 
   /// Where `call` runs, of which the placer has no opinion; its SQE is staged when that is the ring.
   ///
-  /// What only looks is `mutating` here all the same: Swift would copy the translator's 240 bytes for it.
+  /// What only looks is `mutating` here all the same: Swift would copy the translator for it.
   @inline(__always)
   mutating func place(_ call: Reference<Call>, isSynchronous: Bool) -> Placement {
     let placement = router.place(call, isSynchronous: isSynchronous, encodingInto: segment.sqes[segment.count])

@@ -99,7 +99,7 @@ struct OwnerPlace {
     return result
   }
 
-  /// What was opened just now is settled.
+  /// What was opened just now is settled. (`read` is inlined, and cannot call itself.)
   private mutating func readAgain(_ call: Reference<Call>, _ placer: inout Placer) -> Int? { read(call, &placer) }
 
   /// Whether what was opened just now is a FIFO, before `call` is made, which will not find out by itself.

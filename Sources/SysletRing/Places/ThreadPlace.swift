@@ -1,7 +1,7 @@
 // What the engine's loop asks of a place that executes runs on threads of its own. Workers are one; a new one is a file with a type like that.
 
 /// Runs are handed over by the owner, in `submit`. From then on a run is the place's, until it gives it back through the owner's mailbox, with what is to be
-/// done with it next in `Run.verdict` (`RunExecution` does all of that). A place holds no run that it has not been given, and loses none (law L5).
+/// done with it next in `Run.onWorker.verdict` (`RunExecution` does all of that). A place holds no run that it has not been given, and loses none (law L5).
 ///
 /// All methods are the owner's, but for `stop`, which is also called where the owner's thread is gone.
 protocol ThreadPlace: AnyObject, Sendable {

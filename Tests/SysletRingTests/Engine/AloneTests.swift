@@ -111,6 +111,7 @@ struct AloneTests {
       #expect([0, count].contains(after.sharedRuns - before.sharedRuns))
       #expect(engine.pending == 0)
     }
+    if Self.breakEven >= 8 { #expect(engine.statistics.sharedRuns >= count) }
     let text = programs[0].form.isIndirect ? "" : engine.explain(programs[0])
     // On a busy machine the self-test may find that an enter pays later than for a line of this length.
     if (8..<length).contains(Self.breakEven), !form.isIndirect { #expect(text.contains("a line of 16 no-ops or more")) }

@@ -192,8 +192,7 @@ struct ExplanationTests {
     #expect(handed.contains("such a run takes some 900000 µs") && !handed.contains("lately"))
     let paused = Self.listing(.automatic, program) { placer in
       for _ in 0..<3 {
-        placer.sharing.nanoseconds = 64_000
-        placer.noteOffer(64)
+        placer.sharing.noteOffer(64)
         placer.sharing.noteOwn(64)
       }
     }
