@@ -317,10 +317,13 @@ struct LifeRegressionTests {
         program.atom(SystemCall.nanosleep, .to(Self.time(program, milliseconds: 10)), 0)
         for timeout in long {
           try engine.enqueue(program)
-          #expect(try engine.wait(atLeast: 1, timeout: timeout) == 1, "\(backend), \(timeout)")
-          #expect(try engine.take(timeout: timeout).count == 1, "\(backend), \(timeout)")
-          try engine.enqueue(program)
+          // Once more: the last engine's ring, which the kernel takes down meanwhile, interrupts this thread as a signal does.
+          if try engine.wait(atLeast: 1, timeout: timeout) == 0 { _ = try engine.wait(atLeast: 1, timeout: timeout) }
           #expect(try engine.take(timeout: timeout).map(\.result) == [0], "\(backend), \(timeout)")
+          try engine.enqueue(program)
+          var taken = try engine.take(timeout: timeout)
+          if taken.isEmpty { taken = try engine.take(timeout: timeout) }
+          #expect(taken.map(\.result) == [0], "\(backend), \(timeout)")
         }
         for timeout in short {
           try engine.enqueue(program)

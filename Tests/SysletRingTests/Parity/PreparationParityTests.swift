@@ -82,7 +82,8 @@ struct PreparationParityTests {
     options.backend = .ring
     let engine = try SysletEngine(options, table: Self.widened)
     try Self.tryChains(engine)
-    #expect(engine.statistics.softLinks > 0)
+    // Before Linux 5.17 nothing is linked.
+    if RingReport.current().features.contains("LINKED_FILE") { #expect(engine.statistics.softLinks > 0) }
   }
 
   private static func tryChains(_ engine: SysletEngine) throws {
