@@ -10,7 +10,7 @@ internal import Glibc
 @safe struct StagedCall {
   var atom: AtomAddress
   var result: UInt
-  /// The call's first argument, for results that are made from it (poll).
+  /// The call's first argument, for results that are made from it (poll); of a message its header.
   var firstArgument: UInt64
   var encoding: Encoding
   var flags: AtomFlags
@@ -35,7 +35,9 @@ extension StagedCall {
       atom: call.pointee.atom, result: call.pointee.result, firstArgument: call.pointee.arguments.words.0,
       encoding: call.pointee.form.encoding,
       flags: call.pointee.flags, nature: call.pointee.form.nature, link: .cut, stops: [], severs: [])
+    guard !nature.isDisjoint(with: [.open, .waits]) else { return }
     if nature.contains(.open), !call.pointee.form.mayOpenAndHaveToWait(call.pointee.arguments) { nature.remove(.open) }
+    if encoding.isMessage { firstArgument = call.pointee.arguments.words.1 }
   }
 }
 

@@ -47,26 +47,6 @@ extension Encoding {
 extension Encoding {
   /// Whether a call counts as not made if a cancellation has interrupted it in the kernel: -EINTR. Not close(2), which has closed its descriptor all the same.
   var isUndoneByInterruption: Bool { self != .close }
-
-  /// The system call's result for a result of the ring; `first` is the call's first argument. nil: only the system call can tell.
-  func systemCallResult(_ result: Int, _ first: UInt64) -> Int? {
-    switch self {
-    case .nanosleep, .clockNanosleep:
-      return result == -Int(ETIME) ? 0 : result
-    case .poll:
-      // poll(2) answers a closed descriptor with POLLNVAL in revents, not with an error.
-      guard result >= 0 || result == -Int(EBADF) else { return result }
-      guard let entry = UserMemory.load(first, as: pollfd.self) else { return -Int(EFAULT) }
-      // The ring also reports, and ends on, POLLRDHUP, for which nobody has asked.
-      let asked = Int(UInt16(bitPattern: entry.events)) | Int(POLLERR) | Int(POLLHUP)
-      let revents = result >= 0 ? result & asked : Int(POLLNVAL)
-      guard revents != 0 else { return nil }
-      let field = first &+ UInt64(MemoryLayout<pollfd>.offset(of: \pollfd.revents)!)
-      return UserMemory.store(Int16(truncatingIfNeeded: revents), field) ? 1 : -Int(EFAULT)
-    default:
-      return result
-    }
-  }
 }
 
 extension OperationForm {
@@ -269,11 +249,8 @@ extension OperationForm {
     return nil
   }
 
-  /// `Encoding.systemCallResult`.
-  func systemCallResult(_ result: Int, _ first: UInt64) -> Int? { encoding.systemCallResult(result, first) }
-
   /// UIO_MAXIOV.
-  private static let vectorsMax: UInt64 = 1024
+  static let vectorsMax: UInt64 = 1024
   /// The most that one transfer moves (MAX_RW_COUNT): above it the system calls move less than asked for, which would be "short".
   static let transferMax: UInt64 = 0x7fff_f000
 }

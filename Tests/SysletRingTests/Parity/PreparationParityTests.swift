@@ -17,6 +17,22 @@ struct PreparationParityTests {
     }
   }
 
+  /// A message's header: a name, vectors, and control messages.
+  private static func header(
+    _ s: Stage, vectors: UInt64? = nil, count: UInt64 = 5000, nameBytes: Int32 = 16, controlBytes: UInt64 = 0
+  ) -> UInt64 {
+    let (header, vector, memory) = (s.arena.buffer(56), s.arena.buffer(16), s.arena.buffer(64))
+    vector.store(memory.address, at: 0)
+    vector.store(UInt64(8), at: 8)
+    header.store(memory.address, at: 0)
+    header.store(nameBytes, at: 8)
+    header.store(vectors ?? vector.address, at: 16)
+    header.store(count, at: 24)
+    header.store(controlBytes > 0 ? memory.address : 0, at: 32)
+    header.store(controlBytes, at: 40)
+    return header.address
+  }
+
   /// No address of a process's.
   static let nowhere: UInt64 = 16
 
@@ -32,6 +48,28 @@ struct PreparationParityTests {
     },
     Refused("recvmsg without a header") { s in ParityCall(SystemCall.recvmsg, s.socketPair().0, PreparationParityTests.nowhere, 0) },
     Refused("sendmsg without a header") { s in ParityCall(SystemCall.sendmsg, s.socketPair(SOCK_DGRAM).0, PreparationParityTests.nowhere, 0)
+    },
+    Refused("recvmsg with too many vectors") { s in ParityCall(SystemCall.recvmsg, s.socketPair().0, PreparationParityTests.header(s), 0) },
+    Refused("sendmsg with too many vectors") { s in
+      ParityCall(SystemCall.sendmsg, s.socketPair(SOCK_DGRAM).0, PreparationParityTests.header(s), 0)
+    },
+    Refused("recvmsg with too many vectors, which are nowhere") { s in
+      ParityCall(SystemCall.recvmsg, s.socketPair().0, PreparationParityTests.header(s, vectors: PreparationParityTests.nowhere), 0)
+    },
+    Refused("recvmsg with more vectors than there can be") { s in
+      ParityCall(SystemCall.recvmsg, s.socketPair().0, PreparationParityTests.header(s, count: 1 << 60), 0)
+    },
+    Refused("sendmsg with more vectors than there can be") { s in
+      ParityCall(SystemCall.sendmsg, s.socketPair(SOCK_DGRAM).0, PreparationParityTests.header(s, count: 1 << 60), 0)
+    },
+    Refused("recvmsg with a name of less than no bytes") { s in
+      ParityCall(SystemCall.recvmsg, s.socketPair().0, PreparationParityTests.header(s, nameBytes: -1), 0)
+    },
+    Refused("sendmsg with control messages of more bytes than there can be") { s in
+      ParityCall(SystemCall.sendmsg, s.socketPair(SOCK_DGRAM).0, PreparationParityTests.header(s, count: 1, controlBytes: 1 << 60), 0)
+    },
+    Refused("recvmsg with control messages of more bytes than there can be, and too many vectors") { s in
+      ParityCall(SystemCall.recvmsg, s.socketPair().0, PreparationParityTests.header(s, controlBytes: 1 << 60), 0)
     },
     Refused("connect without an address") { s in ParityCall(SystemCall.connect, s.socketPair().0, PreparationParityTests.nowhere, 16) },
     Refused("epoll_ctl without an event") { s in

@@ -297,6 +297,7 @@ extension RingPlace {
       ?? .refused
   }
 
+  @inline(never)  // Within `reap` it keeps from being inlined there what most runs need.
   private func failedOutcome(_ run: Reference<Run>, _ call: StagedCall, _ value: Int, _ nextValue: Int?, hasRun: Bool) -> Outcome {
     if value == Int(Self.neverSubmitted) { return .notStarted }
     // What has run behind a call must not be overtaken by making the call again. If the chain was refused, and so is the next one, neither has; where nothing
@@ -318,7 +319,8 @@ extension RingPlace {
       return isInterrupted && isLastToRun ? .notStarted : .finished(-Int(EINTR))
     case EINVAL, EOPNOTSUPP:
       // Only where nothing can have happened the call is made again (`RingKnowledge.isRepeatable`).
-      return isLastToRun && call.nature.contains(.repeatable) ? .refused : .finished(value)
+      if isLastToRun, call.nature.contains(.repeatable) { return .refused }
+      return .finished(call.encoding.isMessage ? call.encoding.systemCallResult(value, call.firstArgument) ?? value : value)
     // An open: what looks a name up and gives a descriptor.
     case ENXIO where call.nature.isSuperset(of: [.names, .descriptors]):
       // A FIFO that nobody reads: open(2) waits for a reader. Nothing has been opened.
