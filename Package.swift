@@ -22,6 +22,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
   ],
   targets: [
     .target(
@@ -29,7 +30,9 @@ let package = Package(
       cSettings: [.define("_GNU_SOURCE")] + (isChecked ? [.treatAllWarnings(as: .error)] : []),
       linkerSettings: [.linkedLibrary("uring")]
     ),
-    .target(name: "SysletRing", dependencies: ["CLiburing"], swiftSettings: swiftSettings),
+    .target(
+      name: "SysletRing", dependencies: ["CLiburing", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: swiftSettings),
     .target(name: "CSysletBench", path: "Sources/CSysletBench"),
     .executableTarget(
       name: "syslet-bench",
@@ -43,7 +46,8 @@ let package = Package(
     .target(
       name: "CTestSupport", path: "Tests/CTestSupport", cSettings: [.define("_GNU_SOURCE")]),
     .testTarget(
-      name: "SysletRingTests", dependencies: ["SysletRing", "CLiburing", "CTestSupport"],
+      name: "SysletRingTests",
+      dependencies: ["SysletRing", "CLiburing", "CTestSupport", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "SysletBenchTests",

@@ -15,7 +15,8 @@ internal import Glibc
   }
 
   enum Outcome {
-    case completed(Completion)
+    /// `isLate`: its deadline passed, and it was cancelled for that.
+    case completed(Completion, isLate: Bool)
     /// Not after the engine's first turn for the syslet: the task has to go on waiting.
     case pending(Ticket)
   }
@@ -29,6 +30,9 @@ internal import Glibc
     /// The next free one, while this one is.
     var next = Awaiting.none
     var isPending = false
+    /// In the heap of deadlines; -1 for none.
+    var timer: Int32 = -1
+    var isLate = false
     /// What came while the task was on its way to wait for it. The last field, because it is seldom touched.
     var completion: Completion?
   }
@@ -56,6 +60,8 @@ internal import Glibc
   private var pending = 0
   /// Waiters for whose syslets the engine has not had a turn yet.
   private var fresh: [UInt32] = []
+  /// Waiters whose syslets have deadlines.
+  private var deadlines = TimerHeap()
   private var isClosing = false
   private let completions: UnsafeMutableBufferPointer<Completion>
 
@@ -82,18 +88,26 @@ internal import Glibc
   // MARK: The tasks' side
 
   /// Enqueues a syslet, and cancels it at once if its task is cancelled.
-  mutating func start(_ head: AtomAddress, _ layout: AtomForm, isCancelled: Bool, _ continuation: Continuation) {
+  ///
+  /// - Parameter deadline: When it is cancelled if it is not done by then, as `syslet_now` counts; nil for never.
+  /// - Parameter step: Where it begins; nil for its head.
+  mutating func start(
+    _ head: AtomAddress, _ layout: AtomForm, from step: AtomAddress?, isCancelled: Bool, deadline: Int64?, _ continuation: Continuation
+  ) {
     do throws(EngineError) {
       guard !isClosing else { throw failure ?? .closed }
       guard let number = takeWaiter() else { throw .full(limit: waitersMax) }
       let waiter = waiter(number)
       do {
-        waiter.pointee.run = try engine.enqueue(head, layout, waiter: number)
+        waiter.pointee.run =
+          if let step { try engine.enqueue(head, from: step, waiter: number) } else { try engine.enqueue(head, layout, waiter: number) }
       } catch {
         release(number)
         throw error
       }
       waiter.pointee.isPending = true
+      waiter.pointee.isLate = false
+      if let deadline { insertDeadline(number, deadline) }
       unsafe waiter.pointee.continuation = continuation
       pending += 1
       fresh.append(number)
@@ -110,11 +124,11 @@ internal import Glibc
       unsafe waiter.pointee.continuation = continuation
       return
     }
-    let completion = waiter.pointee.completion
+    let (completion, isLate) = (waiter.pointee.completion, waiter.pointee.isLate)
     waiter.pointee.completion = nil
     release(ticket.waiter)
     if let completion {
-      unsafe continuation.resume(returning: .completed(completion))
+      unsafe continuation.resume(returning: .completed(completion, isLate: isLate))
     } else {
       unsafe continuation.resume(throwing: failure ?? .closed)
     }
@@ -125,6 +139,27 @@ internal import Glibc
     // The syslet may have completed meanwhile.
     guard waiter.pointee.isPending, waiter.pointee.sequence == ticket.sequence else { return }
     engine.cancel(waiter.pointee.run, waiter: ticket.waiter)
+  }
+
+  private mutating func insertDeadline(_ number: UInt32, _ moment: Int64) {
+    deadlines.insert(number, at: moment) { [waiters = unsafe waiters] in unsafe waiters[Int($0)].timer = $1 }
+  }
+
+  private mutating func removeDeadline(_ number: UInt32) {
+    guard waiter(number).pointee.timer >= 0 else { return }
+    deadlines.remove(at: waiter(number).pointee.timer) { [waiters = unsafe waiters] in unsafe waiters[Int($0)].timer = $1 }
+    waiter(number).pointee.timer = -1
+  }
+
+  /// Cancels the syslets whose deadlines have passed.
+  private mutating func cancelLate() {
+    guard let next = deadlines.next, case let now = syslet_now(), next <= now else { return }
+    while let number = deadlines.popDue(now, placed: { [waiters = unsafe waiters] in unsafe waiters[Int($0)].timer = $1 }) {
+      waiter(number).pointee.timer = -1
+      guard waiter(number).pointee.isPending else { continue }
+      waiter(number).pointee.isLate = true
+      engine.cancel(waiter(number).pointee.run, waiter: number)
+    }
   }
 
   private mutating func takeWaiter() -> UInt32? {
@@ -157,7 +192,8 @@ internal import Glibc
     }
     let isFirst = !fresh.isEmpty
     do throws(EngineError) {
-      if isFirst { try take(atLeast: 1, timeout: .zero) } else { try take(atLeast: isIdle ? 1 : 0, timeout: nil) }
+      cancelLate()
+      if isFirst { try take(atLeast: 1, timeout: .zero) } else { try take(atLeast: isIdle ? 1 : 0, timeout: timeLeft) }
       sendOn()
     } catch {
       guard !engine.hasFailed else { return fail(error) }
@@ -165,6 +201,9 @@ internal import Glibc
       if isIdle, !isFirst { engine.sleepUntilCalled(nanoseconds: Self.refusalNanoseconds) }
     }
   }
+
+  /// Until the next deadline; nil for no end.
+  private var timeLeft: Duration? { deadlines.next.map { .nanoseconds(max(0, $0 - syslet_now())) } }
 
   /// Tells the tasks whose syslets take longer than the first turn: they have to be cancellable before the thread sleeps.
   private mutating func sendOn() {
@@ -189,10 +228,11 @@ internal import Glibc
       let waiter = waiter(completion.waiter)
       waiter.pointee.isPending = false
       pending -= 1
+      removeDeadline(completion.waiter)
       if unsafe waiter.pointee.continuation == nil {
         waiter.pointee.completion = completion
       } else {
-        resume(completion.waiter, .completed(completion))
+        resume(completion.waiter, .completed(completion, isLate: waiter.pointee.isLate))
         release(completion.waiter)
       }
     }
@@ -213,6 +253,7 @@ internal import Glibc
     for number in 0..<UInt32(waitersUsed) where waiter(number).pointee.isPending {
       waiter(number).pointee.isPending = false
       pending -= 1
+      removeDeadline(number)
       guard let continuation = unsafe waiter(number).pointee.continuation else { continue }
       unsafe waiter(number).pointee.continuation = nil
       release(number)
@@ -224,6 +265,11 @@ internal import Glibc
   /// Cancels what is pending, and takes no more.
   mutating func close() {
     isClosing = true
+    cancelAll()
+  }
+
+  /// Cancels what is pending.
+  func cancelAll() {
     for number in 0..<UInt32(waitersUsed) where waiter(number).pointee.isPending {
       engine.cancel(waiter(number).pointee.run, waiter: number)
     }

@@ -12,6 +12,7 @@ internal import Synchronization
   enum Message {
     case job(UnownedJob)
     case cancel(Awaiting.Ticket)
+    case cancelAll
     case close
   }
 

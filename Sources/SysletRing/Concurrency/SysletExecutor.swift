@@ -110,18 +110,29 @@ internal import Glibc
 
   @inline(__always)
   private nonisolated(nonsending) func runHere(_ head: AtomAddress, _ layout: AtomForm) async throws(EngineError) -> Completion {
-    let isCancelled = Task.isCancelled
+    try await runHere(head, layout, from: nil, deadline: nil, isShielded: false).completion
+  }
+
+  /// On the executor's thread.
+  ///
+  /// - Parameter isShielded: It is not cancelled with its task.
+  /// - Parameter isCancelled: It is cancelled at once.
+  @inline(__always)
+  nonisolated(nonsending) func runHere(
+    _ head: AtomAddress, _ layout: AtomForm, from step: AtomAddress?, deadline: Int64?, isShielded: Bool, isCancelled: Bool = false
+  ) async throws(EngineError) -> (completion: Completion, isLate: Bool) {
+    let isCancelled = isCancelled || !isShielded && Task.isCancelled
     let outcome: Awaiting.Outcome
     do {
       unsafe outcome = try await withUnsafeThrowingContinuation { continuation in
-        unsafe awaiting.pointee.start(head, layout, isCancelled: isCancelled, continuation)
+        unsafe awaiting.pointee.start(head, layout, from: step, isCancelled: isCancelled, deadline: deadline, continuation)
       }
     } catch {
       throw error as! EngineError
     }
     switch outcome {
-    case .completed(let completion): return completion
-    case .pending(let ticket): return try await goOn(ticket)
+    case .completed(let completion, let isLate): return (completion, isLate)
+    case .pending(let ticket): return try await goOn(ticket, isShielded: isShielded)
     }
   }
 
@@ -129,7 +140,7 @@ internal import Glibc
   /// cached read took 330 ns longer than waiting for it, without it 230. A function of its own, because `run`'s frame is memory that every
   /// waiting task has in the processor's caches.
   @inline(never)
-  private func goOn(_ ticket: Awaiting.Ticket) async throws(EngineError) -> Completion {
+  private func goOn(_ ticket: Awaiting.Ticket, isShielded: Bool) async throws(EngineError) -> (Completion, Bool) {
     do {
       // A task that does not prefer the executor, an actor's for example, may have been on its thread by chance and is elsewhere now. The thread
       // does not end before it has this.
@@ -141,11 +152,13 @@ internal import Glibc
             unsafe awaiting.pointee.goOn(ticket, continuation)
           }
         } onCancel: {
-          send(.cancel(ticket))
+          if !isShielded { send(.cancel(ticket)) }
         }
       }
-      guard case .completed(let completion) = outcome else { preconditionFailure("L5: a syslet that was awaited for good is pending") }
-      return completion
+      guard case .completed(let completion, let isLate) = outcome else {
+        preconditionFailure("L5: a syslet that was awaited for good is pending")
+      }
+      return (completion, isLate)
     } catch {
       throw error as! EngineError
     }
@@ -175,9 +188,12 @@ internal import Glibc
     }
   }
 
+  /// Cancels the syslets that are pending. Others can be run as before.
+  func cancelAll() { send(.cancelAll) }
+
   // MARK: From other threads
 
-  private var isOwner: Bool { owner == syslet_thread_token_if_any() }
+  var isOwner: Bool { owner == syslet_thread_token_if_any() }
 
   /// False when the thread has ended, and nobody will take the message.
   @discardableResult
@@ -227,6 +243,7 @@ internal import Glibc
     switch message {
     case .job(let job): unsafe jobs.pointee.append(job)
     case .cancel(let ticket): unsafe awaiting.pointee.cancel(ticket)
+    case .cancelAll: unsafe awaiting.pointee.cancelAll()
     case .close: unsafe awaiting.pointee.close()
     }
   }

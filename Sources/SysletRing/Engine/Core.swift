@@ -188,6 +188,14 @@ internal import Synchronization
     return run.pointee.slot
   }
 
+  /// The same of steps, beginning with `step`.
+  mutating func enqueue(_ head: AtomAddress, from step: AtomAddress, waiter: UInt32) throws(EngineError) -> UInt32 {
+    let run = try activations.accept(head, .prepared, isSynchronous: false, waiter: waiter)
+    run.pointee.cursor = step
+    activations.queue(run)
+    return run.pointee.slot
+  }
+
   /// The run waits for its next turn.
   mutating func queue(_ run: Reference<Run>) -> Turn {
     activations.queue(run)

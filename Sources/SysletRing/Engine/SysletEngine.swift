@@ -247,6 +247,12 @@ internal import Glibc
     return try unsafe core.pointee.enqueue(head, layout, waiter: waiter)
   }
 
+  /// The same of steps, beginning with `step`.
+  func enqueue(_ head: AtomAddress, from step: AtomAddress, waiter: UInt32) throws(EngineError) -> UInt32 {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    return try unsafe core.pointee.enqueue(head, from: step, waiter: waiter)
+  }
+
   func cancel(_ slot: UInt32, waiter: UInt32) { unsafe core.pointee.cancel(slot, waiter: waiter) }
 
   /// Through the mailbox other threads can end a wait.

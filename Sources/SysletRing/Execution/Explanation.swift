@@ -192,15 +192,23 @@ extension Translator {
         let scratch = CallScratch()
         let call = scratch.call
         guard case .call = memory.fetch(atom, layout, into: call) else { break }
-        if call.pointee.flags.canSkip { stack.append(neighbour(call)) }
+        if call.pointee.flags.canSkip { stack += neighbours(call) }
         cursor = call.pointee.next
       }
     }
     return numbers
   }
 
-  private func neighbour(_ call: Reference<Call>) -> AtomAddress {
-    call.pointee.isPrepared ? call.pointee.atom.step.pointee.skip : call.pointee.atom.neighbour
+  /// Where a stop may go on.
+  private func neighbours(_ call: Reference<Call>) -> [AtomAddress] {
+    guard call.pointee.isPrepared else { return [call.pointee.atom.neighbour] }
+    let (skips, stops) = (call.pointee.atom.step.pointee.skips, call.pointee.flags.stopClasses)
+    var targets: [AtomAddress] = []
+    for (isDue, target) in [
+      (stops.contains(.negative), skips.negative), (stops.contains(.zero), skips.zero),
+      (!stops.isDisjoint(with: [.short, .complete]), skips.positive),
+    ] where isDue && target != .nowhere && !targets.contains(target) { targets.append(target) }
+    return targets
   }
 
   private func line(
@@ -222,7 +230,7 @@ extension Translator {
     if call.pointee.flags.contains(.noComplete) { edges.append("no completion") }
     let stops = call.pointee.flags.stopClasses
     if !stops.isEmpty {
-      let skip = call.pointee.flags.canSkip ? ", then \(name(neighbour(call)))" : ""
+      let skip = call.pointee.flags.canSkip ? ", then \(neighbours(call).map(name).joined(separator: " or "))" : ""
       edges.append("stops on \(call.pointee.flags.stopDescription)\(skip)")
     }
     if let next = call.pointee.next { edges.append("next atom \(numbers[next].map(String.init) ?? "not listed")") }

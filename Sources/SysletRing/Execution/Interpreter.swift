@@ -18,6 +18,7 @@ enum Interpreter {
     guard call.pointee.number <= 0xFFFF else { return -Int(ENOSYS) }
     if traits.contains(.pseudo) {
       guard call.pointee.number == Operation.umemAddNumber else {
+        if let operation = WordOperation(rawValue: call.pointee.number) { return operation.make(words.0, words.1) }
         // The cheapest system call that glibc does not answer from memory stands for the one that does nothing.
         _ = syslet_call(SystemCall.getppid, 0, 0, 0, 0, 0, 0)
         return 0

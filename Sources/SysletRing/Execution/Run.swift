@@ -165,11 +165,23 @@ extension Run {
     executed += 1
     if flags.stops(on: result) {
       guard flags.contains(.skipToNextOnStop) else { return .finish(.stopped) }
-      cursor = layout == .prepared ? atom.step.pointee.skip : atom.neighbour
-      return .route
+      return skip(atom, result)
     }
     guard let next else { return .finish(.ended) }
     cursor = next
+    return .route
+  }
+
+  /// Goes on where a stop does that does not end the syslet.
+  @inline(never)
+  private mutating func skip(_ atom: AtomAddress, _ result: Int) -> Verdict {
+    guard layout == .prepared else {
+      cursor = atom.neighbour
+      return .route
+    }
+    let target = atom.step.pointee.skips.target(of: result)
+    guard target != .nowhere else { return .finish(.ended) }
+    cursor = target
     return .route
   }
 }

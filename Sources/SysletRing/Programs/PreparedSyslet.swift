@@ -27,7 +27,7 @@ internal import Synchronization
     count = atoms.count
     let steps = unsafe Step.allocate(atoms.count)
     unsafe head = AtomAddress(UnsafeMutableRawPointer(steps))
-    let syslet = Self.numbers.add(1, ordering: .relaxed).newValue
+    let syslet = Step.nextSyslet()
     var numbers: [AtomAddress: Int] = [:]
     for (number, atom) in atoms.enumerated() { numbers[atom.call.atom] = number }
     func step(_ atom: AtomAddress?) -> AtomAddress? {
@@ -42,82 +42,12 @@ internal import Synchronization
       unsafe (steps + number).initialize(
         to: Step(
           call: call, pointers: atom.pointers, reading: atom.reading, isSettled: atom.reading == .call && atom.pointers == 0,
-          skip: step(atom.skip) ?? .nowhere, atom: atom.call.atom, privateData: atom.privateData, number: number, count: count,
+          skips: Skips(step(atom.skip) ?? .nowhere), atom: atom.call.atom, privateData: atom.privateData, number: number, count: count,
           syslet: syslet))
     }
   }
 
   deinit { head.letGo() }
-
-  /// How many have been made in this process. A number is never given twice, as an address is.
-  private static let numbers = Atomic<UInt64>(0)
-}
-
-/// An atom that has been read, and what of it may still change is read each time that it is reached.
-@safe struct Step {
-  /// As `AtomMemory.fetch` leaves it, with steps where an atom has atoms, and with the pointers where arguments are behind some. In front of all else, where
-  /// `stepCall` has it.
-  let call: Call
-  /// Bit N set: argument N is behind a pointer.
-  let pointers: UInt8
-  /// What reading the atom came to.
-  let reading: Fetch
-  /// There is a call, and nothing of it is behind a pointer: it is as it will be.
-  let isSettled: Bool
-  /// The linearly next atom's step, for SKIP_TO_NEXT_ON_STOP.
-  let skip: AtomAddress
-  /// The user's atom.
-  let atom: AtomAddress
-  let privateData: UnsafeMutableRawPointer?
-  /// Its position in the syslet, and how many there are.
-  let number: Int
-  let count: Int
-  /// The syslet's number.
-  let syslet: UInt64
-}
-
-extension Step {
-  /// How many keep a syslet's steps, in front of them: its `PreparedSyslet`, and engines that have activations of it. Reads and writes: any thread; the
-  /// last one to let go acquires what the others have released. Counted here because swift_retain and swift_release of the object are 40 instructions.
-  fileprivate typealias Keepers = Atomic<Int>
-  private static let offset = max(MemoryLayout<Step>.alignment, MemoryLayout<Keepers>.stride)
-
-  fileprivate static func allocate(_ count: Int) -> UnsafeMutablePointer<Step> {
-    let memory = UnsafeMutableRawPointer.allocate(
-      byteCount: offset + count * MemoryLayout<Step>.stride, alignment: max(MemoryLayout<Step>.alignment, MemoryLayout<Keepers>.alignment))
-    unsafe memory.bindMemory(to: Keepers.self, capacity: 1).initialize(to: Keepers(1))
-    Census.countSyslet(1)
-    return unsafe (memory + offset).bindMemory(to: Step.self, capacity: count)
-  }
-
-  @inline(__always)
-  fileprivate static func keepers(_ head: AtomAddress) -> UnsafeMutablePointer<Keepers> {
-    unsafe (head.pointer - offset).assumingMemoryBound(to: Keepers.self)
-  }
-
-  @inline(never)
-  fileprivate static func free(_ head: AtomAddress) {
-    unsafe keepers(head).deinitialize(count: 1)
-    unsafe (head.pointer - offset).deallocate()
-    Census.countSyslet(-1)
-  }
-}
-
-extension AtomAddress {
-  /// The step that is there, in a prepared syslet.
-  var step: Reference<Step> { unsafe Reference(pointer.assumingMemoryBound(to: Step.self)) }
-
-  /// The step's call, of which what is behind pointers has not been read.
-  var stepCall: Reference<Call> { unsafe Reference(pointer.assumingMemoryBound(to: Call.self)) }
-
-  /// Keeps the steps of the prepared syslet that has this head, until `letGo`.
-  @inline(__always)
-  func keep() { unsafe Step.keepers(self).pointee.wrappingAdd(1, ordering: .relaxed) }
-
-  @inline(__always)
-  func letGo() {
-    if unsafe Step.keepers(self).pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { Step.free(self) }
-  }
 }
 
 /// An atom on its way into a step.

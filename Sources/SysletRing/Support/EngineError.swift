@@ -39,7 +39,7 @@ extension EngineError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .ringUnavailable(let call, let errno):
-      return "io_uring cannot be used here: \(call) failed with \(Errno.name(errno)). \(Self.cure(call, errno))"
+      return "io_uring cannot be used here: \(call) failed with \(ErrorNumber.name(errno)). \(Self.cure(call, errno))"
     case .invalidOption(let name, let value, let rule):
       return "the option \(name) is \(value): \(rule)"
     case .malformedAtom(let address, let rule):
@@ -64,7 +64,7 @@ extension EngineError: CustomStringConvertible {
       return "the engine is closed: make a new one"
     case .kernel(let call, let errno):
       let cure = Self.limit(call, errno).map { ". " + $0 } ?? ""
-      return "\(call) failed with \(Errno.name(errno)), and the engine cannot go on without it\(cure)"
+      return "\(call) failed with \(ErrorNumber.name(errno)), and the engine cannot go on without it\(cure)"
     case .stopOverrun(let operation, let result):
       return
         "the kernel ran \(operation), with the result \(result), although its syslet had stopped before it: links do not hold on this kernel as they did when the engine was started. Nothing further was given to it; use the backend threads, and report the kernel's version"
@@ -111,7 +111,7 @@ extension EngineError: CustomStringConvertible {
 func hex(_ address: UInt) -> String { "0x" + String(address, radix: 16) }
 
 /// Symbolic names of errno values.
-enum Errno {
+enum ErrorNumber {
   /// The name and the meaning of `errno`, such as "EPERM (Operation not permitted)".
   static func name(_ errno: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 128)

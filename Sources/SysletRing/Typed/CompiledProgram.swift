@@ -1,0 +1,236 @@
+// A compiled program, and the frames in which it runs: each has the program's words and buffers, and its steps with the addresses of these.
+//
+// Unsafe fence: a frame's memory is its own; a run has the frame until its completion has been taken, and the kernel has let go of it by then (law L4).
+
+internal import CLiburing
+internal import Glibc
+internal import Synchronization
+
+/// What is known of a program without running it. Immutable.
+final class CompiledProgram: Sendable {
+  /// A step with its operands as numbers of words and regions.
+  struct Template: Sendable {
+    let number: Int
+    let arguments: [Operand]
+    let result: Int
+    let negative: Int?
+    let zero: Int?
+    let positive: Int?
+    let control: Control?
+    /// Where cleaning up begins if the program is cut short behind it.
+    let landingFailed: Int?
+    let landingDone: Int?
+    // For errors.
+    let name: String
+    let location: SysletError.SourceLocation
+    let path: Operand?
+    let descriptor: Operand?
+    let mayFail: Bool
+  }
+
+  let templates: [Template]
+  let layout: FrameLayout
+  let failure: Int
+  let name: String
+
+  init(_ compiler: consuming ProgramCompiler, name: String) {
+    templates = compiler.drafts.enumerated().map { number, draft in
+      Template(
+        number: draft.node.number, arguments: draft.node.arguments, result: draft.node.result, negative: compiler.step(draft.negative),
+        zero: compiler.step(draft.zero), positive: compiler.step(draft.positive), control: draft.control,
+        landingFailed: compiler.landing(number, failed: true), landingDone: compiler.landing(number, failed: false),
+        name: draft.node.name, location: draft.node.place.location, path: draft.node.path, descriptor: draft.node.descriptor,
+        mayFail: draft.node.mayFail)
+    }
+    layout = compiler.layout
+    failure = compiler.failure
+    self.name = name
+  }
+}
+
+/// The memory of one activation, for one after the other.
+@safe final class SysletFrame: @unchecked Sendable {
+  let program: CompiledProgram
+  private let memory: UnsafeMutableRawPointer
+  private let steps: UnsafeMutablePointer<Step>
+  /// What parameters needed beyond the frame, freed when it is done with.
+  private var owned: [Int] = []
+  /// In the free list.
+  fileprivate var next: SysletFrame?
+
+  init(_ program: CompiledProgram) {
+    self.program = program
+    let layout = program.layout
+    unsafe memory = .allocate(byteCount: layout.byteCount, alignment: 64)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: layout.byteCount)
+    for (region, bytes) in layout.contents {
+      unsafe memory.advanced(by: layout.offset(ofRegion: region)).copyMemory(from: bytes, byteCount: bytes.count)
+    }
+    unsafe steps = Step.allocate(max(1, program.templates.count), isFrame: true)
+    makeSteps()
+    reset()
+  }
+
+  deinit {
+    unsafe memory.deallocate()
+    head.letGo()
+  }
+
+  /// The first step, whichever one a run begins with.
+  var head: AtomAddress { address(ofStep: 0) }
+
+  func address(ofStep number: Int) -> AtomAddress { unsafe AtomAddress(UnsafeMutableRawPointer(steps + number)) }
+
+  /// The number of the step that a completion names.
+  func number(of atom: UnsafeMutableRawPointer) -> Int { unsafe atom.assumingMemoryBound(to: Step.self) - steps }
+
+  private func makeSteps() {
+    let syslet = Step.nextSyslet(isFrame: true)
+    for (number, template) in program.templates.enumerated() { unsafe (steps + number).initialize(to: step(template, number, syslet)) }
+  }
+
+  private func step(_ template: CompiledProgram.Template, _ number: Int, _ syslet: UInt64) -> Step {
+    func target(_ step: Int?) -> AtomAddress { step.map { address(ofStep: $0) } ?? .nowhere }
+    var call = Call.none
+    if let operation = WordOperation(rawValue: template.number)?.row() {
+      (call.operation, call.row) = (operation, OperationTable.shared.row(Operation.umemAddNumber))
+    } else {
+      call.row = OperationTable.shared.row(template.number)
+      call.operation = OperationTable.shared[call.row]
+    }
+    call.traits = call.operation.pointee.traits
+    call.form = call.operation.pointee.form
+    call.hasMemory = call.operation.pointee.hasMemory
+    call.number = template.number
+    call.atom = address(ofStep: number)
+    call.isPrepared = true
+    call.result = UInt(bitPattern: address(.word(template.result)))
+    var pointers: UInt8 = 0
+    for (index, operand) in template.arguments.enumerated() {
+      switch operand {
+      case .constant(let value): call.arguments[index] = value
+      case .address: call.arguments[index] = UInt64(UInt(bitPattern: address(operand)))
+      case .word:
+        pointers |= 1 << UInt8(index)
+        let pointer = UInt64(UInt(bitPattern: address(operand)))
+        (call.arguments[index], call.pointers[index]) = (pointer, pointer)
+      }
+    }
+    call.hasPointers = pointers != 0
+    // Straight on is where it goes if the result is above 0; other classes leave the way if they go elsewhere. What ends the activation does so in any case.
+    let isEnd = template.control != nil
+    if !isEnd {
+      call.next = template.positive.map { address(ofStep: $0) }
+      if template.negative != template.positive { call.flags.formUnion([.stopOnNegative, .skipToNextOnStop]) }
+      if template.zero != template.positive { call.flags.formUnion([.stopOnZero, .skipToNextOnStop]) }
+    }
+    return unsafe Step(
+      call: call, pointers: pointers, reading: .call, isSettled: pointers == 0,
+      skips: Skips(negative: target(template.negative), zero: target(template.zero), positive: target(template.positive)),
+      atom: call.atom, privateData: nil, number: number, count: program.templates.count, syslet: syslet)
+  }
+
+  // MARK: Memory
+
+  /// Where a word or a region is.
+  func address(_ operand: Operand) -> Int {
+    switch operand {
+    case .constant(let value): return Int(bitPattern: UInt(value))
+    case .word(let word): return unsafe Int(bitPattern: memory) + program.layout.offset(ofWord: word)
+    case .address(let region, let offset):
+      return unsafe Int(bitPattern: memory) + program.layout.offset(ofRegion: region) + offset
+    }
+  }
+
+  /// What an operand is now.
+  func value(_ operand: Operand) -> Int {
+    guard case .word(let word) = operand else { return address(operand) }
+    return self[word]
+  }
+
+  subscript(word: Int) -> Int {
+    get { unsafe memory.load(fromByteOffset: program.layout.offset(ofWord: word), as: Int.self) }
+    set { unsafe memory.storeBytes(of: newValue, toByteOffset: program.layout.offset(ofWord: word), as: Int.self) }
+  }
+
+  /// The words as they are at the program's begin.
+  func reset() {
+    for (word, value) in program.layout.words.enumerated() { self[word] = value }
+  }
+
+  /// Keeps `count` bytes and a zero behind them for as long as the activation lasts: where they are.
+  func keep(_ bytes: UnsafePointer<CChar>, _ count: Int, inlineRegion: Int, inlineMax: Int) -> Int {
+    if count < inlineMax {
+      let address = address(.address(region: inlineRegion))
+      unsafe UnsafeMutableRawPointer(bitPattern: address)!.copyMemory(from: bytes, byteCount: count + 1)
+      return address
+    }
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: count + 1, alignment: 1)
+    unsafe copy.copyMemory(from: bytes, byteCount: count + 1)
+    owned.append(Int(bitPattern: copy))
+    return Int(bitPattern: copy)
+  }
+
+  /// Bytes of the frame, copied.
+  func bytes(_ address: Int, _ count: Int) -> [UInt8] {
+    unsafe [UInt8](UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: count))
+  }
+
+  /// A number of bytes of a region, which may stand anywhere.
+  func load<T: BitwiseCopyable>(_ operand: Operand, _ offset: Int, as type: T.Type) -> T {
+    unsafe UnsafeRawPointer(bitPattern: address(operand))!.loadUnaligned(fromByteOffset: offset, as: type)
+  }
+
+  fileprivate func freeOwned() {
+    for copy in owned { unsafe UnsafeMutableRawPointer(bitPattern: copy)!.deallocate() }
+    owned.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: What became of it
+
+  /// The step that failed, if one did that nothing has caught.
+  var failedStep: Int? {
+    let number = self[program.failure]
+    return number == 0 ? nil : number - 1
+  }
+}
+
+/// The frames of a program that nobody uses: an activation takes one, so that in the long run nothing is allocated.
+final class FramePool: Sendable {
+  private let program: CompiledProgram
+  private let free = Mutex<SysletFrame?>(nil)
+
+  init(_ program: CompiledProgram) { self.program = program }
+
+  deinit {
+    // One after the other: a long list would be freed recursively.
+    var frame = free.withLock { list in
+      defer { list = nil }
+      return list
+    }
+    while let next = frame?.next {
+      frame!.next = nil
+      frame = next
+    }
+  }
+
+  func take() -> SysletFrame {
+    let frame = free.withLock { list -> SysletFrame? in
+      guard let first = list else { return nil }
+      list = first.next
+      first.next = nil
+      return first
+    }
+    guard let frame else { return SysletFrame(program) }
+    frame.reset()
+    return frame
+  }
+
+  func giveBack(_ frame: SysletFrame) {
+    frame.freeOwned()
+    free.withLock { list in
+      frame.next = list
+      list = frame
+    }
+  }
+}

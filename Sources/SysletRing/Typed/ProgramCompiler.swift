@@ -1,0 +1,400 @@
+// From blocks to steps: where each goes on by the sign of its result, what is closed on which road, and where what cleans up begins when the program is cut
+// short behind a step.
+
+internal import CLiburing
+internal import Glibc
+
+/// What the end of a step asks of whoever runs the program, before it goes on at the next step.
+enum Control: Sendable {
+  /// A time limit begins, or the innermost one ends.
+  case beginLimit(nanoseconds: Int64)
+  case endLimit
+  /// From here on nothing interrupts the program, or again as before.
+  case beginShield
+  case endShield
+}
+
+/// A step on its way.
+struct StepDraft {
+  var node: CallNode
+  var negative: Int
+  var zero: Int
+  var positive: Int
+  var control: Control?
+  /// What is to be cleaned up behind it, if it has failed and if it has not.
+  var failScope: Scope
+  var doneScope: Scope
+}
+
+/// What is to be cleaned up at a point of the program, from the inside out.
+final class Scope {
+  enum Kind {
+    case root
+    case descriptor(OwnedDescriptor)
+    case ensure(Block)
+    case onFailure(Block)
+    /// Failures end here: the handler's label, and the word that gets the failed step's number.
+    case attempt(handler: Int, word: Int)
+    /// Failures of what cleans up end here.
+    case cleanUp(rest: Int)
+    case limit
+    case shield
+  }
+
+  let kind: Kind
+  let parent: Scope?
+  /// Where failing and being cut short go on; made when they are first wanted.
+  var failurePad: Int?
+  var abortPad: Int?
+
+  init(_ kind: Kind, in parent: Scope?) { (self.kind, self.parent) = (kind, parent) }
+
+  /// The same without `descriptor`, which has been closed.
+  func removing(_ descriptor: OwnedDescriptor) -> Scope {
+    if case .descriptor(let own) = kind, own === descriptor { return parent! }
+    guard let parent else { return self }
+    let rest = parent.removing(descriptor)
+    return rest === parent ? self : Scope(kind, in: rest)
+  }
+
+  var isCaught: Bool {
+    if case .attempt = kind { return true }
+    return parent?.isCaught ?? false
+  }
+}
+
+struct ProgramCompiler {
+  private(set) var drafts: [StepDraft] = []
+  private(set) var layout: FrameLayout
+  /// The word that has the number of the step that failed, from 1; 0 for none.
+  let failure: Int
+  /// For each label its step, or the label that it is the same as.
+  private var labels: [Target] = []
+  /// The label of the next step.
+  private var here: Int
+  /// The step that goes on at `here`, and nobody else does.
+  private var last: Int?
+  private let root = Scope(.root, in: nil)
+  private let place: SourcePlace
+  private var loops: [ObjectIdentifier: (head: Int, exit: Int, scope: Scope)] = [:]
+
+  private enum Target {
+    case open
+    case step(Int)
+    case same(Int)
+    case end
+  }
+
+  init(_ block: Block, _ layout: FrameLayout) {
+    self.layout = layout
+    failure = self.layout.addWord(0)
+    place = block.place
+    labels = [.open]
+    here = 0
+    var scope = root
+    lower(block, &scope)
+    unwind(from: scope, to: root)
+    labels[here] = .end
+    makeAbortPads()
+  }
+
+  /// The step at a label; nil for the program's end.
+  func step(_ label: Int) -> Int? {
+    var label = label
+    while true {
+      switch labels[label] {
+      case .step(let step): return step
+      case .same(let other): label = other
+      case .end: return nil
+      case .open: preconditionFailure("a label of the program leads nowhere")
+      }
+    }
+  }
+
+  // MARK: Emitting
+
+  private mutating func newLabel() -> Int {
+    labels.append(.open)
+    return labels.count - 1
+  }
+
+  /// What comes is reached by this label.
+  private mutating func begin(at label: Int) {
+    here = label
+    last = nil
+  }
+
+  private mutating func jump(to label: Int) {
+    labels[here] = .same(label)
+    last = nil
+  }
+
+  /// Appends a step, behind which it goes on at `here`; it fails to what cleans `failScope` up.
+  @discardableResult
+  private mutating func emit(_ node: CallNode, _ failScope: Scope, _ doneScope: Scope, _ control: Control? = nil) -> Int {
+    let number = drafts.count
+    labels[here] = .step(number)
+    let next = newLabel()
+    drafts.append(
+      StepDraft(
+        node: node, negative: next, zero: next, positive: next, control: control, failScope: failScope, doneScope: doneScope))
+    here = next
+    last = number
+    guard node.mayFail else { return number }
+    // Out of line: the failed step's number, and from there on what cleans up.
+    let note = newLabel()
+    drafts[number].negative = note
+    aside { compiler in
+      compiler.begin(at: note)
+      compiler.word(.move, .integer(number + 1), into: compiler.failure, failScope)
+      compiler.jump(to: compiler.failurePad(failScope))
+    }
+    return number
+  }
+
+  @discardableResult
+  private mutating func word(
+    _ operation: WordOperation, _ first: Operand, _ second: Operand = .zero, into word: Int, _ scope: Scope
+  ) -> Int {
+    emit(
+      CallNode(
+        number: operation.rawValue, arguments: [first, second], result: word, name: "", place: place, mayFail: false), scope, scope)
+  }
+
+  /// Emits steps that are no part of the line at hand.
+  private mutating func aside(_ body: (inout ProgramCompiler) -> Void) {
+    let (line, previous) = (here, last)
+    body(&self)
+    (here, last) = (line, previous)
+  }
+
+  // MARK: Blocks
+
+  private mutating func lower(_ block: Block, _ scope: inout Scope) {
+    for node in block.nodes { lower(node, &scope) }
+  }
+
+  private mutating func lower(_ node: Node, _ scope: inout Scope) {
+    switch node {
+    case .call(let call):
+      let before = scope
+      if let owned = call.opens { scope = Scope(.descriptor(owned), in: scope) }
+      // A close that fails has closed.
+      if let owned = call.closes { scope = scope.removing(owned) }
+      emit(call, call.closes == nil ? before : scope, scope)
+      if let owned = call.closes, owned.mayBeClosed { word(.move, .integer(-1), into: owned.word, scope) }
+    case .raise(let errno, var call):
+      call.number = WordOperation.move.rawValue
+      call.arguments = [.integer(-Int(errno)), .zero]
+      emit(call, scope, scope)
+    case .loop(let body):
+      let (head, exit) = (newLabel(), newLabel())
+      jump(to: head)
+      begin(at: head)
+      loops[ObjectIdentifier(body)] = (head, exit, scope)
+      var inner = scope
+      lower(body, &inner)
+      unwind(from: inner, to: scope)
+      jump(to: head)
+      begin(at: exit)
+    case .exit(let comparison, let loop, _):
+      leave(comparison, scope, loops[ObjectIdentifier(loop)]!.scope, loops[ObjectIdentifier(loop)]!.exit)
+    case .next(let comparison, let loop, _):
+      leave(comparison, scope, loops[ObjectIdentifier(loop)]!.scope, loops[ObjectIdentifier(loop)]!.head)
+    case .when(let comparison, let then, let otherwise, _):
+      let (first, second, end) = (newLabel(), newLabel(), newLabel())
+      branch(comparison, first, second, scope)
+      for (label, arm) in [(first, then), (second, otherwise)] {
+        begin(at: label)
+        var inner = scope
+        lower(arm, &inner)
+        unwind(from: inner, to: scope)
+        jump(to: end)
+      }
+      begin(at: end)
+    case .attempt(let body, let handler, let word, _):
+      let (caught, end) = (newLabel(), newLabel())
+      let boundary = Scope(.attempt(handler: caught, word: word), in: scope)
+      var inner = boundary
+      lower(body, &inner)
+      unwind(from: inner, to: boundary)
+      jump(to: end)
+      begin(at: caught)
+      var outer = scope
+      lower(handler, &outer)
+      unwind(from: outer, to: scope)
+      jump(to: end)
+      begin(at: end)
+    case .fail(let word, _):
+      self.word(.move, .word(word), into: failure, scope)
+      jump(to: failurePad(scope))
+      // What stands behind it in its block is never reached.
+      begin(at: newLabel())
+    case .ensure(let block): promise(.ensure(block), &scope)
+    case .onFailure(let block): promise(.onFailure(block), &scope)
+    case .within(let nanoseconds, let body, _): enclose(body, .limit, .beginLimit(nanoseconds: nanoseconds), scope)
+    case .shielded(let body, _): enclose(body, .shield, .beginShield, scope)
+    }
+  }
+
+  /// What is to be made from here on, also if the program is cut short behind the step in front of this.
+  private mutating func promise(_ kind: Scope.Kind, _ scope: inout Scope) {
+    scope = Scope(kind, in: scope)
+    if let last { drafts[last].doneScope = scope }
+  }
+
+  private mutating func enclose(_ body: Block, _ kind: Scope.Kind, _ begin: Control, _ scope: Scope) {
+    var inner = Scope(kind, in: scope)
+    control(begin, inner)
+    lower(body, &inner)
+    unwind(from: inner, to: scope)
+  }
+
+  private mutating func control(_ control: Control, _ scope: Scope) {
+    let step = word(.move, .zero, into: layout.scratch, scope)
+    drafts[step].control = control
+    last = nil
+  }
+
+  /// Goes to `first` if this holds, and to `second` if not.
+  private mutating func branch(_ comparison: Comparison, _ first: Int, _ second: Int, _ scope: Scope) {
+    func target(_ holds: Bool) -> Int { holds ? first : second }
+    let isOfLast = last.map { comparison.left == .word(drafts[$0].node.result) && comparison.right == .zero } ?? false
+    // The sign of the result is what it asks for.
+    let step = isOfLast ? last! : word(.compare, comparison.left, comparison.right, into: layout.scratch, scope)
+    if !drafts[step].node.mayFail { drafts[step].negative = target(comparison.holdsForLess) }
+    drafts[step].zero = target(comparison.holdsForEqual)
+    drafts[step].positive = target(comparison.holdsForGreater)
+    labels[here] = .end
+    last = nil
+  }
+
+  private mutating func leave(_ comparison: Comparison, _ scope: Scope, _ base: Scope, _ target: Int) {
+    let (away, on) = (newLabel(), newLabel())
+    branch(comparison, away, on, scope)
+    begin(at: away)
+    unwind(from: scope, to: base)
+    jump(to: target)
+    begin(at: on)
+  }
+
+  // MARK: Cleaning up
+
+  /// The good road out of `scope` to what is outside of it.
+  private mutating func unwind(from scope: Scope, to base: Scope) {
+    var scope = scope
+    while scope !== base {
+      let outer = scope.parent!
+      switch scope.kind {
+      case .descriptor(let owned): if !owned.isReturned { close(owned, outer) }
+      case .ensure(let block): cleanUp(block, outer)
+      case .limit: control(.endLimit, outer)
+      case .shield: control(.endShield, outer)
+      case .onFailure, .attempt, .root, .cleanUp: break
+      }
+      scope = outer
+    }
+  }
+
+  private mutating func close(_ owned: OwnedDescriptor, _ outer: Scope) {
+    let (isOpen, end) = (newLabel(), newLabel())
+    if owned.mayBeClosed {
+      let test = word(.move, .word(owned.word), into: layout.scratch, Scope(.descriptor(owned), in: outer))
+      drafts[test].negative = end
+      jump(to: isOpen)
+      begin(at: isOpen)
+    }
+    emit(
+      CallNode(
+        number: SystemCall.close, arguments: [.word(owned.word)], result: layout.scratch, name: "close", place: owned.place,
+        mayFail: false), outer, outer)
+    jump(to: end)
+    begin(at: end)
+  }
+
+  /// The steps of a block that cleans up, which nothing interrupts: what fails in it is not told, and the rest of it is left out.
+  private mutating func cleanUp(_ block: Block, _ outer: Scope) {
+    word(.move, .word(failure), into: layout.kept, outer)
+    control(.beginShield, outer)
+    let rest = newLabel()
+    let boundary = Scope(.cleanUp(rest: rest), in: outer)
+    var inner = boundary
+    lower(block, &inner)
+    unwind(from: inner, to: boundary)
+    jump(to: rest)
+    begin(at: rest)
+    control(.endShield, outer)
+  }
+
+  /// Where a step goes on that fails with `scope` around it.
+  private mutating func failurePad(_ scope: Scope) -> Int {
+    if let pad = scope.failurePad { return pad }
+    let pad = newLabel()
+    scope.failurePad = pad
+    aside { compiler in
+      compiler.begin(at: pad)
+      switch scope.kind {
+      case .attempt(let handler, let word):
+        compiler.word(.move, .word(compiler.failure), into: word, scope.parent!)
+        compiler.word(.move, .zero, into: compiler.failure, scope.parent!)
+        compiler.jump(to: handler)
+      case .cleanUp(let rest):
+        // The failure that it cleans up behind stays the one that is told; on the good road there is none.
+        compiler.word(.move, .word(compiler.layout.kept), into: compiler.failure, scope.parent!)
+        compiler.jump(to: rest)
+      default: compiler.pad(scope) { $0.failurePad($1) }
+      }
+    }
+    return pad
+  }
+
+  /// Where it goes on when the program is cut short with `scope` around it: no attempt catches that.
+  private mutating func abortPad(_ scope: Scope) -> Int {
+    if case .cleanUp = scope.kind { return abortPad(scope.parent!) }
+    if !scope.isCaught { return failurePad(scope) }
+    if let pad = scope.abortPad { return pad }
+    let pad = newLabel()
+    scope.abortPad = pad
+    aside { compiler in
+      compiler.begin(at: pad)
+      if case .attempt = scope.kind {
+        compiler.jump(to: compiler.abortPad(scope.parent!))
+      } else {
+        compiler.pad(scope) { $0.abortPad($1) }
+      }
+    }
+    return pad
+  }
+
+  /// The steps that clean up for `scope` alone, and then those around it.
+  private mutating func pad(_ scope: Scope, _ next: (inout ProgramCompiler, Scope) -> Int) {
+    switch scope.kind {
+    case .root:
+      labels[here] = .end
+      return
+    case .descriptor(let owned): close(owned, scope.parent!)
+    case .ensure(let block), .onFailure(let block): cleanUp(block, scope.parent!)
+    case .limit: control(.endLimit, scope.parent!)
+    case .shield: control(.endShield, scope.parent!)
+    case .attempt, .cleanUp: break
+    }
+    jump(to: next(&self, scope.parent!))
+  }
+
+  private mutating func makeAbortPads() {
+    var step = 0
+    // What cleans up has steps of its own, behind which it goes on cleaning up.
+    while step < drafts.count {
+      _ = abortPad(drafts[step].failScope)
+      _ = abortPad(drafts[step].doneScope)
+      step += 1
+    }
+  }
+
+  /// Where cleaning up begins when the program was cut short behind a step; nil for nowhere.
+  func landing(_ step: Int, failed: Bool) -> Int? {
+    var scope = failed ? drafts[step].failScope : drafts[step].doneScope
+    while case .cleanUp = scope.kind { scope = scope.parent! }
+    return self.step((scope.isCaught ? scope.abortPad : scope.failurePad)!)
+  }
+}

@@ -1,0 +1,154 @@
+// Steps on names.
+
+internal import CLiburing
+internal import Glibc
+public import SystemPackage
+
+extension SysletBuilder {
+  /// Opens a file. The end of the block closes it, unless the program returns it. openat(2).
+  public func open(
+    _ path: SysletValue<FilePath>, _ mode: FileDescriptor.AccessMode, options: FileDescriptor.OpenOptions = [],
+    permissions: FilePermissions? = nil, fileID: StaticString = #fileID, line: UInt = #line
+  ) -> SysletValue<FileDescriptor> {
+    let place = SourcePlace(fileID: fileID, line: line)
+    if options.contains(.create), permissions == nil {
+      complain("open creates a file and is given no permissions", place, "say which it is to have: permissions: .ownerReadWrite")
+    }
+    let path = operand(path, "open", place)
+    let flags = mode.rawValue | options.rawValue | O_CLOEXEC
+    return open(
+      SystemCall.openat, [.integer(AT_FDCWD), path, .integer(flags), .integer(permissions?.rawValue ?? 0)], "open", place, path: path)
+  }
+
+  /// Gives a file another name, in place of what has it. renameat2(2).
+  public func rename(
+    _ path: SysletValue<FilePath>, to other: SysletValue<FilePath>, fileID: StaticString = #fileID, line: UInt = #line
+  ) {
+    let place = SourcePlace(fileID: fileID, line: line)
+    let (from, to) = (operand(path, "rename", place), operand(other, "rename", place))
+    call(SystemCall.renameat, [.integer(AT_FDCWD), from, .integer(AT_FDCWD), to], "rename", place, path: from)
+  }
+
+  /// Takes a file's name away. unlinkat(2).
+  public func unlink(_ path: SysletValue<FilePath>, fileID: StaticString = #fileID, line: UInt = #line) {
+    let place = SourcePlace(fileID: fileID, line: line)
+    let path = operand(path, "unlink", place)
+    call(SystemCall.unlinkat, [.integer(AT_FDCWD), path, .zero], "unlink", place, path: path)
+  }
+
+  /// Makes a folder. mkdirat(2).
+  public func makeDirectory(
+    _ path: SysletValue<FilePath>, permissions: FilePermissions = [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute],
+    fileID: StaticString = #fileID, line: UInt = #line
+  ) {
+    let place = SourcePlace(fileID: fileID, line: line)
+    let path = operand(path, "makeDirectory", place)
+    call(SystemCall.mkdirat, [.integer(AT_FDCWD), path, .integer(permissions.rawValue)], "makeDirectory", place, path: path)
+  }
+
+  /// Takes an empty folder away. unlinkat(2).
+  public func removeDirectory(_ path: SysletValue<FilePath>, fileID: StaticString = #fileID, line: UInt = #line) {
+    let place = SourcePlace(fileID: fileID, line: line)
+    let path = operand(path, "removeDirectory", place)
+    call(SystemCall.unlinkat, [.integer(AT_FDCWD), path, .integer(AT_REMOVEDIR)], "removeDirectory", place, path: path)
+  }
+
+  /// What a name stands for, of a symbolic link what it points to unless told otherwise. statx(2).
+  public func status(
+    of path: SysletValue<FilePath>, followSymlink: Bool = true, fileID: StaticString = #fileID, line: UInt = #line
+  ) -> SysletValue<SysletStatus> {
+    let place = SourcePlace(fileID: fileID, line: line)
+    let path = operand(path, "status", place)
+    return status(.integer(AT_FDCWD), path, followSymlink ? 0 : AT_SYMLINK_NOFOLLOW, "status", place, path: path, descriptor: nil)
+  }
+
+  func status(
+    _ folder: Operand, _ path: Operand, _ flags: Int32, _ name: String, _ place: SourcePlace, path named: Operand?, descriptor: Operand?
+  ) -> SysletValue<SysletStatus> {
+    let region = newRegion(SysletStatus.byteCount)
+    call(
+      SystemCall.statx, [folder, path, .integer(flags), .integer(SysletStatus.mask), .address(region: region)], name, place, path: named,
+      descriptor: descriptor)
+    return SysletValue(.address(region: region), ValueOrigin(self, block, name, place))
+  }
+
+  /// The path that stands in a buffer, up to its first zero byte; a buffer without one gets one in its last byte.
+  public func path(in buffer: SysletBuffer, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<FilePath> {
+    let place = SourcePlace(fileID: fileID, line: line)
+    check(buffer.origin, "path(in:)", place)
+    word(.store1, .address(region: buffer.region, offset: buffer.count - 1), .zero, place)
+    return SysletValue(.address(region: buffer.region), ValueOrigin(self, block, "path(in:)", place))
+  }
+
+  /// Any system call: `SystemCall` has the numbers, and words are values, variables, buffers and integers.
+  ///
+  /// What is given as an integer is not looked at: an address in it is the caller's affair.
+  public func call(
+    _ number: Int, _ words: any SysletWord..., fileID: StaticString = #fileID, line: UInt = #line
+  ) -> SysletValue<Int> {
+    let place = SourcePlace(fileID: fileID, line: line)
+    if words.count > 6 {
+      complain("call is given \(words.count) words", place, "a system call has at most 6")
+    }
+    let operands = words.prefix(6).map { word in
+      let recorder = SysletWordRecorder(self, place)
+      word.record(in: recorder)
+      return recorder.operand
+    }
+    return value(call(number, operands, "call(\(number))", place), "call", place)
+  }
+}
+
+/// What can be a word of `SysletBuilder.call`: integers, values, variables and buffers.
+public protocol SysletWord {
+  /// The library's own: what this is to a step of the builder's.
+  func record(in recorder: SysletWordRecorder)
+}
+
+/// Takes a word of `SysletBuilder.call`. The library's own.
+public final class SysletWordRecorder {
+  let builder: SysletBuilder
+  let place: SourcePlace
+  var operand = Operand.zero
+
+  init(_ builder: SysletBuilder, _ place: SourcePlace) { (self.builder, self.place) = (builder, place) }
+}
+
+extension SysletValue: SysletWord {
+  /// The library's own.
+  public func record(in recorder: SysletWordRecorder) { recorder.operand = recorder.builder.operand(self, "call", recorder.place) }
+}
+
+extension SysletVariable: SysletWord {
+  /// The library's own.
+  public func record(in recorder: SysletWordRecorder) { value.record(in: recorder) }
+}
+
+extension SysletBuffer: SysletWord {
+  /// The library's own.
+  public func record(in recorder: SysletWordRecorder) {
+    recorder.builder.check(origin, "call", recorder.place)
+    recorder.operand = .address(region: region)
+  }
+}
+
+extension SysletWord where Self: FixedWidthInteger {
+  /// The library's own.
+  public func record(in recorder: SysletWordRecorder) { recorder.operand = .integer(self) }
+}
+
+extension Int: SysletWord {}
+extension Int32: SysletWord {}
+extension UInt32: SysletWord {}
+extension UInt64: SysletWord {}
+
+extension SysletStatus {
+  static let byteCount = 256
+  /// AT_EMPTY_PATH.
+  static let emptyPath: Int32 = 0x1000
+  /// STATX_BASIC_STATS.
+  static let mask = 0x7FF
+  // Where struct statx has them.
+  static let (linksOffset, userOffset, groupOffset, modeOffset, inodeOffset, sizeOffset) = (16, 20, 24, 28, 32, 40)
+  static let (blocksOffset, modifiedOffset) = (48, 112)
+}
