@@ -36,7 +36,8 @@ enum Activation {
           frame.head, .prepared, from: frame.address(ofStep: step), deadline: limit, isShielded: isShielded,
           isCancelled: !isShielded && admission.isClosed)
       } catch {
-        // Nothing can be run any more, so nothing is cleaned up either.
+        // Nothing can be run any more, so nothing is cleaned up either. Where the kernel has failed, it may still have the memory.
+        if shard.hasFailed { frame.isLost = true }
         return error == .closed ? self.error(.closed) : self.error(SysletError.Reason(kind: .engine(error)))
       }
       executed += completion.executed

@@ -188,6 +188,9 @@ internal import Glibc
     }
   }
 
+  /// The kernel has failed the engine's ring. On the executor's thread, or when that has ended.
+  var hasFailed: Bool { unsafe awaiting.pointee.failure != nil }
+
   /// Cancels the syslets that are pending. Others can be run as before.
   func cancelAll() { send(.cancelAll) }
 

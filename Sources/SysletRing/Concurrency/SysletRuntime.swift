@@ -138,10 +138,14 @@ public final class SysletRuntime: Sendable {
     case .closed: return Activation.error(.closed)
     }
     defer { admission.leave() }
-    if let shard = shards.first(where: { $0.isOwner }) { return await Activation.perform(frame, moment, on: shard, admission) }
+    if let shard = shards.first(where: { $0.isOwner }) { return await perform(frame, moment, on: shard) }
     let number = turn.wrappingAdd(1, ordering: .relaxed).newValue
-    let shard = shards[Int(UInt(bitPattern: number) % UInt(shards.count))]
-    return await withTaskExecutorPreference(shard) { await Activation.perform(frame, moment, on: shard, admission) }
+    return await perform(frame, moment, on: shards[Int(UInt(bitPattern: number) % UInt(shards.count))])
+  }
+
+  /// On the shard's thread from its begin to its end, whoever asks: an actor's task would be on the actor's between two of its runs.
+  private func perform(_ frame: SysletFrame, _ deadline: Int64?, on shard: SysletExecutor) async -> (any Error)? {
+    await withTaskExecutorPreference(shard) { await Activation.perform(frame, deadline, on: shard, admission) }
   }
 
   /// Ends the runtime: programs that run are cut short, with what cleans up, those that wait for their turn and others are refused (`closed`). Returns when all

@@ -55,6 +55,8 @@ final class CompiledProgram: Sendable {
   private let steps: UnsafeMutablePointer<Step>
   /// What parameters needed beyond the frame, freed when it is done with.
   private var owned: [Int] = []
+  /// The kernel may have it for good: it is not used again, and not freed.
+  var isLost = false
   /// In the free list.
   fileprivate var next: SysletFrame?
 
@@ -227,6 +229,11 @@ final class FramePool: Sendable {
   }
 
   func giveBack(_ frame: SysletFrame) {
+    guard !frame.isLost else {
+      // Law L4.
+      _ = unsafe Unmanaged.passRetained(frame)
+      return
+    }
     frame.freeOwned()
     free.withLock { list in
       frame.next = list

@@ -229,6 +229,49 @@ struct TypedProgramTests {
     }
   }
 
+  private actor Copier {
+    private(set) var copied = 0
+
+    func copy(_ runtime: SysletRuntime, _ from: FilePath, _ to: FilePath) async throws {
+      copied += try await runtime.run(Files.copy, from, to)
+    }
+
+    func respond(_ runtime: SysletRuntime, _ connection: FileDescriptor, _ folder: FileDescriptor) async throws -> Int {
+      try await runtime.run(Files.respond, connection, folder).1
+    }
+  }
+
+  // The programs have several runs of the engine each, between which an actor's task would be on the actor's thread.
+  @Test("Actors run programs, from wherever they are", arguments: backends)
+  func actors(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    let from = FilePath(scratch.file("from", Self.content(600_000)))
+    try await Self.withRuntime(backend) {
+      $0.shards = 2
+    } _: { runtime in
+      let copiers = (0..<4).map { _ in Copier() }
+      try await withThrowingTaskGroup { group in
+        for (number, copier) in copiers.enumerated() {
+          let to = FilePath(scratch.path("to\(number)"))
+          for _ in 0..<4 { group.addTask { try await copier.copy(runtime, from, to) } }
+          group.addTask(executorPreference: runtime.executor) { try await copier.copy(runtime, from, to) }
+        }
+        try await group.waitForAll()
+      }
+      for copier in copiers { #expect(await copier.copied == 5 * 600_000) }
+      let folder = try FileDescriptor.open(FilePath(scratch.path), .readOnly, options: .directory)
+      defer { try? folder.close() }
+      var pair: [Int32] = [0, 0]
+      #expect(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+      let (here, there) = (FileDescriptor(rawValue: pair[0]), FileDescriptor(rawValue: pair[1]))
+      scratch.file("short", "abc")
+      #expect(try here.writeAll(Array("short\0".utf8)) == 6)
+      #expect(try await copiers[0].respond(runtime, there, folder) == 3)
+      try here.close()
+      try there.close()
+    }
+  }
+
   @Test("A runtime that was shut down refuses, and what it was running is cancelled", arguments: backends)
   func shutDown(backend: SysletEngine.Backend) async throws {
     let scratch = Scratch()
