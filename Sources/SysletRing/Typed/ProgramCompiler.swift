@@ -198,9 +198,9 @@ struct ProgramCompiler {
       jump(to: head)
       begin(at: exit)
     case .exit(let comparison, let loop, _):
-      leave(comparison, scope, loops[ObjectIdentifier(loop)]!.scope, loops[ObjectIdentifier(loop)]!.exit)
+      leave(comparison, scope, loops[loop]!.scope, loops[loop]!.exit)
     case .next(let comparison, let loop, _):
-      leave(comparison, scope, loops[ObjectIdentifier(loop)]!.scope, loops[ObjectIdentifier(loop)]!.head)
+      leave(comparison, scope, loops[loop]!.scope, loops[loop]!.head)
     case .when(let comparison, let then, let otherwise, _):
       let (first, second, end) = (newLabel(), newLabel(), newLabel())
       branch(comparison, first, second, scope)

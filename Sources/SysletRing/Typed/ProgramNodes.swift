@@ -23,7 +23,8 @@ struct SourcePlace: Sendable {
 /// A descriptor that a step opens, and that the end of its block closes.
 final class OwnedDescriptor {
   let word: Int
-  let block: Block
+  /// Unowned, because the block has the step that opens it.
+  unowned let block: Block
   let place: SourcePlace
   var isReturned = false
   /// Where it is closed in so many words.
@@ -70,9 +71,9 @@ struct Comparison {
 indirect enum Node {
   case call(CallNode)
   case loop(Block)
-  /// Leaves the loop, or begins its next round.
-  case exit(Comparison, Block, SourcePlace)
-  case next(Comparison, Block, SourcePlace)
+  /// Leaves the loop whose block that is, or begins its next round.
+  case exit(Comparison, ObjectIdentifier, SourcePlace)
+  case next(Comparison, ObjectIdentifier, SourcePlace)
   case when(Comparison, Block, Block, SourcePlace)
   /// The word gets the number of the step that failed.
   case attempt(Block, Block, failure: Int, SourcePlace)
@@ -90,23 +91,13 @@ final class Block {
   enum Kind { case program, loop, branch, attempt, handler, cleanUp, within, shielded }
 
   let kind: Kind
-  let parent: Block?
+  /// Unowned, because it has this one.
+  unowned let parent: Block?
   let place: SourcePlace
   var nodes: [Node] = []
-  var owned: [OwnedDescriptor] = []
   var isOpen = true
   /// A loop without one has no end.
   var hasExit = false
 
   init(_ kind: Kind, in parent: Block?, at place: SourcePlace) { (self.kind, self.parent, self.place) = (kind, parent, place) }
-
-  /// Whether it is `other`, or stands in it.
-  func isWithin(_ other: Block) -> Bool {
-    var block: Block? = self
-    while let here = block {
-      if here === other { return true }
-      block = here.parent
-    }
-    return false
-  }
 }

@@ -18,14 +18,14 @@ extension SysletBuilder {
     let place = SourcePlace(fileID: fileID, line: line)
     guard let loop = innermostLoop("exit(if:)", place) else { return }
     loop.hasExit = true
-    append(.exit(comparison(condition, "exit(if:)", place), loop, place), place)
+    append(.exit(comparison(condition, "exit(if:)", place), ObjectIdentifier(loop), place), place)
   }
 
   /// Begins the innermost loop's next round if this holds.
   public func next(if condition: SysletCondition, fileID: StaticString = #fileID, line: UInt = #line) {
     let place = SourcePlace(fileID: fileID, line: line)
     guard let loop = innermostLoop("next(if:)", place) else { return }
-    append(.next(comparison(condition, "next(if:)", place), loop, place), place)
+    append(.next(comparison(condition, "next(if:)", place), ObjectIdentifier(loop), place), place)
   }
 
   /// Makes the steps of `then` if this holds, and those of `otherwise` if not.

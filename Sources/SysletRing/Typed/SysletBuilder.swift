@@ -120,7 +120,6 @@ public final class SysletBuilder {
       number: number, arguments: arguments, result: owned.word, name: name, place: place, path: path, descriptor: descriptor)
     node.opens = owned
     append(.call(node), place)
-    block.owned.append(owned)
     return value(owned.word, name, place, owned)
   }
 
