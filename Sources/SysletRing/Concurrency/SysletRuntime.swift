@@ -89,10 +89,7 @@ public final class SysletRuntime: Sendable {
   ) async throws -> O {
     let frame = syslet.program.pool.take()
     syslet.bind(repeat each arguments, to: frame)
-    let failure = await perform(frame, deadline)
-    defer { syslet.program.pool.giveBack(frame) }
-    if let failure { throw failure }
-    return syslet.decode(frame)
+    return try await finish(frame, syslet.program.pool, deadline, syslet.decode)
   }
 
   /// Runs a program whose last parameter is `Bytes`: those of `bytes`, which are not copied.
@@ -102,12 +99,8 @@ public final class SysletRuntime: Sendable {
   ) async throws -> O {
     let frame = syslet.program.pool.take()
     syslet.bind(repeat each arguments, Bytes(), to: frame)
-    let slot = syslet.program.slots.last!
-    (frame[slot.word], frame[slot.region]) = unsafe bytes.withUnsafeBufferPointer { (Int(bitPattern: $0.baseAddress), $0.count) }
-    let failure = await perform(frame, deadline)
-    defer { syslet.program.pool.giveBack(frame) }
-    if let failure { throw failure }
-    return syslet.decode(frame)
+    unsafe bytes.withUnsafeBufferPointer { unsafe syslet.program.lend(UnsafeRawBufferPointer($0), to: frame) }
+    return try await finish(frame, syslet.program.pool, deadline, syslet.decode)
   }
 
   /// Runs a program whose last parameter is `MutableBytes`: those of `bytes`, which are filled in place.
@@ -117,14 +110,18 @@ public final class SysletRuntime: Sendable {
   ) async throws -> O {
     let frame = syslet.program.pool.take()
     syslet.bind(repeat each arguments, MutableBytes(), to: frame)
-    let slot = syslet.program.slots.last!
-    (frame[slot.word], frame[slot.region]) = unsafe bytes.withUnsafeMutableBufferPointer {
-      (Int(bitPattern: $0.baseAddress), $0.count)
-    }
+    unsafe bytes.withUnsafeMutableBufferPointer { unsafe syslet.program.lend(UnsafeRawBufferPointer($0), to: frame) }
+    return try await finish(frame, syslet.program.pool, deadline, syslet.decode)
+  }
+
+  /// Runs what has been bound, and gives the frame back.
+  private nonisolated(nonsending) func finish<O>(
+    _ frame: SysletFrame, _ pool: FramePool, _ deadline: ContinuousClock.Instant?, _ decode: (SysletFrame) -> O
+  ) async throws -> O {
     let failure = await perform(frame, deadline)
-    defer { syslet.program.pool.giveBack(frame) }
+    defer { pool.giveBack(frame) }
     if let failure { throw failure }
-    return syslet.decode(frame)
+    return decode(frame)
   }
 
   private nonisolated(nonsending) func perform(_ frame: SysletFrame, _ deadline: ContinuousClock.Instant?) async -> (any Error)? {

@@ -173,11 +173,6 @@ final class CompiledProgram: Sendable {
     return Int(bitPattern: copy)
   }
 
-  /// Bytes of the frame, copied.
-  func bytes(_ address: Int, _ count: Int) -> [UInt8] {
-    unsafe [UInt8](UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: count))
-  }
-
   /// A number of bytes of a region, which may stand anywhere.
   func load<T: BitwiseCopyable>(_ operand: Operand, _ offset: Int, as type: T.Type) -> T {
     unsafe UnsafeRawPointer(bitPattern: address(operand))!.loadUnaligned(fromByteOffset: offset, as: type)

@@ -197,11 +197,11 @@ struct ProgramCompiler {
       unwind(from: inner, to: scope)
       jump(to: head)
       begin(at: exit)
-    case .exit(let comparison, let loop, _):
+    case .exit(let comparison, let loop):
       leave(comparison, scope, loops[loop]!.scope, loops[loop]!.exit)
-    case .next(let comparison, let loop, _):
+    case .next(let comparison, let loop):
       leave(comparison, scope, loops[loop]!.scope, loops[loop]!.head)
-    case .when(let comparison, let then, let otherwise, _):
+    case .when(let comparison, let then, let otherwise):
       let (first, second, end) = (newLabel(), newLabel(), newLabel())
       branch(comparison, first, second, scope)
       for (label, arm) in [(first, then), (second, otherwise)] {
@@ -212,7 +212,7 @@ struct ProgramCompiler {
         jump(to: end)
       }
       begin(at: end)
-    case .attempt(let body, let handler, let word, _):
+    case .attempt(let body, let handler, let word):
       let (caught, end) = (newLabel(), newLabel())
       let boundary = Scope(.attempt(handler: caught, word: word), in: scope)
       var inner = boundary
@@ -225,15 +225,15 @@ struct ProgramCompiler {
       unwind(from: outer, to: scope)
       jump(to: end)
       begin(at: end)
-    case .fail(let word, _):
+    case .fail(let word):
       self.word(.move, .word(word), into: failure, scope)
       jump(to: failurePad(scope))
       // What stands behind it in its block is never reached.
       begin(at: newLabel())
     case .ensure(let block): promise(.ensure(block), &scope)
     case .onFailure(let block): promise(.onFailure(block), &scope)
-    case .within(let nanoseconds, let body, _): enclose(body, .limit, .beginLimit(nanoseconds: nanoseconds), scope)
-    case .shielded(let body, _): enclose(body, .shield, .beginShield, scope)
+    case .within(let nanoseconds, let body): enclose(body, .limit, .beginLimit(nanoseconds: nanoseconds), scope)
+    case .shielded(let body): enclose(body, .shield, .beginShield, scope)
     }
   }
 

@@ -72,19 +72,19 @@ indirect enum Node {
   case call(CallNode)
   case loop(Block)
   /// Leaves the loop whose block that is, or begins its next round.
-  case exit(Comparison, ObjectIdentifier, SourcePlace)
-  case next(Comparison, ObjectIdentifier, SourcePlace)
-  case when(Comparison, Block, Block, SourcePlace)
+  case exit(Comparison, ObjectIdentifier)
+  case next(Comparison, ObjectIdentifier)
+  case when(Comparison, Block, Block)
   /// The word gets the number of the step that failed.
-  case attempt(Block, Block, failure: Int, SourcePlace)
+  case attempt(Block, Block, failure: Int)
   /// Fails as the step did whose number the word has.
-  case fail(word: Int, SourcePlace)
+  case fail(word: Int)
   /// Fails with an error of its own.
   case raise(errno: Int32, CallNode)
   case ensure(Block)
   case onFailure(Block)
-  case within(nanoseconds: Int64, Block, SourcePlace)
-  case shielded(Block, SourcePlace)
+  case within(nanoseconds: Int64, Block)
+  case shielded(Block)
 }
 
 final class Block {

@@ -16,7 +16,7 @@ public import SystemPackage
 /// ```
 ///
 /// A step that fails ends the program, unless it stands in an `attempt`; what a block has opened is closed at its end, on every road. A program that is wrong
-/// ends the process when it is built, with all that is wrong with it; `init(validating:)` throws that.
+/// ends the process when it is built, with all that is wrong with it.
 public struct Syslet<each Parameter: SysletParameter, Output: Sendable>: Sendable {
   let program: TypedProgram
   let decode: @Sendable (SysletFrame) -> Output
@@ -82,6 +82,12 @@ final class TypedProgram: Sendable {
     self.compiled = compiled
     pool = FramePool(compiled)
     self.slots = slots
+  }
+
+  /// Gives the last parameter, which is of lent memory, this memory.
+  func lend(_ memory: UnsafeRawBufferPointer, to frame: SysletFrame) {
+    let slot = slots.last!
+    (frame[slot.word], frame[slot.region]) = (Int(bitPattern: memory.baseAddress), memory.count)
   }
 }
 

@@ -18,14 +18,14 @@ extension SysletBuilder {
     let place = SourcePlace(fileID: fileID, line: line)
     guard let loop = innermostLoop("exit(if:)", place) else { return }
     loop.hasExit = true
-    append(.exit(comparison(condition, "exit(if:)", place), ObjectIdentifier(loop), place), place)
+    append(.exit(comparison(condition, "exit(if:)", place), ObjectIdentifier(loop)), place)
   }
 
   /// Begins the innermost loop's next round if this holds.
   public func next(if condition: SysletCondition, fileID: StaticString = #fileID, line: UInt = #line) {
     let place = SourcePlace(fileID: fileID, line: line)
     guard let loop = innermostLoop("next(if:)", place) else { return }
-    append(.next(comparison(condition, "next(if:)", place), ObjectIdentifier(loop), place), place)
+    append(.next(comparison(condition, "next(if:)", place), ObjectIdentifier(loop)), place)
   }
 
   /// Makes the steps of `then` if this holds, and those of `otherwise` if not.
@@ -34,7 +34,7 @@ extension SysletBuilder {
   ) {
     let place = SourcePlace(fileID: fileID, line: line)
     let comparison = comparison(condition, "when", place)
-    append(.when(comparison, record(.branch, place, then), record(.branch, place, otherwise), place), place)
+    append(.when(comparison, record(.branch, place, then), record(.branch, place, otherwise)), place)
   }
 
   /// The value that the steps of `then` give if this holds, and that of `otherwise` if not.
@@ -47,7 +47,7 @@ extension SysletBuilder {
     let chosen = newWord()
     let first = record(.branch, place) { word(.move, operand(then(), "choose", place), into: chosen, place) }
     let second = record(.branch, place) { word(.move, operand(otherwise(), "choose", place), into: chosen, place) }
-    append(.when(comparison, first, second, place), place)
+    append(.when(comparison, first, second), place)
     return value(chosen, "choose", place)
   }
 
@@ -61,14 +61,14 @@ extension SysletBuilder {
     let handler = record(.handler, place) {
       onFailure(SysletFailure(word: word, origin: ValueOrigin(self, block, "attempt", place)))
     }
-    append(.attempt(tried, handler, failure: word, place), place)
+    append(.attempt(tried, handler, failure: word), place)
   }
 
   /// Fails as the step did that has failed in an `attempt`.
   public func fail(_ failure: SysletFailure, fileID: StaticString = #fileID, line: UInt = #line) {
     let place = SourcePlace(fileID: fileID, line: line)
     check(failure.origin, "fail", place)
-    append(.fail(word: failure.word, place), place)
+    append(.fail(word: failure.word), place)
   }
 
   /// Makes these steps at the end of the block that this stands in, however it ends.
@@ -87,13 +87,13 @@ extension SysletBuilder {
   public func within(_ limit: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: () -> Void) {
     let place = SourcePlace(fileID: fileID, line: line)
     if limit <= .zero { complain("within gives its steps \(limit)", place, "give them more than no time") }
-    append(.within(nanoseconds: max(1, limit.nanoseconds), record(.within, place, body), place), place)
+    append(.within(nanoseconds: max(1, limit.nanoseconds), record(.within, place, body)), place)
   }
 
   /// Makes the steps of `body`, all of them, also when the program is cancelled or its deadline passes meanwhile.
   public func shielded(fileID: StaticString = #fileID, line: UInt = #line, _ body: () -> Void) {
     let place = SourcePlace(fileID: fileID, line: line)
-    append(.shielded(record(.shielded, place, body), place), place)
+    append(.shielded(record(.shielded, place, body)), place)
   }
 
   private func comparison(_ condition: SysletCondition, _ name: String, _ place: SourcePlace) -> Comparison {

@@ -64,7 +64,6 @@ public final class SysletBuilder {
     switch value.content {
     case .operand(let operand): return operand
     case .path(let path): return .address(region: layout.addText(path))
-    case .nothing: return .zero
     }
   }
 
@@ -201,15 +200,6 @@ public struct SysletProblem: Sendable, CustomStringConvertible {
 
   /// All of it in one line.
   public var description: String { "\(place): \(what)\(because.map { " (\($0))" } ?? ""): \(advice)" }
-}
-
-/// The program of a `Syslet(validating:)` is wrong.
-public struct SysletProgramError: Error, Sendable, CustomStringConvertible {
-  /// All that is wrong.
-  public var problems: [SysletProblem]
-
-  /// One line for each problem.
-  public var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
 /// The memory of one activation: words in front, regions behind, in bytes from its beginning.

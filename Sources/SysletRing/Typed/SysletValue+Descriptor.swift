@@ -58,13 +58,13 @@ private struct DescriptorStep {
       let again = builder.record(.loop, place) {
         transfer(.word(next), .word(left), offset == nil ? nil : .word(at), into: moved)
         let isOver = Comparison(left: .word(moved), right: .zero, holdsForLess: false, holdsForEqual: true, holdsForGreater: false)
-        builder.append(.exit(isOver, ObjectIdentifier(builder.block), place), place)
+        builder.append(.exit(isOver, ObjectIdentifier(builder.block)), place)
         for (total, operation) in [(done, WordOperation.add), (next, .add), (left, .subtract)] {
           word(operation, .word(total), .word(moved), into: total)
         }
         if offset != nil { word(.add, .word(at), .word(moved), into: at) }
         let isDone = Comparison(left: .word(left), right: .zero, holdsForLess: true, holdsForEqual: true, holdsForGreater: false)
-        builder.append(.exit(isDone, ObjectIdentifier(builder.block), place), place)
+        builder.append(.exit(isDone, ObjectIdentifier(builder.block)), place)
       }
       builder.append(.loop(again), place)
       if !isFilling {
@@ -76,11 +76,11 @@ private struct DescriptorStep {
               CallNode(number: 0, arguments: [], result: builder.newWord(), name: name, place: place, descriptor: descriptor)), place)
         }
         let isShort = Comparison(left: .word(left), right: .zero, holdsForLess: false, holdsForEqual: false, holdsForGreater: true)
-        builder.append(.when(isShort, fails, builder.record(.branch, place) {}, place), place)
+        builder.append(.when(isShort, fails, builder.record(.branch, place) {}), place)
       }
     }
     let isShort = Comparison(left: .word(done), right: count, holdsForLess: true, holdsForEqual: false, holdsForGreater: false)
-    builder.append(.when(isShort, rest, builder.record(.branch, place) {}, place), place)
+    builder.append(.when(isShort, rest, builder.record(.branch, place) {}), place)
     return done
   }
 }

@@ -11,7 +11,6 @@ public struct SysletValue<Wrapped> {
     case operand(Operand)
     /// A path that stands in the program.
     case path(FilePath)
-    case nothing
   }
 
   let content: Content
@@ -71,8 +70,9 @@ public struct SysletStatus: Sendable, Hashable {
   public var mode: UInt32
   /// The number of hard links.
   public var links: Int
-  /// The owner's user, and its group.
+  /// The owner: a user.
   public var user: UInt32
+  /// The group that it belongs to.
   public var group: UInt32
   /// The inode's number.
   public var inode: UInt64
@@ -83,9 +83,11 @@ public struct SysletStatus: Sendable, Hashable {
   var modifiedSeconds: Int64
   var modifiedNanoseconds: UInt32
 
-  /// What kind of file it is.
+  /// Whether it is a folder.
   public var isDirectory: Bool { mode & 0o170000 == 0o040000 }
+  /// Whether it is a file with bytes of its own.
   public var isRegularFile: Bool { mode & 0o170000 == 0o100000 }
+  /// Whether it is a symbolic link.
   public var isSymbolicLink: Bool { mode & 0o170000 == 0o120000 }
 }
 

@@ -204,22 +204,22 @@ struct TypedProgramTests {
     } _: { runtime in
       let (reading, writing) = try FileDescriptor.pipe()
       let waiting = (0..<4).map { _ in Task { try await runtime.run(Self.wait, path, reading) } }
-      var refused = false
-      // Until all four are there.
-      for _ in 0..<1000 where !refused {
-        let fifth = Task { try await runtime.run(Files.status, path) }
-        if waits {
-          try await Task.sleep(for: .milliseconds(20))
-          fifth.cancel()
-          do { _ = try await fifth.value } catch is CancellationError { refused = true }
-        } else {
-          do { _ = try await fifth.value } catch let error as SysletError {
-            #expect(error.reason == .full)
-            refused = true
-          }
+      // Each has opened the file when it waits; before that a fifth one could take its place.
+      for _ in 0..<5000 where Self.openFiles(scratch) < 4 { try await Task.sleep(for: .milliseconds(2)) }
+      #expect(Self.openFiles(scratch) == 4)
+      let fifth = Task { try await runtime.run(Files.status, path) }
+      if waits {
+        try await Task.sleep(for: .milliseconds(20))
+        fifth.cancel()
+        await #expect(throws: CancellationError.self) { try await fifth.value }
+      } else {
+        do {
+          _ = try await fifth.value
+          Issue.record("there was no place")
+        } catch let error as SysletError {
+          #expect(error.reason == .full)
         }
       }
-      #expect(refused)
       let late = (0..<20).map { _ in Task { try await runtime.run(Files.status, path) } }
       try writing.close()
       for task in waiting { try await task.value }
