@@ -4,93 +4,164 @@ internal import CLiburing
 internal import Glibc
 internal import SystemPackage
 
-enum Activation {
+/// Belongs to the thread of the shard that runs it.
+struct Activation {
+  /// How it ended, and how far it came.
+  struct Ending {
+    /// What is thrown, if anything.
+    var error: (any Error)?
+    /// Steps, those that clean up included.
+    var executed = 0
+    /// The last step before it was cut short, or of all.
+    var last: Int?
+  }
+
   /// Why a program is cut short. What cleans up goes on.
-  private enum Cut { case cancelled, late, closed, tooLong }
+  enum Cut { case cancelled, late, closed, tooLong }
+
+  private let frame: SysletFrame
+  private let deadline: Int64?
+  private let admission: Admission
+  /// When the time limits end in which it is, from the outside in, and the steps that began them.
+  private var limits: [(moment: Int64, step: Int)] = []
+  private var shields = 0
+  private var cut: Cut?
+  private var executed = 0
+  private var last: Int?
+  /// `last` when it was cut short.
+  private var lastBefore: Int?
+
+  init(_ frame: SysletFrame, _ deadline: Int64?, _ admission: Admission) {
+    (self.frame, self.deadline, self.admission) = (frame, deadline, admission)
+  }
 
   static func error(_ reason: SysletError.Reason) -> SysletError {
     SysletError(reason: reason, operation: "", path: nil, descriptor: nil, step: nil, executed: 0)
   }
 
-  /// Runs the program in `frame` to its end, on the shard's thread: what is thrown, if anything.
+  /// Runs the program in `frame` to its end, on the shard's thread.
   ///
   /// - Parameter admission: Says when the runtime is being shut down.
   static nonisolated(nonsending) func perform(
     _ frame: SysletFrame, _ deadline: Int64?, on shard: SysletExecutor, _ admission: Admission
-  ) async -> (any Error)? {
-    let templates = frame.program.templates
-    guard !templates.isEmpty else { return nil }
-    var limits: [Int64] = []
-    var shields = 0
-    var cut: Cut?
-    var executed = 0
-    var last: Int?
-    var next: Int? = 0
+  ) async -> Ending {
+    var activation = Activation(frame, deadline, admission)
+    var next = activation.begin
     while let step = next {
-      let isShielded = shields > 0 || cut != nil
-      let limit = isShielded ? nil : [deadline, limits.min()].compactMap { $0 }.min()
-      let (completion, isLate): (Completion, Bool)
       do throws(EngineError) {
         guard shard.isOwner else { throw .closed }
-        (completion, isLate) = try await shard.runHere(
-          frame.head, .prepared, from: frame.address(ofStep: step), deadline: limit, isShielded: isShielded,
-          isCancelled: !isShielded && admission.isClosed)
+        let isShielded = activation.isShielded
+        let (completion, isLate) = try await shard.runHere(
+          frame.head, .prepared, from: frame.address(ofStep: step), deadline: activation.limit, isShielded: isShielded,
+          isCancelled: !isShielded && admission.isCut)
+        next = activation.follow(completion, isLate: isLate)
       } catch {
         // Nothing can be run any more, so nothing is cleaned up either. Where the kernel has failed, it may still have the memory.
         if shard.hasFailed { frame.isLost = true }
-        return error == .closed ? self.error(.closed) : self.error(SysletError.Reason(kind: .engine(error)))
+        return activation.ending(error == .closed ? self.error(.closed) : self.error(SysletError.Reason(kind: .engine(error))))
       }
-      executed += completion.executed
-      if completion.executed > 0 { last = unsafe frame.number(of: completion.atom) }
-      guard completion.reason == .cancelled || completion.reason == .stepLimit else {
-        // Its memory is its own, and is there.
-        precondition(completion.reason == .ended, "L5: a typed program ended as \(completion.reason)")
-        next = nil
-        guard let number = last, let control = templates[number].control else { continue }
-        switch control {
-        case .beginLimit(let nanoseconds): limits.append(syslet_now() + nanoseconds)
-        case .endLimit: limits.removeLast()
-        case .beginShield: shields += 1
-        case .endShield: shields -= 1
-        }
-        next = templates[number].positive
-        guard cut == nil, shields == 0 else { continue }
-        if Task.isCancelled {
-          cut = .cancelled
-        } else if admission.isClosed {
-          cut = .closed
-        } else if let deadline, deadline <= syslet_now() {
-          cut = .late
-        } else {
-          continue
-        }
-        next = templates[number].landingDone
-        continue
-      }
-      cut =
-        cut
-        ?? (completion.reason == .stepLimit ? .tooLong : isLate ? .late : admission.isClosed && !Task.isCancelled ? .closed : .cancelled)
-      guard let number = last else { break }
-      let hasFailed = templates[number].mayFail && completion.executed > 0 && frame[templates[number].result] < 0
-      next = hasFailed ? templates[number].landingFailed : templates[number].landingDone
     }
+    return activation.ending()
+  }
+
+  /// Where it begins; nil for a program without steps.
+  var begin: Int? { frame.program.templates.isEmpty ? nil : 0 }
+
+  /// Nothing cuts it short now.
+  var isShielded: Bool { shields > 0 || cut != nil }
+
+  /// When the next run is cut short.
+  private var limit: Int64? {
+    guard !isShielded else { return nil }
+    return limits.reduce(deadline) { min($0 ?? .max, $1.moment) }
+  }
+
+  /// Where it goes on; nil: it is at its end.
+  mutating func follow(_ completion: Completion, isLate: Bool) -> Int? {
+    executed += completion.executed
+    if completion.executed > 0 { last = unsafe frame.number(of: completion.atom) }
+    guard completion.reason == .cancelled || completion.reason == .stepLimit else {
+      // Its memory is its own, and is there.
+      guard completion.reason == .ended else { fatalError("L5: a typed program ended as \(completion.reason)") }
+      guard let last, let control = frame.program.templates[last].control else { return nil }
+      return take(control, last)
+    }
+    guard let last else {
+      cut = cut ?? reason(completion, isLate: isLate)
+      return nil
+    }
+    let template = frame.program.templates[last]
+    let hasFailed = template.mayFail && completion.executed > 0 && frame[template.result] < 0
+    let landings = hasFailed ? template.landingsFailed : template.landingsDone
+    if cut == nil, isLate, let landing = passLimit() { return landings[landing] }
+    if cut == nil { (cut, lastBefore) = (reason(completion, isLate: isLate), last) }
+    return landings[0]
+  }
+
+  private func reason(_ completion: Completion, isLate: Bool) -> Cut {
+    completion.reason == .stepLimit ? .tooLong : isLate ? .late : admission.isCut && !Task.isCancelled ? .closed : .cancelled
+  }
+
+  /// Behind a step with which a limit or a shield begins or ends.
+  private mutating func take(_ control: Control, _ number: Int) -> Int? {
+    let template = frame.program.templates[number]
+    switch control {
+    case .beginLimit(let nanoseconds):
+      let (moment, overflow) = syslet_now().addingReportingOverflow(nanoseconds)
+      limits.append((overflow ? .max : moment, number))
+    case .endLimit: limits.removeLast()
+    case .beginShield: shields += 1
+    case .endShield: shields -= 1
+    }
+    guard !isShielded else { return template.positive }
+    // What came while nothing was to interrupt it.
+    if Task.isCancelled {
+      cut = .cancelled
+    } else if admission.isCut {
+      cut = .closed
+    } else if let deadline, deadline <= syslet_now() {
+      cut = .late
+    } else if let landing = passLimit() {
+      return template.landingsDone[landing]
+    } else {
+      return template.positive
+    }
+    lastBefore = last
+    return template.landingsDone[0]
+  }
+
+  /// If a time limit has passed, and the program's has not, it fails with the outermost of these: which of a step's landings that is.
+  private mutating func passLimit() -> Int? {
+    let now = syslet_now()
+    if let deadline, deadline <= now { return nil }
+    guard let index = limits.firstIndex(where: { $0.moment <= now }) else { return nil }
+    frame[frame.program.failure] = limits[index].step + 1
+    // What cleans up for those in it ends them.
+    for inner in index..<limits.count { limits[inner].moment = .max }
+    return index + 1
+  }
+
+  func ending(_ error: SysletError? = nil) -> Ending {
+    var ending = Ending(error: error, executed: executed, last: lastBefore ?? last)
+    guard error == nil else { return ending }
     switch cut {
-    case .cancelled: return CancellationError()
+    case .cancelled: ending.error = CancellationError()
     case .late, .closed, .tooLong:
-      var error = self.error(cut == .late ? .timedOut : cut == .closed ? .closed : SysletError.Reason(kind: .stepLimit))
+      var error = Self.error(cut == .late ? .timedOut : cut == .closed ? .closed : SysletError.Reason(kind: .stepLimit))
       error.executed = executed
-      return error
-    case nil: break
+      ending.error = error
+    case nil: ending.error = frame.failedStep.map(failure)
     }
-    return frame.failedStep.map { failure(frame, $0, executed) }
+    return ending
   }
 
   /// The error of a step that failed.
-  private static func failure(_ frame: SysletFrame, _ number: Int, _ executed: Int) -> SysletError {
+  private func failure(_ number: Int) -> SysletError {
     let template = frame.program.templates[number]
+    let isLimit = template.control != nil
     var error = SysletError(
-      reason: .failed(Errno(rawValue: CInt(truncatingIfNeeded: -frame[template.result]))), operation: template.name,
-      path: template.path.flatMap { path(frame.value($0)) },
+      reason: isLimit ? .timedOut : .failed(Errno(rawValue: CInt(truncatingIfNeeded: -frame[template.result]))),
+      operation: template.name, path: template.path.flatMap { path(frame.value($0)) },
       descriptor: template.descriptor.map { FileDescriptor(rawValue: CInt(truncatingIfNeeded: frame.value($0))) },
       step: template.location, executed: executed)
     error.program = frame.program.name
@@ -98,7 +169,7 @@ enum Activation {
     return error
   }
 
-  private static func path(_ address: Int) -> FilePath? {
+  private func path(_ address: Int) -> FilePath? {
     unsafe UnsafePointer<CChar>(bitPattern: address).map { unsafe FilePath(platformString: $0) }
   }
 }

@@ -13,6 +13,7 @@ internal import Synchronization
     case job(UnownedJob)
     case cancel(Awaiting.Ticket)
     case cancelAll
+    case explain(ExplanationRequest)
     case close
   }
 

@@ -191,6 +191,13 @@ internal import Glibc
   /// The kernel has failed the engine's ring. On the executor's thread, or when that has ended.
   var hasFailed: Bool { unsafe awaiting.pointee.failure != nil }
 
+  /// How a syslet would run on the executor's engine. Waits for its thread, that of a task that explains included; nil when that has ended.
+  func explain(_ head: AtomAddress, _ layout: AtomForm) -> Explanation? {
+    if isOwner { return unsafe awaiting.pointee.engine.explain(head, layout) }
+    let request = ExplanationRequest(head, layout)
+    return send(.explain(request)) ? request.answer() : nil
+  }
+
   /// Cancels the syslets that are pending. Others can be run as before.
   func cancelAll() { send(.cancelAll) }
 
@@ -247,33 +254,26 @@ internal import Glibc
     case .job(let job): unsafe jobs.pointee.append(job)
     case .cancel(let ticket): unsafe awaiting.pointee.cancel(ticket)
     case .cancelAll: unsafe awaiting.pointee.cancelAll()
+    case .explain(let request): unsafe request.answer(awaiting.pointee.engine.explain(request.head, request.layout))
     case .close: unsafe awaiting.pointee.close()
     }
   }
 }
 
 /// How a thread begins: its engine or the error, told to the thread that started it.
-@safe private final class Start: @unchecked Sendable {
+private final class Start: @unchecked Sendable {
   private let executor: SysletExecutor
   private let options: SysletEngine.Options
   private var error: EngineError?
-  private let isBegun: UnsafeMutablePointer<sem_t>
+  private let isBegun = Signal()
 
   init(executor: SysletExecutor, options: SysletEngine.Options) {
     self.executor = executor
     self.options = options
-    unsafe isBegun = .allocate(capacity: 1)
-    unsafe isBegun.initialize(to: sem_t())
-    unsafe sem_init(isBegun, 0, 0)
-  }
-
-  deinit {
-    unsafe sem_destroy(isBegun)
-    unsafe isBegun.deallocate()
   }
 
   func waitUntilBegun() -> EngineError? {
-    while unsafe sem_wait(isBegun) != 0 {}
+    isBegun.wait()
     return error
   }
 
@@ -285,9 +285,49 @@ internal import Glibc
       self.error = error
     }
     let isWell = error == nil
-    unsafe sem_post(isBegun)
+    isBegun.give()
     if isWell { executor.work() }
   }
+}
+
+/// What another thread wants explained, and waits for.
+final class ExplanationRequest: @unchecked Sendable {
+  let head: AtomAddress
+  let layout: AtomForm
+  private var explanation: Explanation?
+  private let isMade = Signal()
+
+  init(_ head: AtomAddress, _ layout: AtomForm) { (self.head, self.layout) = (head, layout) }
+
+  func answer(_ explanation: Explanation) {
+    self.explanation = explanation
+    isMade.give()
+  }
+
+  func answer() -> Explanation? {
+    isMade.wait()
+    return explanation
+  }
+}
+
+/// What one thread waits for and another one gives, once.
+@safe private final class Signal: @unchecked Sendable {
+  private let semaphore: UnsafeMutablePointer<sem_t>
+
+  init() {
+    unsafe semaphore = .allocate(capacity: 1)
+    unsafe semaphore.initialize(to: sem_t())
+    unsafe sem_init(semaphore, 0, 0)
+  }
+
+  deinit {
+    unsafe sem_destroy(semaphore)
+    unsafe semaphore.deallocate()
+  }
+
+  func give() { unsafe sem_post(semaphore) }
+
+  func wait() { while unsafe sem_wait(semaphore) != 0 {} }
 }
 
 /// Jobs that are ready, in batches: what a batch's jobs make ready is the next one, and between two of them the engine has a turn.

@@ -16,7 +16,7 @@ internal import Synchronization
 /// ```
 ///
 /// When the task is cancelled the program is: the step at hand is interrupted if it can be, no further one begins, what is open is closed, and then `run`
-/// throws `CancellationError`.
+/// throws `CancellationError`. A runtime that nobody has any more ends by itself.
 public final class SysletRuntime: Sendable {
   /// What a runtime is made with.
   public struct Options: Sendable {
@@ -30,12 +30,15 @@ public final class SysletRuntime: Sendable {
 
     /// Threads with an engine of their own; nil: one for two processors, four at the most.
     public var shards: Int?
-    /// Programs that run at a time, on all shards together.
+    /// Programs that run at a time, on all shards together. Fewer do where these could have more descriptors open than RLIMIT_NOFILE allows, less 64 for the
+    /// rest of the process.
     public var maxPending = 4096
     /// What to do with more.
     public var overload = Overload.wait
     /// What each engine is made with; its own `maxPending` is seen to.
     public var engine = SysletEngine.Options()
+    /// Told once, while the runtime is made, when `automatic` has to do without io_uring: with the reason. Results are the same.
+    public var onFallback: (@Sendable (EngineError) -> Void)?
 
     /// The defaults.
     public init() {}
@@ -44,11 +47,21 @@ public final class SysletRuntime: Sendable {
   private let shards: [SysletExecutor]
   private let turn = Atomic(0)
   private let admission: Admission
+  private let isShared: Bool
+
+  /// The process's: made with the defaults when it is first used, and never ended.
+  ///
+  /// Where not even a thread can be started, the process ends.
+  public static let shared: SysletRuntime = {
+    do { return try SysletRuntime(Options(), isShared: true) } catch { fatalError("SysletRuntime.shared cannot be made: \(error)") }
+  }()
 
   /// Starts the threads and makes their engines.
   ///
   /// - Throws: As `SysletEngine.init`; `.invalidOption` for a number of shards or of programs that cannot work.
-  public init(_ options: Options = Options()) throws(EngineError) {
+  public convenience init(_ options: Options = Options()) throws(EngineError) { try self.init(options, isShared: false) }
+
+  private init(_ options: Options, isShared: Bool) throws(EngineError) {
     let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     let count = options.shards ?? min(4, (processors + 1) / 2)
     guard (1...1024).contains(count) else {
@@ -67,6 +80,8 @@ public final class SysletRuntime: Sendable {
       throw error
     }
     self.shards = shards
+    self.isShared = isShared
+    if let reason = shards[0].ringUnavailability { options.onFallback?(reason) }
     admission = Admission(max: options.maxPending, mayWait: options.overload == .wait)
   }
 
@@ -77,6 +92,8 @@ public final class SysletRuntime: Sendable {
 
   /// What the engines really run on.
   public var backend: SysletEngine.Backend { shards[0].backend }
+  /// Why `automatic` runs on threads; nil when it has a ring, and on other backends.
+  public var ringUnavailability: EngineError? { shards[0].ringUnavailability }
 
   // MARK: Running
 
@@ -118,137 +135,87 @@ public final class SysletRuntime: Sendable {
   private nonisolated(nonsending) func finish<O>(
     _ frame: SysletFrame, _ pool: FramePool, _ deadline: ContinuousClock.Instant?, _ decode: (SysletFrame) -> O
   ) async throws -> O {
-    let failure = await perform(frame, deadline)
+    let ending = await perform(frame, deadline)
     defer { pool.giveBack(frame) }
-    if let failure { throw failure }
+    if let error = ending.error { throw error }
     return decode(frame)
   }
 
-  private nonisolated(nonsending) func perform(_ frame: SysletFrame, _ deadline: ContinuousClock.Instant?) async -> (any Error)? {
+  nonisolated(nonsending) func perform(_ frame: SysletFrame, _ deadline: ContinuousClock.Instant?) async -> Activation.Ending {
     let moment = deadline.map { syslet_now().addingReportingOverflow((ContinuousClock.now.duration(to: $0)).nanoseconds) }
       .map { $0.overflow ? Int64.max - 1 : $0.partialValue }
-    if Task.isCancelled { return CancellationError() }
-    switch await admission.enter() {
+    if Task.isCancelled { return Activation.Ending(error: CancellationError()) }
+    let descriptors = frame.program.descriptors
+    switch await admission.enter(descriptors) {
     case .entered: break
-    case .full: return Activation.error(.full)
-    case .cancelled: return CancellationError()
-    case .closed: return Activation.error(.closed)
+    case .full: return Activation.Ending(error: Activation.error(.full))
+    case .cancelled: return Activation.Ending(error: CancellationError())
+    case .closed: return Activation.Ending(error: Activation.error(.closed))
     }
-    defer { admission.leave() }
-    if let shard = shards.first(where: { $0.isOwner }) { return await perform(frame, moment, on: shard) }
-    let number = turn.wrappingAdd(1, ordering: .relaxed).newValue
-    return await perform(frame, moment, on: shards[Int(UInt(bitPattern: number) % UInt(shards.count))])
+    defer { admission.leave(descriptors) }
+    return await perform(frame, moment, on: shards.first { $0.isOwner } ?? nextShard())
   }
 
   /// On the shard's thread from its begin to its end, whoever asks: an actor's task would be on the actor's between two of its runs.
-  private func perform(_ frame: SysletFrame, _ deadline: Int64?, on shard: SysletExecutor) async -> (any Error)? {
+  private func perform(_ frame: SysletFrame, _ deadline: Int64?, on shard: SysletExecutor) async -> Activation.Ending {
     await withTaskExecutorPreference(shard) { await Activation.perform(frame, deadline, on: shard, admission) }
   }
 
-  /// Ends the runtime: programs that run are cut short, with what cleans up, those that wait for their turn and others are refused (`closed`). Returns when all
-  /// have ended.
-  public func shutDown() async {
+  private func nextShard() -> SysletExecutor {
+    let number = turn.wrappingAdd(1, ordering: .relaxed).newValue
+    return shards[Int(UInt(bitPattern: number) % UInt(shards.count))]
+  }
+
+  /// How a program would run here. Nothing is executed.
+  func explain(_ frame: SysletFrame) -> Explanation {
+    let shard = shards.first { $0.isOwner } ?? shards[0]
+    guard !frame.program.templates.isEmpty, var explanation = shard.explain(frame.head, .prepared) else {
+      return Explanation(backend: backend, lines: [])
+    }
+    for index in explanation.lines.indices {
+      let template = frame.program.templates[explanation.lines[index].atom]
+      if !template.name.isEmpty { explanation.lines[index].call = template.name }
+      explanation.lines[index].location = template.location
+    }
+    return explanation
+  }
+
+  /// Makes now what the first run of a program would make: memory for one of it on each shard.
+  ///
+  /// What a run needs beyond that is kept for the next one, so that in the long run none allocates.
+  public func prepare<each P: SysletParameter, O: Sendable>(_ syslet: Syslet<repeat each P, O>) {
+    let pool = syslet.program.pool
+    let frames = shards.map { _ in pool.take() }
+    for frame in frames { pool.giveBack(frame) }
+  }
+
+  // MARK: The end
+
+  /// Ends the runtime: programs that wait for their turn and others are refused (`closed`), those that run may come to their end for so long, and are then cut
+  /// short, with what cleans up. Returns when all have ended. Doing it twice is fine.
+  ///
+  /// The process's `shared` one has no end.
+  public func shutDown(grace: Duration = .zero) async {
+    guard !isShared else { fatalError("SysletRuntime.shared is the whole process's and has no end: make a SysletRuntime of your own") }
     admission.close()
-    for shard in shards { shard.cancelAll() }
+    if grace > .zero {
+      await withTaskGroup { group in
+        group.addTask { await self.admission.waitUntilEmpty() }
+        group.addTask {
+          // Cancelled when the others are first.
+          if (try? await Task.sleep(for: grace)) != nil { self.cutShort() }
+        }
+        await group.next()
+        group.cancelAll()
+      }
+    }
+    cutShort()
     await admission.waitUntilEmpty()
     for shard in shards { shard.close() }
   }
-}
 
-/// Who may run: so many at a time, the others in the order in which they came.
-final class Admission: Sendable {
-  enum Answer { case entered, full, cancelled, closed }
-
-  fileprivate struct State {
-    var running = 0
-    var waiting: [(number: UInt64, continuation: CheckedContinuation<Answer, Never>)] = []
-    var numbers: UInt64 = 0
-    var empty: [CheckedContinuation<Void, Never>] = []
-    var isClosed = false
-  }
-
-  /// As in `state`, for whoever looks often. Sequentially consistent: what begins and does not see it is cancelled by what follows it.
-  private let closed = Atomic(false)
-  var isClosed: Bool { closed.load(ordering: .sequentiallyConsistent) }
-
-  /// Nobody enters any more.
-  func close() {
-    closed.store(true, ordering: .sequentiallyConsistent)
-    let waiting = state.withLock { state in
-      state.isClosed = true
-      defer { state.waiting = [] }
-      return state.waiting
-    }
-    for (_, continuation) in waiting { continuation.resume(returning: .closed) }
-  }
-
-  private let state = Mutex(State())
-  private let runningMax: Int
-  private let mayWait: Bool
-
-  init(max: Int, mayWait: Bool) { (runningMax, self.mayWait) = (max, mayWait) }
-
-  nonisolated(nonsending) func enter() async -> Answer {
-    let answer = state.withLock { $0.enter(runningMax) }
-    if let answer { return answer }
-    return mayWait ? await waitForTurn() : .full
-  }
-
-  private nonisolated(nonsending) func waitForTurn() async -> Answer {
-    let number = state.withLock { state in
-      state.numbers += 1
-      return state.numbers
-    }
-    return await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        let answer = state.withLock { state -> Answer? in
-          if Task.isCancelled { return .cancelled }
-          if let answer = state.enter(runningMax) { return answer }
-          state.waiting.append((number, continuation))
-          return nil
-        }
-        if let answer { continuation.resume(returning: answer) }
-      }
-    } onCancel: {
-      let continuation = state.withLock { state -> CheckedContinuation<Answer, Never>? in
-        guard let index = state.waiting.firstIndex(where: { $0.number == number }) else { return nil }
-        return state.waiting.remove(at: index).continuation
-      }
-      continuation?.resume(returning: .cancelled)
-    }
-  }
-
-  func leave() {
-    let (next, empty) = state.withLock { state -> (CheckedContinuation<Answer, Never>?, [CheckedContinuation<Void, Never>]) in
-      // Whoever waited longest has the place.
-      if !state.waiting.isEmpty { return (state.waiting.removeFirst().continuation, []) }
-      state.running -= 1
-      guard state.running == 0 else { return (nil, []) }
-      defer { state.empty = [] }
-      return (nil, state.empty)
-    }
-    next?.resume(returning: .entered)
-    for continuation in empty { continuation.resume() }
-  }
-
-  func waitUntilEmpty() async {
-    await withCheckedContinuation { continuation in
-      let isEmpty = state.withLock { state -> Bool in
-        guard state.running > 0 else { return true }
-        state.empty.append(continuation)
-        return false
-      }
-      if isEmpty { continuation.resume() }
-    }
-  }
-}
-
-extension Admission.State {
-  /// Whether somebody may run; nil if there is no place.
-  fileprivate mutating func enter(_ runningMax: Int) -> Admission.Answer? {
-    if isClosed { return .closed }
-    guard running < runningMax else { return nil }
-    running += 1
-    return .entered
+  private func cutShort() {
+    admission.cutShort()
+    for shard in shards { shard.cancelAll() }
   }
 }

@@ -8,7 +8,7 @@ internal import Glibc
 internal import Synchronization
 
 @safe struct Core: ~Copyable {
-  let options: SysletEngine.Options
+  private(set) var options: SysletEngine.Options
   let router: Router
   let ringUnavailability: EngineError?
   private let ownerToken: UInt64
@@ -256,6 +256,9 @@ internal import Synchronization
 }
 
 extension Core {
+  /// From now on a run makes so many steps at the most. For tests, on places without threads.
+  mutating func limitSteps(to count: Int?) { options.maxSteps = count }
+
   /// With a translator and a placer of its own: this is no turn of the engine, and must not meet a segment in the making.
   func explain(_ head: AtomAddress, _ layout: AtomForm) -> Explanation {
     do {

@@ -241,6 +241,11 @@ internal import Glibc
 
   // MARK: For the executor that the engine belongs to
 
+  /// From now on a run makes so many steps at the most. For tests, on places without threads.
+  func limitSteps(to count: Int?) { unsafe core.pointee.limitSteps(to: count) }
+
+  func explain(_ head: AtomAddress, _ layout: AtomForm) -> Explanation { unsafe core.pointee.explain(head, layout) }
+
   /// As `enqueue`, and the completion carries `waiter`. The run's slot, for `cancel(_:waiter:)`.
   func enqueue(_ head: AtomAddress, _ layout: AtomForm, waiter: UInt32) throws(EngineError) -> UInt32 {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }

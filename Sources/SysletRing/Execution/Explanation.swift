@@ -21,6 +21,8 @@ public struct Explanation: Sendable, CustomStringConvertible {
     public var sqeFlag: String?
     /// Why it runs there, and why it is linked or cut as it is.
     public var reason: String
+    /// Where the step of a typed program stands in the source; nil for an atom.
+    public var location: SysletError.SourceLocation?
   }
 
   /// The backend that it was explained for.
@@ -36,7 +38,8 @@ public struct Explanation: Sendable, CustomStringConvertible {
   public var description: String {
     var text = "\(lines.count) atom\(lines.count == 1 ? "" : "s") on \(backend.rawValue)\n"
     for line in lines {
-      text += "atom \(line.atom): \(line.call)\(line.edges.isEmpty ? "" : ", \(line.edges)")\n"
+      text += "atom \(line.atom): \(line.call)\(line.edges.isEmpty ? "" : ", \(line.edges)")"
+      text += line.location.map { ", at \($0)\n" } ?? "\n"
       text += "    \(line.place)"
       if let segment = line.segment { text += ", segment \(segment)" }
       if let sqeFlag = line.sqeFlag { text += ", \(sqeFlag)" }
@@ -184,6 +187,11 @@ extension Translator {
   /// Numbers the atoms that can be reached, in the order of discovery.
   private func number(_ head: AtomAddress, _ layout: AtomForm) -> [AtomAddress: Int] {
     var numbers: [AtomAddress: Int] = [:]
+    // All that there are: where a typed program goes on is not told by its edges alone.
+    if layout == .prepared {
+      for number in 0..<head.step.pointee.count { numbers[head.step(number)] = number }
+      return numbers
+    }
     var stack = [head]
     while let start = stack.popLast() {
       var cursor: AtomAddress? = start

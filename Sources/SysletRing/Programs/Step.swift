@@ -84,6 +84,9 @@ extension AtomAddress {
   /// The step that is there, in a prepared syslet.
   var step: Reference<Step> { unsafe Reference(pointer.assumingMemoryBound(to: Step.self)) }
 
+  /// The step so many behind the syslet's first one, which this is.
+  func step(_ number: Int) -> AtomAddress { unsafe AtomAddress(pointer + number * MemoryLayout<Step>.stride) }
+
   /// The step's call, of which what is behind pointers has not been read.
   var stepCall: Reference<Call> { unsafe Reference(pointer.assumingMemoryBound(to: Call.self)) }
 

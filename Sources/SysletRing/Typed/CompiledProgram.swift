@@ -10,16 +10,17 @@ internal import Synchronization
 final class CompiledProgram: Sendable {
   /// A step with its operands as numbers of words and regions.
   struct Template: Sendable {
-    let number: Int
+    fileprivate(set) var number: Int
     let arguments: [Operand]
     let result: Int
     let negative: Int?
     let zero: Int?
     let positive: Int?
     let control: Control?
-    /// Where cleaning up begins if the program is cut short behind it.
-    let landingFailed: Int?
-    let landingDone: Int?
+    /// Where cleaning up begins if the program is cut short behind it, when it has failed and when it has not: by what nothing catches, and by each of the time
+    /// limits around it, from the outside in.
+    let landingsFailed: [Int?]
+    let landingsDone: [Int?]
     // For errors.
     let name: String
     let location: SysletError.SourceLocation
@@ -31,6 +32,8 @@ final class CompiledProgram: Sendable {
   let templates: [Template]
   let layout: FrameLayout
   let failure: Int
+  /// How many descriptors of its own it has open at most.
+  let descriptors: Int
   let name: String
 
   init(_ compiler: consuming ProgramCompiler, name: String) {
@@ -38,13 +41,25 @@ final class CompiledProgram: Sendable {
       Template(
         number: draft.node.number, arguments: draft.node.arguments, result: draft.node.result, negative: compiler.step(draft.negative),
         zero: compiler.step(draft.zero), positive: compiler.step(draft.positive), control: draft.control,
-        landingFailed: compiler.landing(number, failed: true), landingDone: compiler.landing(number, failed: false),
+        landingsFailed: compiler.landings(number, failed: true), landingsDone: compiler.landings(number, failed: false),
         name: draft.node.name, location: draft.node.place.location, path: draft.node.path, descriptor: draft.node.descriptor,
         mayFail: draft.node.mayFail)
     }
     layout = compiler.layout
     failure = compiler.failure
+    descriptors = compiler.descriptors
     self.name = name
+  }
+
+  private init(_ other: CompiledProgram, _ templates: [Template]) {
+    (self.templates, layout, failure, descriptors, name) = (templates, other.layout, other.failure, other.descriptors, other.name)
+  }
+
+  /// The same with another operation in place of a step's. For tests.
+  func replacing(_ step: Int, number: Int) -> CompiledProgram {
+    var templates = templates
+    templates[step].number = number
+    return CompiledProgram(self, templates)
   }
 }
 
@@ -174,8 +189,9 @@ final class CompiledProgram: Sendable {
   }
 
   /// A number of bytes of a region, which may stand anywhere.
+  /// What stands where an operand's value points to.
   func load<T: BitwiseCopyable>(_ operand: Operand, _ offset: Int, as type: T.Type) -> T {
-    unsafe UnsafeRawPointer(bitPattern: address(operand))!.loadUnaligned(fromByteOffset: offset, as: type)
+    unsafe UnsafeRawPointer(bitPattern: value(operand))!.loadUnaligned(fromByteOffset: offset, as: type)
   }
 
   fileprivate func freeOwned() {

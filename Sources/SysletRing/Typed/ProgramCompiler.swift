@@ -4,65 +4,6 @@
 internal import CLiburing
 internal import Glibc
 
-/// What the end of a step asks of whoever runs the program, before it goes on at the next step.
-enum Control: Sendable {
-  /// A time limit begins, or the innermost one ends.
-  case beginLimit(nanoseconds: Int64)
-  case endLimit
-  /// From here on nothing interrupts the program, or again as before.
-  case beginShield
-  case endShield
-}
-
-/// A step on its way.
-struct StepDraft {
-  var node: CallNode
-  var negative: Int
-  var zero: Int
-  var positive: Int
-  var control: Control?
-  /// What is to be cleaned up behind it, if it has failed and if it has not.
-  var failScope: Scope
-  var doneScope: Scope
-}
-
-/// What is to be cleaned up at a point of the program, from the inside out.
-final class Scope {
-  enum Kind {
-    case root
-    case descriptor(OwnedDescriptor)
-    case ensure(Block)
-    case onFailure(Block)
-    /// Failures end here: the handler's label, and the word that gets the failed step's number.
-    case attempt(handler: Int, word: Int)
-    /// Failures of what cleans up end here.
-    case cleanUp(rest: Int)
-    case limit
-    case shield
-  }
-
-  let kind: Kind
-  let parent: Scope?
-  /// Where failing and being cut short go on; made when they are first wanted.
-  var failurePad: Int?
-  var abortPad: Int?
-
-  init(_ kind: Kind, in parent: Scope?) { (self.kind, self.parent) = (kind, parent) }
-
-  /// The same without `descriptor`, which has been closed.
-  func removing(_ descriptor: OwnedDescriptor) -> Scope {
-    if case .descriptor(let own) = kind, own === descriptor { return parent! }
-    guard let parent else { return self }
-    let rest = parent.removing(descriptor)
-    return rest === parent ? self : Scope(kind, in: rest)
-  }
-
-  var isCaught: Bool {
-    if case .attempt = kind { return true }
-    return parent?.isCaught ?? false
-  }
-}
-
 struct ProgramCompiler {
   private(set) var drafts: [StepDraft] = []
   private(set) var layout: FrameLayout
@@ -232,8 +173,10 @@ struct ProgramCompiler {
       begin(at: newLabel())
     case .ensure(let block): promise(.ensure(block), &scope)
     case .onFailure(let block): promise(.onFailure(block), &scope)
-    case .within(let nanoseconds, let body): enclose(body, .limit, .beginLimit(nanoseconds: nanoseconds), scope)
-    case .shielded(let body): enclose(body, .shield, .beginShield, scope)
+    case .within(let nanoseconds, let body):
+      // Its name and place are those of the error when the time is over.
+      enclose(body, .limit(drafts.count), .beginLimit(nanoseconds: nanoseconds), "within", scope)
+    case .shielded(let body): enclose(body, .shield, .beginShield, "", scope)
     }
   }
 
@@ -243,17 +186,20 @@ struct ProgramCompiler {
     if let last { drafts[last].doneScope = scope }
   }
 
-  private mutating func enclose(_ body: Block, _ kind: Scope.Kind, _ begin: Control, _ scope: Scope) {
+  private mutating func enclose(_ body: Block, _ kind: Scope.Kind, _ begin: Control, _ name: String, _ scope: Scope) {
     var inner = Scope(kind, in: scope)
-    control(begin, inner)
+    let step = control(begin, inner)
+    (drafts[step].node.name, drafts[step].node.place) = (name, body.place)
     lower(body, &inner)
     unwind(from: inner, to: scope)
   }
 
-  private mutating func control(_ control: Control, _ scope: Scope) {
-    let step = word(.move, .zero, into: layout.scratch, scope)
+  @discardableResult
+  private mutating func control(_ control: Control, _ scope: Scope, _ value: Operand = .zero, into result: Int? = nil) -> Int {
+    let step = word(.move, value, into: result ?? layout.scratch, scope)
     drafts[step].control = control
     last = nil
+    return step
   }
 
   /// Goes to `first` if this holds, and to `second` if not.
@@ -286,7 +232,7 @@ struct ProgramCompiler {
     while scope !== base {
       let outer = scope.parent!
       switch scope.kind {
-      case .descriptor(let owned): if !owned.isReturned { close(owned, outer) }
+      case .descriptor(let owned): if !owned.isReturned { close(owned, scope) }
       case .ensure(let block): cleanUp(block, outer)
       case .limit: control(.endLimit, outer)
       case .shield: control(.endShield, outer)
@@ -296,10 +242,11 @@ struct ProgramCompiler {
     }
   }
 
-  private mutating func close(_ owned: OwnedDescriptor, _ outer: Scope) {
-    let (isOpen, end) = (newLabel(), newLabel())
+  /// - Parameter scope: The descriptor's.
+  private mutating func close(_ owned: OwnedDescriptor, _ scope: Scope) {
+    let (outer, isOpen, end) = (scope.parent!, newLabel(), newLabel())
     if owned.mayBeClosed {
-      let test = word(.move, .word(owned.word), into: layout.scratch, Scope(.descriptor(owned), in: outer))
+      let test = word(.move, .word(owned.word), into: layout.scratch, scope)
       drafts[test].negative = end
       jump(to: isOpen)
       begin(at: isOpen)
@@ -314,8 +261,8 @@ struct ProgramCompiler {
 
   /// The steps of a block that cleans up, which nothing interrupts: what fails in it is not told, and the rest of it is left out.
   private mutating func cleanUp(_ block: Block, _ outer: Scope) {
-    word(.move, .word(failure), into: layout.kept, outer)
-    control(.beginShield, outer)
+    let kept = layout.addWord(0)
+    control(.beginShield, outer, .word(failure), into: kept)
     let rest = newLabel()
     let boundary = Scope(.cleanUp(rest: rest), in: outer)
     var inner = boundary
@@ -323,7 +270,8 @@ struct ProgramCompiler {
     unwind(from: inner, to: boundary)
     jump(to: rest)
     begin(at: rest)
-    control(.endShield, outer)
+    // The failure that it cleans up behind stays the one that is told, whatever an attempt in it has caught; on the good road there is none.
+    control(.endShield, outer, .word(kept), into: failure)
   }
 
   /// Where a step goes on that fails with `scope` around it.
@@ -338,29 +286,27 @@ struct ProgramCompiler {
         compiler.word(.move, .word(compiler.failure), into: word, scope.parent!)
         compiler.word(.move, .zero, into: compiler.failure, scope.parent!)
         compiler.jump(to: handler)
-      case .cleanUp(let rest):
-        // The failure that it cleans up behind stays the one that is told; on the good road there is none.
-        compiler.word(.move, .word(compiler.layout.kept), into: compiler.failure, scope.parent!)
-        compiler.jump(to: rest)
+      case .cleanUp(let rest): compiler.jump(to: rest)
       default: compiler.pad(scope) { $0.failurePad($1) }
       }
     }
     return pad
   }
 
-  /// Where it goes on when the program is cut short with `scope` around it: no attempt catches that.
-  private mutating func abortPad(_ scope: Scope) -> Int {
-    if case .cleanUp = scope.kind { return abortPad(scope.parent!) }
-    if !scope.isCaught { return failurePad(scope) }
-    if let pad = scope.abortPad { return pad }
+  /// Where it goes on when the program is cut short with `scope` around it: no attempt catches that, but those outside the time limit that has passed.
+  private mutating func abortPad(_ scope: Scope, _ limit: Int) -> Int {
+    if case .cleanUp = scope.kind { return abortPad(scope.parent!, limit) }
+    // From here on as a failure.
+    if !scope.isCaught(within: limit) { return failurePad(scope) }
+    if let pad = scope.abortPads[limit] { return pad }
     let pad = newLabel()
-    scope.abortPad = pad
+    scope.abortPads[limit] = pad
     aside { compiler in
       compiler.begin(at: pad)
       if case .attempt = scope.kind {
-        compiler.jump(to: compiler.abortPad(scope.parent!))
+        compiler.jump(to: compiler.abortPad(scope.parent!, limit))
       } else {
-        compiler.pad(scope) { $0.abortPad($1) }
+        compiler.pad(scope) { $0.abortPad($1, limit) }
       }
     }
     return pad
@@ -372,7 +318,7 @@ struct ProgramCompiler {
     case .root:
       labels[here] = .end
       return
-    case .descriptor(let owned): close(owned, scope.parent!)
+    case .descriptor(let owned): close(owned, scope)
     case .ensure(let block), .onFailure(let block): cleanUp(block, scope.parent!)
     case .limit: control(.endLimit, scope.parent!)
     case .shield: control(.endShield, scope.parent!)
@@ -385,16 +331,21 @@ struct ProgramCompiler {
     var step = 0
     // What cleans up has steps of its own, behind which it goes on cleaning up.
     while step < drafts.count {
-      _ = abortPad(drafts[step].failScope)
-      _ = abortPad(drafts[step].doneScope)
+      for scope in [drafts[step].failScope, drafts[step].doneScope] {
+        for limit in [-1] + scope.limits { _ = abortPad(scope, limit) }
+      }
       step += 1
     }
   }
 
-  /// Where cleaning up begins when the program was cut short behind a step; nil for nowhere.
-  func landing(_ step: Int, failed: Bool) -> Int? {
+  /// Where cleaning up begins when the program was cut short behind a step, nil for nowhere: by what nothing catches, and by each of the time limits around it,
+  /// from the outside in.
+  func landings(_ step: Int, failed: Bool) -> [Int?] {
     var scope = failed ? drafts[step].failScope : drafts[step].doneScope
     while case .cleanUp = scope.kind { scope = scope.parent! }
-    return self.step((scope.isCaught ? scope.abortPad : scope.failurePad)!)
+    return ([-1] + scope.limits).map { limit in self.step((scope.isCaught(within: limit) ? scope.abortPads[limit] : scope.failurePad)!) }
   }
+
+  /// How many descriptors of its own a program has open at most.
+  var descriptors: Int { drafts.lazy.map(\.doneScope.descriptors).max() ?? 0 }
 }

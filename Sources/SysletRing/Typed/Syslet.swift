@@ -1,7 +1,7 @@
 // A typed program of system calls.
 
 internal import Glibc
-public import SystemPackage
+internal import SystemPackage
 
 /// A program of system calls: built once, run as often as wanted, by several tasks at once too.
 ///
@@ -26,38 +26,25 @@ public struct Syslet<each Parameter: SysletParameter, Output: Sendable>: Sendabl
     self.decode = decode
   }
 
-  /// A program with one result.
-  public init(
-    _ types: repeat (each Parameter).Type, fileID: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
-    body: (SysletBuilder, repeat SysletValue<each Parameter>) -> SysletValue<Output>
-  ) where Output: SysletResult {
-    let recorder = SysletRecorder(fileID, line)
-    let result = body(recorder.builder, repeat (each Parameter).declare(in: recorder))
-    let operand = recorder.result(result)
-    self.init(recorder.finish(function)) { Output.decode(SysletReader(frame: $0, operand: operand)) }
+  init(_ recorder: SysletRecorder, _ function: StaticString, _ decode: @escaping @Sendable (SysletFrame) -> Output) {
+    if let problems = recorder.finish() { fatalError("this syslet is wrong:\n" + problems.description) }
+    self.init(recorder.compile(function), decode)
   }
 
-  /// A program without a result.
-  public init(
-    _ types: repeat (each Parameter).Type, fileID: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
-    body: (SysletBuilder, repeat SysletValue<each Parameter>) -> Void
-  ) where Output == Void {
-    let recorder = SysletRecorder(fileID, line)
-    body(recorder.builder, repeat (each Parameter).declare(in: recorder))
-    self.init(recorder.finish(function)) { _ in }
+  init(
+    validating recorder: SysletRecorder, _ function: StaticString, _ decode: @escaping @Sendable (SysletFrame) -> Output
+  ) throws(SysletProblems) {
+    if let problems = recorder.finish() { throw problems }
+    self.init(recorder.compile(function), decode)
   }
 
-  /// A program with two results.
-  public init<A: SysletResult, B: SysletResult>(
-    _ types: repeat (each Parameter).Type, fileID: StaticString = #fileID, line: UInt = #line, function: StaticString = #function,
-    body: (SysletBuilder, repeat SysletValue<each Parameter>) -> (SysletValue<A>, SysletValue<B>)
-  ) where Output == (A, B) {
-    let recorder = SysletRecorder(fileID, line)
-    let (first, second) = body(recorder.builder, repeat (each Parameter).declare(in: recorder))
-    let operands = (recorder.result(first), recorder.result(second))
-    self.init(recorder.finish(function)) {
-      (A.decode(SysletReader(frame: $0, operand: operands.0)), B.decode(SysletReader(frame: $0, operand: operands.1)))
-    }
+  /// How it would run on this runtime now, step by step: where each runs, and why. Nothing is executed.
+  ///
+  /// Descriptors that the program opens are not known then. What stands behind the last step of the program cleans up when it fails or is cut short.
+  public func explain(on runtime: SysletRuntime) -> Explanation {
+    let frame = program.pool.take()
+    defer { program.pool.giveBack(frame) }
+    return runtime.explain(frame)
   }
 
   /// Puts the arguments into a frame. Synchronous: a parameter pack that goes from one async function to another is miscompiled in Swift 6.3.1.
@@ -108,6 +95,14 @@ public final class SysletRecorder {
     return SysletValue(.word(word), ValueOrigin(builder, builder.root, name, place))
   }
 
+  /// A descriptor of the caller's: it is not closed at the end, but the program may close it.
+  func descriptor() -> SysletValue<FileDescriptor> {
+    let word = builder.newWord()
+    slots.append((word, 0))
+    let descriptor = OwnedDescriptor(word: word, block: builder.root, place: place)
+    return SysletValue(.word(word), ValueOrigin(builder, builder.root, "a parameter", place, descriptor))
+  }
+
   func lent<T>(_ name: String) -> SysletValue<T> {
     let (address, count) = (builder.newWord(), builder.newWord())
     slots.append((address, count))
@@ -120,111 +115,13 @@ public final class SysletRecorder {
     return builder.operand(value, "the result", place)
   }
 
-  func finish(_ function: StaticString) -> TypedProgram {
+  /// The closure has returned: what is wrong.
+  func finish() -> SysletProblems? {
     builder.finish()
-    if !builder.problems.isEmpty {
-      fatalError("this syslet is wrong:\n" + builder.problems.map { "  \($0)" }.joined(separator: "\n"))
-    }
-    return TypedProgram(CompiledProgram(ProgramCompiler(builder.root, builder.layout), name: "\(function)"), slots)
+    return builder.problems.isEmpty ? nil : SysletProblems(problems: builder.problems)
   }
-}
 
-// MARK: Parameters
-
-/// What a program can be given: `FilePath`, `FileDescriptor`, `Int`, `Bytes` and `MutableBytes`.
-public protocol SysletParameter: Sendable {
-  /// The library's own: the value of it in a program.
-  static func declare(in recorder: SysletRecorder) -> SysletValue<Self>
-  /// The library's own: puts it into an activation.
-  func bind(_ slot: SysletSlot)
-}
-
-/// Where a parameter goes. The library's own.
-public struct SysletSlot {
-  let frame: SysletFrame
-  let word: Int
-  let region: Int
-}
-
-extension FilePath: SysletParameter {
-  /// So many bytes of a path need no memory of their own.
-  private static let inlineBytes = 256
-
-  /// The library's own.
-  public static func declare(in recorder: SysletRecorder) -> SysletValue<FilePath> { recorder.parameter("a path", inline: inlineBytes) }
-
-  /// The library's own.
-  public func bind(_ slot: SysletSlot) {
-    slot.frame[slot.word] = unsafe withPlatformString {
-      unsafe slot.frame.keep($0, strlen($0), inlineRegion: slot.region, inlineMax: Self.inlineBytes)
-    }
-  }
-}
-
-extension FileDescriptor: SysletParameter {
-  /// The library's own.
-  public static func declare(in recorder: SysletRecorder) -> SysletValue<FileDescriptor> { recorder.parameter("a descriptor") }
-  /// The library's own.
-  public func bind(_ slot: SysletSlot) { slot.frame[slot.word] = Int(rawValue) }
-}
-
-extension Int: SysletParameter {
-  /// The library's own.
-  public static func declare(in recorder: SysletRecorder) -> SysletValue<Int> { recorder.parameter("a number") }
-  /// The library's own.
-  public func bind(_ slot: SysletSlot) { slot.frame[slot.word] = self }
-}
-
-extension Bytes: SysletParameter {
-  /// The library's own.
-  public static func declare(in recorder: SysletRecorder) -> SysletValue<Bytes> { recorder.lent("lent bytes") }
-  /// The library's own: it is lent by `from:`.
-  public func bind(_ slot: SysletSlot) {}
-}
-
-extension MutableBytes: SysletParameter {
-  /// The library's own.
-  public static func declare(in recorder: SysletRecorder) -> SysletValue<MutableBytes> { recorder.lent("lent bytes") }
-  /// The library's own: it is lent by `into:`.
-  public func bind(_ slot: SysletSlot) {}
-}
-
-// MARK: Results
-
-/// What a program can give: `Int`, `FileDescriptor` and `SysletStatus`, and pairs of these.
-public protocol SysletResult: Sendable {
-  /// The library's own: takes it out of an activation.
-  static func decode(_ reader: SysletReader) -> Self
-}
-
-/// Where a result is. The library's own.
-public struct SysletReader {
-  let frame: SysletFrame
-  let operand: Operand
-}
-
-extension Int: SysletResult {
-  /// The library's own.
-  public static func decode(_ reader: SysletReader) -> Int { reader.frame.value(reader.operand) }
-}
-
-extension FileDescriptor: SysletResult {
-  /// The library's own.
-  public static func decode(_ reader: SysletReader) -> FileDescriptor {
-    FileDescriptor(rawValue: CInt(truncatingIfNeeded: reader.frame.value(reader.operand)))
-  }
-}
-
-extension SysletStatus: SysletResult {
-  /// The library's own.
-  public static func decode(_ reader: SysletReader) -> SysletStatus {
-    func field<T: BitwiseCopyable & BinaryInteger, U: BinaryInteger>(_ offset: Int, as type: T.Type) -> U {
-      U(truncatingIfNeeded: reader.frame.load(reader.operand, offset, as: type))
-    }
-    return SysletStatus(
-      size: field(sizeOffset, as: UInt64.self), mode: field(modeOffset, as: UInt16.self), links: field(linksOffset, as: UInt32.self),
-      user: field(userOffset, as: UInt32.self), group: field(groupOffset, as: UInt32.self), inode: field(inodeOffset, as: UInt64.self),
-      blocks: field(blocksOffset, as: UInt64.self), modifiedSeconds: field(modifiedOffset, as: Int64.self),
-      modifiedNanoseconds: field(modifiedOffset + 8, as: UInt32.self))
+  func compile(_ function: StaticString) -> TypedProgram {
+    TypedProgram(CompiledProgram(ProgramCompiler(builder.root, builder.layout), name: "\(function)"), slots)
   }
 }

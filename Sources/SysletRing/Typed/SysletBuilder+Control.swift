@@ -34,7 +34,8 @@ extension SysletBuilder {
   ) {
     let place = SourcePlace(fileID: fileID, line: line)
     let comparison = comparison(condition, "when", place)
-    append(.when(comparison, record(.branch, place, then), record(.branch, place, otherwise)), place)
+    let (first, second) = recordArms(place, then, otherwise)
+    append(.when(comparison, first, second), place)
   }
 
   /// The value that the steps of `then` give if this holds, and that of `otherwise` if not.
@@ -44,11 +45,26 @@ extension SysletBuilder {
   ) -> SysletValue<T> {
     let place = SourcePlace(fileID: fileID, line: line)
     let comparison = comparison(condition, "choose", place)
-    let chosen = newWord()
-    let first = record(.branch, place) { word(.move, operand(then(), "choose", place), into: chosen, place) }
-    let second = record(.branch, place) { word(.move, operand(otherwise(), "choose", place), into: chosen, place) }
+    let (chosen, count) = (newWord(), newWord())
+    func keep(_ value: SysletValue<T>) {
+      if let descriptor = value.origin?.descriptor, descriptor.block === block {
+        complain(
+          "choose gives a descriptor that the end of its arm closes", place, because: descriptor.place,
+          "use when(_:then:otherwise:), and do in each arm what is to be done with its descriptor")
+      }
+      word(.move, operand(value, "choose", place), into: chosen, place)
+      // Of what was lent.
+      if let bytes = value.count { word(.move, bytes, into: count, place) }
+    }
+    let (first, second) = recordArms(place) {
+      keep(then())
+    } _: {
+      keep(otherwise())
+    }
     append(.when(comparison, first, second), place)
-    return value(chosen, "choose", place)
+    var result: SysletValue<T> = value(chosen, "choose", place)
+    result.count = .word(count)
+    return result
   }
 
   /// Makes the steps of `body`; if one fails, what `body` has opened is closed, and the steps of `onFailure` are made instead of ending the program.
@@ -83,7 +99,7 @@ extension SysletBuilder {
     append(.onFailure(record(.cleanUp, place, body)), place)
   }
 
-  /// Makes the steps of `body`, and fails if that takes longer.
+  /// Makes the steps of `body`, and fails (`timedOut`) if that takes longer: as a step's failure, which an `attempt` around it can handle.
   public func within(_ limit: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: () -> Void) {
     let place = SourcePlace(fileID: fileID, line: line)
     if limit <= .zero { complain("within gives its steps \(limit)", place, "give them more than no time") }

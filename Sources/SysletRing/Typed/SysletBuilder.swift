@@ -78,11 +78,23 @@ public final class SysletBuilder {
         "\(name) uses what \(origin.name) gives outside the block that it belongs to", place, because: origin.place,
         "make the value before the block, or keep it in a variable(_:)")
     }
-    if let descriptor = origin.descriptor, let closed = descriptor.closed, name != "close" {
+    guard let descriptor = origin.descriptor else { return }
+    // What cleans up comes behind a close that comes later.
+    if isCleaningUp(block, for: descriptor) { descriptor.mayBeClosed = true }
+    if let closed = descriptor.closed, name != "close" {
       complain(
         "\(name) uses the descriptor of \(origin.name), which is closed before", place, because: closed,
         "move it in front of the close, or leave the close to the end of the block")
     }
+  }
+
+  private func isCleaningUp(_ block: Block, for descriptor: OwnedDescriptor) -> Bool {
+    var here: Block? = block
+    while let block = here, block !== descriptor.block {
+      if block.kind == .cleanUp { return true }
+      here = block.parent
+    }
+    return false
   }
 
   /// A step that makes a system call.
@@ -122,16 +134,33 @@ public final class SysletBuilder {
     return value(owned.word, name, place, owned)
   }
 
+  /// The descriptors that have been closed so far on the road at hand, with places.
+  private var closed: [(descriptor: OwnedDescriptor, place: SourcePlace)] = []
+
+  /// Records the two arms of a branch: what one closes is open in the other, and not to be used behind them.
+  func recordArms(_ place: SourcePlace, _ then: () -> Void, _ otherwise: () -> Void) -> (Block, Block) {
+    let before = closed.count
+    let first = record(.branch, place, then)
+    let closedByFirst = closed[before...]
+    closed.removeSubrange(before...)
+    for (descriptor, _) in closedByFirst { descriptor.closed = nil }
+    let second = record(.branch, place, otherwise)
+    for (descriptor, place) in closedByFirst { descriptor.closed = descriptor.closed ?? place }
+    closed += closedByFirst
+    return (first, second)
+  }
+
   /// Closes a descriptor, whoever has opened it.
   func close(_ value: SysletValue<FileDescriptor>, _ place: SourcePlace) {
     let descriptor = operand(value, "close", place)
     var node = CallNode(
       number: SystemCall.close, arguments: [descriptor], result: newWord(), name: "close", place: place, descriptor: descriptor)
     if let owned = value.origin?.descriptor {
-      if let closed = owned.closed, !owned.mayBeClosed {
+      if let closed = owned.closed {
         complain("close closes a descriptor for the second time", place, because: closed, "leave one of the two out")
       }
       owned.closed = place
+      closed.append((owned, place))
       if block !== owned.block { owned.mayBeClosed = true }
       node.closes = owned
     }
@@ -202,48 +231,11 @@ public struct SysletProblem: Sendable, CustomStringConvertible {
   public var description: String { "\(place): \(what)\(because.map { " (\($0))" } ?? ""): \(advice)" }
 }
 
-/// The memory of one activation: words in front, regions behind, in bytes from its beginning.
-struct FrameLayout: Sendable {
-  static let byteCountMax = 1 << 30
-  /// A word's value before anything is stored in it: that of results which nobody asks for, that of the failure behind which something cleans up, and the
-  /// program's.
-  private(set) var words: [Int] = [0, 0]
-  let scratch = 0
-  let kept = 1
-  private(set) var regions: [(offset: Int, byteCount: Int)] = []
-  /// What stands in some of them, and does not change.
-  private(set) var contents: [(region: Int, bytes: [UInt8])] = []
-  /// Regions begin here when the words are all known; until then they count from 0.
-  private var regionBytes = 0
+/// All that is wrong with a program.
+public struct SysletProblems: Error, Sendable, CustomStringConvertible {
+  /// In the order in which they were found.
+  public var problems: [SysletProblem]
 
-  mutating func addWord(_ initial: Int) -> Int {
-    words.append(initial)
-    return words.count - 1
-  }
-
-  /// The region's number.
-  mutating func addRegion(_ byteCount: Int, alignment: Int) -> Int {
-    regionBytes = (regionBytes + alignment - 1) / alignment * alignment
-    regions.append((regionBytes, byteCount))
-    regionBytes += byteCount
-    return regions.count - 1
-  }
-
-  mutating func addText(_ path: FilePath) -> Int {
-    let bytes = unsafe path.withPlatformString { text in unsafe (0...strlen(text)).map { unsafe UInt8(bitPattern: text[$0]) } }
-    let region = addRegion(bytes.count, alignment: 1)
-    contents.append((region, bytes))
-    return region
-  }
-
-  mutating func addWords(_ words: [Int]) -> Int {
-    let region = addRegion(words.count * 8, alignment: 8)
-    contents.append((region, words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }))
-    return region
-  }
-
-  private var regionsBegin: Int { (words.count * 8 + 63) & ~63 }
-  var byteCount: Int { regionsBegin + max(regionBytes, 1) }
-  func offset(ofRegion region: Int) -> Int { regionsBegin + regions[region].offset }
-  func offset(ofWord word: Int) -> Int { word * 8 }
+  /// One line for each.
+  public var description: String { problems.map { "  \($0)" }.joined(separator: "\n") }
 }

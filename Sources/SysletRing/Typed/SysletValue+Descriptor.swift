@@ -26,6 +26,35 @@ private struct DescriptorStep {
     return (.address(region: buffer.region), .integer(buffer.count))
   }
 
+  /// The address of a buffer, and how many of its bytes are meant: what is not known to be so few is looked at when the program runs, and fails with EINVAL.
+  func memory(_ buffer: SysletBuffer, _ count: SysletValue<Int>) -> (Operand, Operand) {
+    let (address, _) = memory(buffer)
+    let operand = operand(count)
+    if let bound = count.bound, bound <= buffer.count { return (address, operand) }
+    if case .constant(let value) = operand {
+      builder.complain(
+        "\(name) is to take \(Int(truncatingIfNeeded: value)) bytes of a buffer of \(buffer.count)", place, because: buffer.origin.place,
+        "give it a count from 0 to \(buffer.count)")
+    }
+    let none = builder.record(.branch, place) {}
+    for (limit, isWrong) in [(Operand.zero, (-1)), (.integer(buffer.count), 1)] {
+      let comparison = Comparison(
+        left: operand, right: limit, holdsForLess: isWrong < 0, holdsForEqual: false, holdsForGreater: isWrong > 0)
+      append(.when(comparison, failing(EINVAL), none))
+    }
+    return (address, operand)
+  }
+
+  private func append(_ node: Node) { builder.append(node, place) }
+
+  /// A block that fails as this step.
+  private func failing(_ errno: Int32) -> Block {
+    builder.record(.branch, place) {
+      let node = CallNode(number: 0, arguments: [], result: builder.newWord(), name: name, place: place, descriptor: descriptor)
+      append(.raise(errno: errno, node))
+    }
+  }
+
   /// The same of what was lent.
   func memory<T>(_ lent: SysletValue<T>) -> (Operand, Operand) { (operand(lent), lent.count ?? .zero) }
 
@@ -58,29 +87,30 @@ private struct DescriptorStep {
       let again = builder.record(.loop, place) {
         transfer(.word(next), .word(left), offset == nil ? nil : .word(at), into: moved)
         let isOver = Comparison(left: .word(moved), right: .zero, holdsForLess: false, holdsForEqual: true, holdsForGreater: false)
-        builder.append(.exit(isOver, ObjectIdentifier(builder.block)), place)
+        append(.exit(isOver, ObjectIdentifier(builder.block)))
         for (total, operation) in [(done, WordOperation.add), (next, .add), (left, .subtract)] {
           word(operation, .word(total), .word(moved), into: total)
         }
         if offset != nil { word(.add, .word(at), .word(moved), into: at) }
         let isDone = Comparison(left: .word(left), right: .zero, holdsForLess: true, holdsForEqual: true, holdsForGreater: false)
-        builder.append(.exit(isDone, ObjectIdentifier(builder.block)), place)
+        append(.exit(isDone, ObjectIdentifier(builder.block)))
       }
-      builder.append(.loop(again), place)
+      append(.loop(again))
       if !isFilling {
         // Nothing was taken, and no error told.
-        let fails = builder.record(.branch, place) {
-          builder.append(
-            .raise(
-              errno: EIO,
-              CallNode(number: 0, arguments: [], result: builder.newWord(), name: name, place: place, descriptor: descriptor)), place)
-        }
         let isShort = Comparison(left: .word(left), right: .zero, holdsForLess: false, holdsForEqual: false, holdsForGreater: true)
-        builder.append(.when(isShort, fails, builder.record(.branch, place) {}), place)
+        append(.when(isShort, failing(EIO), builder.record(.branch, place) {}))
       }
     }
     let isShort = Comparison(left: .word(done), right: count, holdsForLess: true, holdsForEqual: false, holdsForGreater: false)
-    builder.append(.when(isShort, rest, builder.record(.branch, place) {}), place)
+    let goOn = Node.when(isShort, rest, builder.record(.branch, place) {})
+    if isFilling {
+      // The end, which its result tells at once.
+      let isSome = Comparison(left: .word(done), right: .zero, holdsForLess: false, holdsForEqual: false, holdsForGreater: true)
+      append(.when(isSome, builder.record(.branch, place) { append(goOn) }, builder.record(.branch, place) {}))
+    } else {
+      append(goOn)
+    }
     return done
   }
 }
@@ -90,7 +120,7 @@ extension SysletValue where Wrapped == FileDescriptor {
   public func read(into buffer: SysletBuffer, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
     let step = DescriptorStep(self, "read", fileID, line)
     let (address, count) = step.memory(buffer)
-    return step.call(SystemCall.read, address, count)
+    return step.call(SystemCall.read, address, count).bounded(buffer.count)
   }
 
   /// Reads from an offset on. pread(2).
@@ -99,7 +129,7 @@ extension SysletValue where Wrapped == FileDescriptor {
   ) -> SysletValue<Int> {
     let step = DescriptorStep(self, "read", fileID, line)
     let (address, count) = step.memory(buffer)
-    return step.call(SystemCall.pread64, address, count, step.operand(offset))
+    return step.call(SystemCall.pread64, address, count, step.operand(offset)).bounded(buffer.count)
   }
 
   /// Reads until what was lent is full, or the file ends: how many bytes. read(2).
@@ -121,7 +151,8 @@ extension SysletValue where Wrapped == FileDescriptor {
     _ buffer: SysletBuffer, count: SysletValue<Int>, fileID: StaticString = #fileID, line: UInt = #line
   ) -> SysletValue<Int> {
     let step = DescriptorStep(self, "write", fileID, line)
-    return step.call(SystemCall.write, step.memory(buffer).0, step.operand(count))
+    let (address, count) = step.memory(buffer, count)
+    return step.call(SystemCall.write, address, count)
   }
 
   /// Writes all that was lent. write(2), pwrite(2).
@@ -139,7 +170,8 @@ extension SysletValue where Wrapped == FileDescriptor {
     line: UInt = #line
   ) {
     let step = DescriptorStep(self, "writeAll", fileID, line)
-    step.writeAll(step.memory(buffer).0, step.operand(count), offset)
+    let (address, count) = step.memory(buffer, count)
+    step.writeAll(address, count, offset)
   }
 
   /// Moves the file's own position: where it is then. lseek(2).
@@ -191,7 +223,7 @@ extension SysletValue where Wrapped == FileDescriptor {
     public static var noSymlinks: Resolution { Resolution(rawValue: 0x04) }
   }
 
-  /// Opens a file in this folder. The end of the block closes it. openat2(2).
+  /// Opens a file in this folder. The end of the block closes it. openat(2), and openat2(2) with `resolve`.
   public func open(
     _ path: SysletValue<FilePath>, _ mode: FileDescriptor.AccessMode, options: FileDescriptor.OpenOptions = [],
     permissions: FilePermissions? = nil, resolve: Resolution = [], fileID: StaticString = #fileID, line: UInt = #line
@@ -202,9 +234,13 @@ extension SysletValue where Wrapped == FileDescriptor {
         "open creates a file and is given no permissions", step.place, "say which it is to have: permissions: .ownerReadWrite")
     }
     let path = step.operand(path)
-    let how = step.builder.words([
-      Int(mode.rawValue | options.rawValue | O_CLOEXEC), Int(permissions?.rawValue ?? 0), Int(bitPattern: UInt(resolve.rawValue)),
-    ])
+    let flags = mode.rawValue | options.rawValue | O_CLOEXEC
+    if resolve.isEmpty {
+      return step.builder.open(
+        SystemCall.openat, [step.descriptor, path, .integer(flags), .integer(permissions?.rawValue ?? 0)], "open", step.place, path: path,
+        descriptor: step.descriptor)
+    }
+    let how = step.builder.words([Int(flags), Int(permissions?.rawValue ?? 0), Int(bitPattern: UInt(resolve.rawValue))])
     return step.builder.open(
       SystemCall.openat2, [step.descriptor, path, .address(region: how), .integer(24)], "open", step.place, path: path,
       descriptor: step.descriptor)
@@ -217,7 +253,7 @@ extension SysletValue where Wrapped == FileDescriptor {
   public func receive(into buffer: SysletBuffer, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
     let step = DescriptorStep(self, "receive", fileID, line)
     let (address, count) = step.memory(buffer)
-    return step.call(SystemCall.recvfrom, address, count, .zero, .zero, .zero)
+    return step.call(SystemCall.recvfrom, address, count, .zero, .zero, .zero).bounded(buffer.count)
   }
 
   /// Sends the first `count` bytes of a buffer, all of them. sendto(2).
@@ -225,7 +261,8 @@ extension SysletValue where Wrapped == FileDescriptor {
     _ buffer: SysletBuffer, count: SysletValue<Int>, fileID: StaticString = #fileID, line: UInt = #line
   ) {
     let step = DescriptorStep(self, "sendAll", fileID, line)
-    step.complete(SystemCall.sendto, step.memory(buffer).0, step.operand(count), flags: .zero, isFilling: false)
+    let (address, count) = step.memory(buffer, count)
+    step.complete(SystemCall.sendto, address, count, flags: .zero, isFilling: false)
   }
 
   /// Sends all that was lent. sendto(2).
@@ -270,6 +307,14 @@ extension DescriptorStep {
   }
 }
 
+extension SysletValue where Wrapped == Int {
+  fileprivate func bounded(_ count: Int) -> SysletValue {
+    var value = self
+    value.bound = count
+    return value
+  }
+}
+
 extension SysletValue where Wrapped == SysletStatus {
   /// Bytes.
   public var size: SysletValue<Int> { field(.load8, SysletStatus.sizeOffset, "size") }
@@ -277,9 +322,15 @@ extension SysletValue where Wrapped == SysletStatus {
   public var mode: SysletValue<Int> { field(.load2, SysletStatus.modeOffset, "mode") }
 
   private func field(_ operation: WordOperation, _ offset: Int, _ name: String) -> SysletValue<Int> {
-    guard let origin, case .operand(.address(let region, _)) = content else { fatalError("a status is a region") }
-    origin.builder.check(origin, name, origin.place)
-    let word = origin.builder.word(operation, .address(region: region, offset: offset), .zero, origin.place)
-    return origin.builder.value(word, name, origin.place)
+    guard let origin, case .operand(let operand) = content else { fatalError("a status is no literal") }
+    let (builder, place) = (origin.builder, origin.place)
+    builder.check(origin, name, place)
+    let address: Operand =
+      switch operand {
+      case .address(let region, _): .address(region: region, offset: offset)
+      // Chosen when the program runs.
+      default: .word(builder.word(.add, operand, .integer(offset), place))
+      }
+    return builder.value(builder.word(operation, address, .zero, place), name, place)
   }
 }

@@ -18,6 +18,8 @@ public struct SysletValue<Wrapped> {
   let origin: ValueOrigin?
   /// The number of bytes of what was lent.
   var count: Operand?
+  /// What it is at most, where that is known while the program is built; it is not negative then.
+  var bound: Int?
 
   init(_ operand: Operand, _ origin: ValueOrigin?, count: Operand? = nil) {
     content = .operand(operand)
@@ -28,6 +30,7 @@ public struct SysletValue<Wrapped> {
   init(literal content: Content) {
     self.content = content
     origin = nil
+    if case .operand(.constant(let value)) = content { bound = Int(exactly: value) }
   }
 }
 

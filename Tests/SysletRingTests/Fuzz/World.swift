@@ -151,7 +151,9 @@ final class RealWorld: World {
   private var peer: Int32 = -1
   private var scratch: Scratch?
 
-  init(for recipe: Recipe) {
+  convenience init(for recipe: Recipe) { self.init(usesFolder: recipe.usesFolder) }
+
+  init(usesFolder: Bool) {
     let (fileContent, otherContent, pipeContent, socketContent) = (
       Self.fileContent, Self.otherContent, Self.pipeContent, Self.socketContent
     )
@@ -179,7 +181,7 @@ final class RealWorld: World {
     unsafe write(socket.1, socketContent, socketContent.count)
     shutdown(socket.1, Int32(SHUT_WR))
     (things[.socket], peer) = (socket.0, socket.1)
-    if recipe.usesFolder {
+    if usesFolder {
       let scratch = Scratch()
       scratch.file("a", "0123456789")
       scratch.file("b", "xyz")
@@ -190,6 +192,9 @@ final class RealWorld: World {
   }
 
   deinit { plainCall(SystemCall.close_range, .int(base), .int(UInt32.max), 0) }
+
+  /// How many descriptors are open of files in the folder: an engine has others of its own.
+  var openedCount: Int { scratch.map { $0.openFiles(from: base) } ?? 0 }
 
   func descriptor(_ thing: Thing) -> UInt64 { .int(things[thing] ?? -1) }
   func call(_ number: Int, _ arguments: [UInt64]) -> Int? { nil }

@@ -134,3 +134,14 @@ final class Descriptors {
     ledger?.add(-1)
   }
 }
+
+extension Scratch {
+  /// How many descriptors from `base` on name something in the folder, and are not the folder's own: engines have others.
+  func openFiles(from base: Int32 = 0) -> Int {
+    (base..<base + 512).count { number in
+      var name = [UInt8](repeating: 0, count: 4096)
+      let length = unsafe name.withUnsafeMutableBytes { unsafe readlink("/proc/self/fd/\(number)", $0.baseAddress!, $0.count) }
+      return length > 0 && String(decoding: name.prefix(length), as: UTF8.self).hasPrefix("\(path)/")
+    }
+  }
+}
