@@ -78,8 +78,12 @@ internal import Glibc
     try await withTaskExecutorPreference(self) { () async -> Result<Void, EngineError> in
       // Elsewhere: the thread has ended.
       guard isOwner else { return .failure(unsafe awaiting.pointee.failure ?? .closed) }
-      do throws(EngineError) { return .success(try unsafe awaiting.pointee.engine.renewWorkers()) } catch { return .failure(error) }
+      return renewWorkersHere()
     }.get()
+  }
+
+  private func renewWorkersHere() -> Result<Void, EngineError> {
+    do throws(EngineError) { return .success(try unsafe awaiting.pointee.engine.renewWorkers()) } catch { return .failure(error) }
   }
 
   /// Runs the syslet at `head` and returns its completion, also under NO_COMPLETE.
@@ -90,7 +94,9 @@ internal import Glibc
   ///
   /// - Throws: What keeps the head from being accepted, as `SysletEngine.enqueue` does; `.closed`. When the kernel fails the engine's ring,
   ///   that error: what the syslet has done is not known then, and its memory must stay for good.
-  public nonisolated(nonsending) func run<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) async throws(EngineError) -> Completion {
+  public nonisolated(nonsending) func run<A: AtomLayout>(@_nonEphemeral _ head: UnsafeMutablePointer<A>) async throws(EngineError)
+    -> Completion
+  {
     let head = unsafe AtomAddress(UnsafeMutableRawPointer(head))
     return try await isOwner ? runHere(head, A.form) : runFromElsewhere(head, A.form)
   }
@@ -104,7 +110,7 @@ internal import Glibc
   }
 
   /// As `SysletEngine.prepare`, on any thread: for this executor, and whoever else is to run it.
-  public func prepare<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
+  public func prepare<A: AtomLayout>(@_nonEphemeral _ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
     try unsafe AtomMemory(table: .shared, isChecked: false).prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
 

@@ -114,6 +114,7 @@ internal import Glibc
   ///
   /// Completions that were not taken before are posted first. The corresponding call of 2007 is `sys_async_register`.
   /// - Throws: `.invalidRing` for a ring without slots; `.ringRegistered`.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func register(_ ring: UnsafeMutableBufferPointer<UnsafeMutableRawPointer?>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.activations.delivery.register(ring)
@@ -121,6 +122,7 @@ internal import Glibc
 
   /// Lets go of the completion ring. Completions that found no slot are kept for `wait(into:)` or the next ring.
   /// - Throws: `.noRingRegistered`.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func unregister() throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.activations.delivery.unregister()
@@ -131,7 +133,8 @@ internal import Glibc
   /// - Returns: The last executed atom, when the whole syslet ran without leaving the caller's context: then no completion is posted. nil,
   ///   when it goes on asynchronously (its completion comes later), or when it ended by a fault or the step limit (its completion tells).
   /// - Throws: What keeps the head from being accepted: `.malformedAtom`, `.unreadableAtom` (checked engines), `.full`.
-  public func exec<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
+  public func exec<A: AtomLayout>(@_nonEphemeral _ head: UnsafeMutablePointer<A>) throws(EngineError) -> UnsafeMutablePointer<A>? {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     defer { syslet_shield_lower() }
     return try unsafe core.pointee.exec(AtomAddress(UnsafeMutableRawPointer(head)), A.form)?.pointer.assumingMemoryBound(to: A.self)
@@ -144,6 +147,7 @@ internal import Glibc
   /// - Throws: `.kernel` when the kernel fails the engine's ring. All syslets are cancelled then; their completions are given first, and the
   ///   error once there is none left. A syslet that gets none is with the kernel: `pending` counts these, and their memory must stay.
   ///   `.invalidOption` for a negative timeout.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func wait(atLeast count: Int, timeout: Duration? = nil) throws(EngineError) -> Int {
     guard unsafe core.pointee.isOpen else { throw unsafe core.pointee.refusal }
     try Self.check(timeout)
@@ -156,6 +160,7 @@ internal import Glibc
   /// - Returns: Completions copied: fewer than `count` only if nothing is pending any more, the buffer is smaller, the timeout passed or
   ///   a signal came. Davide Libenzi's `async_wait(r, n)`.
   /// - Throws: `.ringRegistered`, because completions then go to the ring; `.kernel` as `wait(atLeast:)` does.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func wait(
     into buffer: UnsafeMutableBufferPointer<Completion>, atLeast count: Int = 1, timeout: Duration? = nil
   ) throws(EngineError) -> Int {
@@ -176,18 +181,21 @@ internal import Glibc
   /// Accepts the syslet at `head`, to begin at the next `flush` or wait. It always completes through a completion.
   ///
   /// - Throws: What keeps the head from being accepted, as `exec` does.
-  public func enqueue<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
+  public func enqueue<A: AtomLayout>(@_nonEphemeral _ head: UnsafeMutablePointer<A>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
   }
 
   /// As `enqueue` of either layout. A function of its own because the generic one asks for the type of each head: 20 instructions.
-  public func enqueue(_ head: UnsafeMutablePointer<Atom>) throws(EngineError) {
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
+  public func enqueue(@_nonEphemeral _ head: UnsafeMutablePointer<Atom>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.enqueue(AtomAddress(UnsafeMutableRawPointer(head)), .direct)
   }
 
   /// Begins what was enqueued, and enters the kernel once for all of it, if need be. Does not wait.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func flush() throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     defer { syslet_shield_lower() }
@@ -202,7 +210,7 @@ internal import Glibc
   /// reach it, as of those that were not prepared.
   /// - Throws: What keeps the head from being accepted, as `exec` does, but not `.full`; `.malformedAtom` where more than 65,536 atoms can be reached;
   ///   `.kernel` where the kernel does not let it copy memory (`process_vm_readv`).
-  public func prepare<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
+  public func prepare<A: AtomLayout>(@_nonEphemeral _ head: UnsafeMutablePointer<A>) throws(EngineError) -> PreparedSyslet {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     return try unsafe core.pointee.memory.prepare(AtomAddress(UnsafeMutableRawPointer(head)), A.layout)
   }
@@ -211,6 +219,7 @@ internal import Glibc
   ///
   /// - Returns: The user's atom that was executed last, or nil: as the other `exec`.
   /// - Throws: `.full`.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func exec(_ syslet: PreparedSyslet) throws(EngineError) -> UnsafeMutableRawPointer? {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     defer { syslet_shield_lower() }
@@ -220,6 +229,7 @@ internal import Glibc
 
   /// Accepts a prepared syslet, to begin at the next `flush` or wait. It always completes through a completion.
   /// - Throws: `.full`.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func enqueue(_ syslet: PreparedSyslet) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     defer { withExtendedLifetime(syslet) {} }
@@ -228,6 +238,7 @@ internal import Glibc
 
   /// As `cancel` of a head: all pending activations of the syslet.
   /// - Throws: `.notPending`.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func cancel(_ syslet: PreparedSyslet) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     defer { withExtendedLifetime(syslet) {} }
@@ -275,6 +286,7 @@ internal import Glibc
   /// as always.
   ///
   /// - Throws: `.notPending`.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func cancel<A: AtomLayout>(_ head: UnsafeMutablePointer<A>) throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     try unsafe core.pointee.cancel(AtomAddress(UnsafeMutableRawPointer(head)), A.form)
@@ -288,6 +300,7 @@ internal import Glibc
   /// `landlock_restrict_self`, a change of a security module's label, and after `chroot`, `chdir` or `umask` by a thread that shares its root with
   /// no other (CLONE_FS). docs/SEMANTICS.md, "Rights".
   /// - Throws: Only what keeps an engine from being used: `.wrongThread`, `.forked`, `.closed`, or what it has failed with.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func renewWorkers() throws(EngineError) {
     guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
     unsafe core.pointee.renewWorkers()
@@ -298,6 +311,7 @@ internal import Glibc
   ///
   /// Only a ring that failed, or a call that nothing interrupts for 10 s (of a hung file server, of a device), keeps syslets: `pending` counts them
   /// afterwards, and the kernel may still use their memory.
+  @available(*, noasync, message: "an engine belongs to a thread, and a task has none of its own: use SysletRuntime, or SysletExecutor")
   public func close() throws(EngineError) {
     guard unsafe core.pointee.isOwner, unsafe !core.pointee.isForked else { throw unsafe core.pointee.refusal }
     defer { syslet_shield_lower() }

@@ -247,8 +247,8 @@ extension DescriptorFacts {
     var value = value
     var size = UInt32(MemoryLayout<Value>.size)
     let result = unsafe syslet_call(
-      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: level), UInt64(argument: name), UInt64(argument: &value),
-      UInt64(argument: &size), 0)
+      SystemCall.getsockopt, UInt64(argument: descriptor), UInt64(argument: level), UInt64(argument: name), UInt64(duringCall: &value),
+      UInt64(duringCall: &size), 0)
     return result == 0 ? value : nil
   }
 

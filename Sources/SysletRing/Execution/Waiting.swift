@@ -368,13 +368,13 @@ struct Waiting {
   private var isEnded: Bool {
     guard hasError else { return false }
     var count: Int32 = 0
-    let result = unsafe syslet_call(SystemCall.ioctl, arguments[0], UInt64(FIONREAD), UInt64(argument: &count), 0, 0, 0)
+    let result = unsafe syslet_call(SystemCall.ioctl, arguments[0], UInt64(FIONREAD), UInt64(duringCall: &count), 0, 0, 0)
     return result != 0 || count == 0
   }
   /// The same: urgent data, in front of which a call ends that has read anything.
   private var isAtMark: Bool {
     var mark: Int32 = 0
-    return unsafe syslet_call(SystemCall.ioctl, arguments[0], UInt64(SIOCATMARK), UInt64(argument: &mark), 0, 0, 0) == 0 && mark != 0
+    return unsafe syslet_call(SystemCall.ioctl, arguments[0], UInt64(SIOCATMARK), UInt64(duringCall: &mark), 0, 0, 0) == 0 && mark != 0
   }
 
   /// In front of urgent data nothing is ready to be read.

@@ -62,7 +62,7 @@ extension syslet_atom: AtomLayout {
   ///   - next: The atom that follows; nil ends the syslet.
   public init(
     _ number: Int, _ arguments: UInt64..., flags: AtomFlags = [], pointers pmap: UInt8 = 0,
-    result: UnsafeMutablePointer<Int>? = nil, next: UnsafeMutablePointer<syslet_atom>? = nil
+    @_nonEphemeral result: UnsafeMutablePointer<Int>? = nil, @_nonEphemeral next: UnsafeMutablePointer<syslet_atom>? = nil
   ) {
     unsafe self.init()
     unsafe self.flags = flags.rawValue
@@ -91,7 +91,7 @@ extension syslet_uatom: AtomLayout {
   ///   - next: The atom that follows; nil ends the syslet.
   public init(
     _ number: Int, _ arguments: UnsafeMutablePointer<UInt>?..., flags: AtomFlags = [],
-    result: UnsafeMutablePointer<Int>? = nil, next: UnsafeMutablePointer<syslet_uatom>? = nil
+    @_nonEphemeral result: UnsafeMutablePointer<Int>? = nil, @_nonEphemeral next: UnsafeMutablePointer<syslet_uatom>? = nil
   ) {
     unsafe precondition(
       arguments.count <= 6, unsafe "an atom has at most 6 arguments, and \(arguments.count) were given for system call \(number)")
@@ -105,9 +105,44 @@ extension syslet_uatom: AtomLayout {
   }
 }
 
+/// What can be a system call's argument as an address: the pointer types.
+///
+/// A protocol, because Swift makes a pointer of an array, a string or `&variable` by itself where a pointer's type is asked for, and takes it away again when
+/// the call returns, long before an atom is reached. It does not where any type of these is.
+public protocol AtomPointer {
+  /// The address.
+  var addressWord: UInt { get }
+}
+
+extension UnsafeRawPointer: AtomPointer {
+  /// The address.
+  public var addressWord: UInt { UInt(bitPattern: self) }
+}
+
+extension UnsafeMutableRawPointer: AtomPointer {
+  /// The address.
+  public var addressWord: UInt { UInt(bitPattern: self) }
+}
+
+extension UnsafePointer: AtomPointer {
+  /// The address.
+  public var addressWord: UInt { UInt(bitPattern: self) }
+}
+
+extension UnsafeMutablePointer: AtomPointer {
+  /// The address.
+  public var addressWord: UInt { UInt(bitPattern: self) }
+}
+
 extension UInt64 {
   /// The argument of a system call that is a pointer.
-  public init(argument pointer: UnsafeRawPointer?) { self = UInt64(UInt(bitPattern: pointer)) }
+  public init<Pointer: AtomPointer>(argument pointer: Pointer) { self = UInt64(pointer.addressWord) }
+
+  /// The argument of a system call that is a pointer, or none.
+  public init<Pointer: AtomPointer>(argument pointer: Pointer?) { self = pointer.map { UInt64($0.addressWord) } ?? 0 }
+
+  /// As that of `argument:`, also of what is a pointer only while the call lasts that this is for.
+  init(duringCall pointer: UnsafeRawPointer?) { self = UInt64(UInt(bitPattern: pointer)) }
 
   /// The argument of a system call that is an integer, sign-extended as C does.
   public init(argument value: some BinaryInteger) { self.init(truncatingIfNeeded: value) }

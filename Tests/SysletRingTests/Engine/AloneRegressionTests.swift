@@ -27,7 +27,7 @@ struct AloneRegressionTests {
         let taken = try engine.take()
         #expect(taken.map(\.reason) == [flags & 0x100 != 0 ? .faulted : flags & 0x80 != 0 ? .ended : .stopped])
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -44,7 +44,7 @@ struct AloneRegressionTests {
       #expect(try engine.take(timeout: .milliseconds(20)) == [])
       try engine.cancel(program)
       #expect(try engine.take().map(\.reason) == [.cancelled])
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -121,7 +121,7 @@ struct AloneRegressionTests {
       isQuiet.wait()
       try engine.cancel(writer.program, writer.head)
       #expect(try engine.take().map(\.reason) == [.cancelled])
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -131,7 +131,7 @@ struct AloneRegressionTests {
   func endlessNops(count: Int) async {
     await #expect(processExitsWith: .success) { [count = count as Int] in
       ProcessSettings.endIfStuck()
-      try BadInputTests.engine(.automatic).close()
+      try BadInputTests.engine(.automatic).closeHere()
       // Lines that are shared, whatever this machine's break-even.
       PlainCosts.noteBreakEven(8)
       let engine = try BadInputTests.engine(.automatic)
@@ -139,7 +139,7 @@ struct AloneRegressionTests {
       for number in 0..<count { program.atom(noOperation, next: .atom(number)) }
       for number in 0..<count { try engine.enqueue(program, number) }
       for _ in 0..<100 { #expect(try engine.take(timeout: .milliseconds(1)) == []) }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

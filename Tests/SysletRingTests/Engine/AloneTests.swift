@@ -285,7 +285,7 @@ struct AloneTests {
       #expect(try engine.take(timeout: .milliseconds(20)) == [])
       #expect(plainCall(SystemCall.write, .int(pipe.write), program.path("abc").address, 3) == 3)
       #expect(try engine.take().map(\.result) == [3])
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

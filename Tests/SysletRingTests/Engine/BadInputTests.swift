@@ -355,7 +355,7 @@ struct BadInputTests {
         let refused = inForkedChild { Self.refusals(engine, program).values.allSatisfy { $0 == .forked } ? 0 : 1 }
         #expect(refused == 0, "\(backend): the child was not told")
         #expect(try engine.exec(program) == 0, "\(backend): the parent goes on")
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }
@@ -409,7 +409,7 @@ struct BadInputTests {
           if case .ringUnavailable(_, let errno) = error as? EngineError, errno != EMFILE { continue }
           #expect("\(error)".contains("EMFILE"), "\(backend): \(error)")
         }
-        try? engines.last?.close()
+        try? engines.last?.closeHere()
       }
       // Now there are enough again. L1 must hold whatever the self-test could not provoke.
       #expect(test_limit_descriptors(1000) == 0)
@@ -417,7 +417,7 @@ struct BadInputTests {
       for name in LinkLawTests.unreliable {
         try LinkLawTests.checkNothingFollows(name, .async, on: engine, successors: 0..<1)
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

@@ -242,7 +242,7 @@ struct CallRegressionTests {
             #expect(result == -Int(ENOSYS) || result == -Int(EPERM), "\(number): \(result ?? 0)")
           }
         }
-        try engine.close()
+        try engine.closeHere()
       }
     }
   #endif

@@ -33,7 +33,7 @@ struct CrashTests {
       ProcessSettings.endIfStuck(after: 60 + UInt32(rounds) * 2)
       let backend = try #require(SysletEngine.Backend(rawValue: backend))
       // The self-test, once for all children.
-      try BadInputTests.engine(backend).close()
+      try BadInputTests.engine(backend).closeHere()
       var random = SeededGenerator(seed: seed)
       var (sum, kills) = (CrashScene.Findings(), 0)
       for round in 0..<rounds {

@@ -66,7 +66,7 @@ struct CrowdEndTests {
     await #expect(processExitsWith: .success) { [backend = backend.rawValue as String, isDropped = isDropped as Bool] in
       ProcessSettings.endIfStuck()
       let backend = SysletEngine.Backend(rawValue: backend)!
-      try BadInputTests.engine(backend).close()
+      try BadInputTests.engine(backend).closeHere()
       let threads = ProcessCounts.settled({ ProcessCounts.threads }, limit: 0)
       let crowd = Crowd(3000, sleep: 1000)
       let descriptors = ProcessCounts.descriptors
@@ -75,11 +75,11 @@ struct CrowdEndTests {
         let engine = try BadInputTests.engine(backend) { $0.entries = 64 }
         for head in 0..<3000 { try engine.enqueue(crowd.program, head) }
         // Some have ended and are not taken, some are with the kernel and with workers, some wait for their turn.
-        _ = try engine.wait(atLeast: 100, timeout: .milliseconds(50))
+        _ = try engine.waitHere(atLeast: 100, timeout: .milliseconds(50))
         #expect(engine.pending > 1000)
         start = test_milliseconds()
         if !isDropped {
-          try engine.close()
+          try engine.closeHere()
           #expect(engine.pending == 0)
         }
       }
@@ -108,7 +108,7 @@ struct CrowdEndTests {
       var order = Array(0..<count)
       order.shuffle(using: &random)
       for head in 0..<count { try engine.enqueue(crowd.program, head) }
-      try engine.flush()
+      try engine.flushHere()
       var taken: [Taken] = []
       var (refused, written) = (0, 0)
       for (position, head) in order.enumerated() {
@@ -147,7 +147,7 @@ struct CrowdEndTests {
       for number in 0..<count where results[number]!.reason == .cancelled {
         #expect(crowd.buffers[number].bytes == [UInt8](repeating: 0xA5, count: 8))
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -163,7 +163,7 @@ struct CrowdEndTests {
         ($0.entries, $0.completionEntries, $0.maxWorkers) = (16, 64, 8)
       }
       for head in 0..<count { try engine.enqueue(crowd.program, head) }
-      try engine.flush()
+      try engine.flushHere()
       #expect(engine.pending > 0)
       // 640 reads of one byte each, from the eight pipes with an even number.
       crowd.write(80)
@@ -173,7 +173,7 @@ struct CrowdEndTests {
       #expect(taken.allSatisfy { $0.reason == .ended && $0.result == (crowd.kinds[crowd.program.index($0.atom)!] == .read ? 1 : 0) })
       #expect(engine.pending == 0)
       #expect(crowd.drained() == 8 * 80)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 }

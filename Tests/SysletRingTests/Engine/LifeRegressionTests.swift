@@ -106,11 +106,11 @@ struct LifeRegressionTests {
         program.atom(SystemCall.write, .int(out.write), .to(program.path("bytes")), 5)
         #expect(try engine.exec(program) == nil)
         let end = test_milliseconds() + 10_000
-        while plainCall(SystemCall.fcntl, .int(next), .int(F_GETFD)) < 0, test_milliseconds() < end { try engine.flush() }
+        while plainCall(SystemCall.fcntl, .int(next), .int(F_GETFD)) < 0, test_milliseconds() < end { try engine.flushHere() }
         try engine.cancel(program)
         #expect(try engine.take(timeout: .seconds(10)).map(\.reason) == [.cancelled], "\(backend)")
         #expect(!Self.isReadable(out.read), "\(backend)")
-        try engine.close()
+        try engine.closeHere()
         #expect(plainCall(SystemCall.close, .int(next)) == 0)
       }
     }
@@ -137,7 +137,7 @@ struct LifeRegressionTests {
           #expect(taken.map(\.executed) == [0], "\(backend)")
         }
         #expect(engine.pending == 2)
-        try engine.close()
+        try engine.closeHere()
         #expect(engine.pending == 0)
       }
     }
@@ -185,9 +185,9 @@ struct LifeRegressionTests {
             usleep(50_000)
             closeRings()
             _ = try? engine.exec(program, other)
-            _ = try? engine.flush()
-            _ = try? engine.wait(atLeast: 1, timeout: .milliseconds(20))
-            if closes { try? engine.close() }
+            _ = try? engine.flushHere()
+            _ = try? engine.waitHere(atLeast: 1, timeout: .milliseconds(20))
+            if closes { try? engine.closeHere() }
           }
           // Whoever still reads would write into the program's memory.
           #expect(plainCall(SystemCall.write, .int(pipe.write), program.path("x").address, 1) == 1)
@@ -226,7 +226,7 @@ struct LifeRegressionTests {
           #expect(engine.pending == 0, "\(backend): what was refused is pending")
         }
         let start = test_milliseconds()
-        try engine.close()
+        try engine.closeHere()
         #expect(test_milliseconds() - start < 30_000)
         #expect(engine.pending == 0)
         #expect(test_limit_descriptors(1000) == 0)
@@ -318,7 +318,7 @@ struct LifeRegressionTests {
         for timeout in long {
           try engine.enqueue(program)
           // Once more: the last engine's ring, which the kernel takes down meanwhile, interrupts this thread as a signal does.
-          if try engine.wait(atLeast: 1, timeout: timeout) == 0 { _ = try engine.wait(atLeast: 1, timeout: timeout) }
+          if try engine.waitHere(atLeast: 1, timeout: timeout) == 0 { _ = try engine.waitHere(atLeast: 1, timeout: timeout) }
           #expect(try engine.take(timeout: timeout).map(\.result) == [0], "\(backend), \(timeout)")
           try engine.enqueue(program)
           var taken = try engine.take(timeout: timeout)
@@ -333,11 +333,11 @@ struct LifeRegressionTests {
             #expect(try engine.take().count == 1, "\(backend), \(timeout)")
             continue
           }
-          _ = try engine.wait(atLeast: 1, timeout: timeout)
+          _ = try engine.waitHere(atLeast: 1, timeout: timeout)
           let taken = try engine.take(timeout: timeout)
           #expect(try taken.count + engine.take(timeout: taken.isEmpty ? .seconds(10) : .zero).count == 1, "\(backend), \(timeout)")
         }
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }

@@ -55,7 +55,7 @@ struct LifetimeTests {
         if isProtected { #expect(plainCall(SystemCall.mprotect, .int(page), 4096, .int(PROT_NONE)) == 0) }
         #expect(plainCall(SystemCall.write, .int(ends.in), program.path("abcdefg").address, 7) == 7)
         // Whatever the kernel had still to do for the engine, it would do now.
-        try engine.flush()
+        try engine.flushHere()
         #expect(LifeRegressionTests.isReadable(ends.out))
         let buffer = program.buffer(16)
         #expect(plainCall(SystemCall.read, .int(ends.out), buffer.address, 16) == 7)
@@ -63,7 +63,7 @@ struct LifetimeTests {
         if !isProtected { #expect(test_load(.int(page), 8).value == 0xA5A5_A5A5_A5A5_A5A5) }
         #expect(plainCall(SystemCall.munmap, .int(page), 4096) == 0)
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -138,7 +138,7 @@ struct LifetimeTests {
         // The ring's read takes what has come when the engine enters the kernel.
         for _ in 0...random.below(3) {
           Self.linger(random.next() % 12)
-          if round % 2 == 0 { try engine.flush() }
+          if round % 2 == 0 { try engine.flushHere() }
         }
         // Not pending, if the bytes were first.
         try? engine.cancel(program)
@@ -168,7 +168,7 @@ struct LifetimeTests {
       rival.end()
       #expect(reported + found == written, "\(reported) reported, \(found) found, \(written) written")
       #expect(reported > 0 && cancelled > 0, "no race: \(reported) bytes reported, \(cancelled) cancelled")
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -229,7 +229,7 @@ struct LifetimeTests {
         }
         for _ in 0...random.below(3) {
           Self.linger(random.next() % 12)
-          if round % 2 == 0 { try engine.flush() }
+          if round % 2 == 0 { try engine.flushHere() }
         }
         try engine.cancel(program)
         let taken = try engine.take(timeout: .seconds(10))
@@ -260,7 +260,7 @@ struct LifetimeTests {
       let left = ProcessCounts.settled({ ProcessCounts.descriptors }, limit: descriptors)
       #expect(left <= descriptors, "a descriptor was accepted and not reported")
       #expect(reported > 0 && found > 0, "no race: \(reported) reported, \(found) found")
-      try engine.close()
+      try engine.closeHere()
     }
   }
 }

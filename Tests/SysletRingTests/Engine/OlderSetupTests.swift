@@ -48,7 +48,7 @@ struct OlderSetupTests {
           try engine.cancel(program, park)
           #expect(try engine.take().map(\.reason) == [.cancelled])
           timeline.end()
-          try engine.close()
+          try engine.closeHere()
         }
       }
     }

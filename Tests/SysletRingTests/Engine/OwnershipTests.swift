@@ -68,7 +68,7 @@ struct OwnershipTests {
         let taken = try engine!.takeAll(2)
         #expect(taken.map(\.result) == [3, 3], "\(backend)")
         #expect(waiting.buffers.map(\.text) == ["abc", "abc"])
-        try engine!.close()
+        try engine!.closeHere()
       }
     }
   }
@@ -91,7 +91,7 @@ struct OwnershipTests {
         #expect(child > 0)
         try engine.cancel(waiting.program, 0)
         #expect(try engine.take().map(\.reason) == [.cancelled], "\(backend)")
-        try engine.close()
+        try engine.closeHere()
         #expect(engine.pending == 0, "\(backend)")
         #expect(Self.rings == 0)
         waiting.release()
@@ -134,7 +134,7 @@ struct OwnershipTests {
         // One worker is all there is, and one hop brought each syslet to its end.
         #expect(engine.statistics.workerHops == calls.count)
         #expect(engine.statistics.workerCalls == 3 * calls.count)
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }
@@ -169,7 +169,7 @@ struct OwnershipTests {
         }
         #expect(taken.map(\.result) == [-Int(EINTR)], "\(backend)")
         #expect(taken.map(\.reason) == [.ended], "\(backend)")
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }
@@ -235,7 +235,7 @@ struct OwnershipTests {
   func idleReleasedElsewhere() async {
     await #expect(processExitsWith: .success) {
       ProcessSettings.endIfStuck()
-      for backend in SysletEngine.Backend.available { try BadInputTests.engine(backend).close() }
+      for backend in SysletEngine.Backend.available { try BadInputTests.engine(backend).closeHere() }
       let threads = ProcessCounts.settled({ ProcessCounts.threads }, limit: 0)
       for backend in LifeRegressionTests.asynchronous {
         for isOwnerAlive in [true, false] {

@@ -25,7 +25,7 @@ struct PlainCallRegressionTests {
         try engine.enqueue(program, index)
         #expect(try engine.take().map(\.result) == [plainCall(SystemCall.read, .int(file), buffer.address, length)])
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -55,7 +55,7 @@ struct PlainCallRegressionTests {
           if try engine.exec(program) == nil { _ = try engine.take() }
           #expect(result.value == expected, "a pipe: \(isPipe)")
         }
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }
@@ -245,7 +245,7 @@ struct PlainCallRegressionTests {
       #expect(try engine.takeAll(count).allSatisfy { $0.reason == .ended && $0.result >= 0 })
       #expect(engine.statistics.completed == count)
       #expect(engine.statistics.workerHops == 0 && engine.statistics.inlineCalls == count)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

@@ -250,7 +250,7 @@ struct PlainCallTests {
           let count = isBatch ? 20 : 1
           if isBatch {
             for _ in 0..<count { try engine.enqueue(program) }
-            try engine.flush()
+            try engine.flushHere()
           } else if try engine.exec(program) != nil {
             #expect(descriptor.value >= 0)
             continue
@@ -261,7 +261,7 @@ struct PlainCallTests {
           #expect(try engine.takeAll(count).allSatisfy { $0.result >= 0 })
         }
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -283,7 +283,7 @@ struct PlainCallTests {
       for isBatch in [false, true] {
         if isBatch {
           try engine.enqueue(program)
-          try engine.flush()
+          try engine.flushHere()
         } else {
           #expect(try engine.exec(program) == nil)
         }
@@ -291,7 +291,7 @@ struct PlainCallTests {
         #expect(plainCall(SystemCall.write, .int(pipe.write), program.path("abc").address, 3) == 3)
         #expect(try engine.take().map(\.result) == [3])
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -320,7 +320,7 @@ struct PlainCallTests {
           #expect(try engine.exec(program, 1) == nil)
         } else {
           for _ in 0..<count { try engine.enqueue(program, 1) }
-          try engine.flush()
+          try engine.flushHere()
         }
         #expect(try engine.take(timeout: .milliseconds(20)) == [])
         var left = count
@@ -330,7 +330,7 @@ struct PlainCallTests {
           left -= try engine.take(timeout: .zero).filter { $0.result == 5000 }.count
         }
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

@@ -51,7 +51,7 @@ struct RegressionTests {
       #expect(completion?.executed == 1)
       #expect(completion?.reason == .stopped)
       #expect(next.value == Program.untouched)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -79,7 +79,7 @@ struct RegressionTests {
       #expect(completion?.executed == 1)
       #expect(completion?.reason == .stopped)
       #expect(next.value == Program.untouched)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

@@ -16,7 +16,7 @@ struct ResourceLimitTests {
       #expect(limited == 0)
       var backends: [SysletEngine.Backend] = [.automatic]
       do {
-        try BadInputTests.engine(.ring).close()
+        try BadInputTests.engine(.ring).closeHere()
         backends.append(.ring)
       } catch {
         // Where io_uring is forbidden altogether that comes first.
@@ -131,7 +131,7 @@ struct ResourceLimitTests {
           #expect(taken?.reason == .stopped, "\(backend)")
           #expect(program.comparedWords.map(\.value) == [-Int(EFBIG), Program.untouched, Program.untouched], "\(backend)")
           #expect(program.scratch.text("good") == "good", "\(backend)")
-          try engine.close()
+          try engine.closeHere()
         }
       }
     }

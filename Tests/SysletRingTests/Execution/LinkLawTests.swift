@@ -115,7 +115,7 @@ struct LinkLawTests {
       try engine.cancel(program)
       #expect(try engine.take().map(\.reason) == [.cancelled])
       #expect(program.scratch.content("out")?.count == 0, "L1: the write behind the wait")
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

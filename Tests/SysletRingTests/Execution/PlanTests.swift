@@ -175,7 +175,7 @@ struct PlanTests {
           try engine.enqueue(program)
           #expect(try engine.take().map(\.result) == [limit == 4096 ? -Int(EFBIG) : 0], "\(backend)")
         }
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }

@@ -188,7 +188,7 @@ struct FuzzTests {
         count.programs += trials.count
         seed += 1
       }
-      for engine in engines { try engine.close() }
+      for engine in engines { try engine.closeHere() }
       count.report("\(subject)", budget.firstSeed..<seed)
     }
     Self.expectNone(result)

@@ -131,7 +131,7 @@ struct FIFOParityTests {
       close(lowest)
       close(second)
       try engine.enqueue(program, 1)
-      try engine.flush()
+      try engine.flushHere()
       // The number is taken when the worker has come to the call. Until then this takes it, and gives it back.
       var next = lowest
       let end = ContinuousClock.now + Deadline.usual
@@ -151,7 +151,7 @@ struct FIFOParityTests {
       signal(SIGPIPE, SIG_IGN)
       #expect(plainCall(SystemCall.write, .int(writer), program.path("a").address, 1) == -Int(EPIPE))
       close(writer)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 }

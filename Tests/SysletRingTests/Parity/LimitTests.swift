@@ -63,7 +63,7 @@ struct LimitTests {
       ProcessSettings.endIfStuck()
       let backend = SysletEngine.Backend(rawValue: backend)!
       // What goes once per process first.
-      try BadInputTests.engine(backend).close()
+      try BadInputTests.engine(backend).closeHere()
       #expect(test_set_limit(TEST_LIMIT_ADDRESS_SPACE, 1_000_000 * 1024) == 0)
       for count in [1 << 24, 1 << 23, 1 << 22] {
         guard let error = Self.refusal(backend, { $0.maxPending = count }) else { continue }
@@ -98,7 +98,7 @@ struct LimitTests {
         #expect(try way.result(of: SystemCall.pread64, [.int(scene.file), scene.content.address, 5, 0], on: engine) == 5)
       }
       #expect(engine.statistics.sqes > 0)
-      try engine.close()
+      try engine.closeHere()
       #expect(test_set_limit(TEST_LIMIT_LOCKED_MEMORY, 0) == 0)
       let end = test_milliseconds() + 10_000
       var error: EngineError?
@@ -158,7 +158,7 @@ struct LimitTests {
       }
       // The leak sanitizer looks from a thread of its own.
       defer { _ = test_set_limit(TEST_LIMIT_PROCESSES, .max) }
-      guard backend != .inline else { return try engine.close() }
+      guard backend != .inline else { return try engine.closeHere() }
       // It waits, and only a worker can make it.
       let program = Program(.direct)
       program.atom(SystemCall.vmsplice, .int(pipe.read), .value(scene.vector(5)), 1, 0)
@@ -177,7 +177,7 @@ struct LimitTests {
       #expect(taken.count == 1 && word.value == 5, "\(taken), \(errors)")
       #expect(errors.first == .kernel(call: "pthread_create", errno: EAGAIN))
       #expect(errors.first?.description.contains("ulimit -u") == true)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -190,10 +190,10 @@ struct LimitTests {
       #expect(test_deny(test_setup_number(), EPERM) == 0)
       let told = Told()
       for _ in 0..<3 {
-        try BadInputTests.engine(.automatic) { $0.onFallback = { told.append($0) } }.close()
+        try BadInputTests.engine(.automatic) { $0.onFallback = { told.append($0) } }.closeHere()
       }
       #expect(told.errors == [EngineError](repeating: .ringUnavailable(call: "io_uring_setup", errno: EPERM), count: 3))
-      for _ in 0..<3 { try BadInputTests.engine(.automatic).close() }
+      for _ in 0..<3 { try BadInputTests.engine(.automatic).closeHere() }
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(text.components(separatedBy: "SysletRing: io_uring cannot be used, running on threads: ").count == 2, "\(text)")
@@ -208,7 +208,7 @@ struct LimitTests {
       let scene = Raising.Scene()
       #expect(dup2(scene.pipe, STDERR_FILENO) == STDERR_FILENO)
       #expect(test_deny(test_setup_number(), EPERM) == 0)
-      try BadInputTests.engine(.automatic).close()
+      try BadInputTests.engine(.automatic).closeHere()
       // What is in the way of the test's own words is not to be tested.
       ProcessSettings.endPastLeakSanitizer()
     }

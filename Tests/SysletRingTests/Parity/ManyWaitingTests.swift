@@ -53,7 +53,7 @@ struct ManyWaitingTests {
       #expect(taken.count == sockets.count && taken.allSatisfy { $0.result == 3 && $0.reason == .ended })
       #expect(Set(taken.map(\.atom)).count == sockets.count)
       #expect(max(most, ProcessCounts.threads) <= Self.threadsMax)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -78,7 +78,7 @@ struct ManyWaitingTests {
       #expect(taken.count == 10_000 && taken.allSatisfy { $0.result == 0 && $0.reason == .ended })
       #expect(test_milliseconds() - start >= 490)
       #expect(ProcessCounts.threads <= Self.threadsMax)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

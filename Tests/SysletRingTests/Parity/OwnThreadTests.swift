@@ -36,7 +36,7 @@ struct OwnThreadTests {
       for head in heads { try engine.enqueue(program, head) }
       let taken = try engine.takeAll(32)
       #expect(taken.map(\.result) == [Int](repeating: 13, count: 32))
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

@@ -52,18 +52,18 @@ struct RemainingDifferencesTests {
         unsafe sigaddset(&signals, SIGUSR1)
         unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         let (process, thread) = (getpid(), plainCall(SystemCall.gettid))
-        try engine.flush()
+        try engine.flushHere()
         Thread.detachNewThread {
           usleep(20_000)
           while !test_sleeps(Int32(thread)) { usleep(1000) }
           plainCall(SystemCall.tgkill, .int(process), .int(thread), .int(SIGUSR1))
         }
         let start = test_milliseconds()
-        #expect(try engine.wait(atLeast: 1, timeout: Deadline.usual) == 0, "\(backend): the wait is ended")
+        #expect(try engine.waitHere(atLeast: 1, timeout: Deadline.usual) == 0, "\(backend): the wait is ended")
         #expect(try engine.take().map(\.result) == [0], "\(backend): the sleep is not")
         #expect(test_milliseconds() - start > 300, "\(backend)")
         #expect(left.load(0, as: Int64.self) == 7 && left.load(8, as: Int64.self) == 7, "\(backend): what remains")
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }
@@ -131,8 +131,8 @@ struct RemainingDifferencesTests {
         program.atom(SystemCall.recvfrom, .value(stage.socketPair().0), .to(stage.arena.buffer(8)), 8, 0, 0, 0, next: .end)
         let engine = try Parity.engine(.ring)
         try engine.enqueue(program)
-        try engine.flush()
-        try engine.close()
+        try engine.flushHere()
+        try engine.closeHere()
         isInterrupted = plainCall(SystemCall.epoll_pwait, epoll, event.address, 1, 50, 0, 8) == -Int(EINTR)
       }
       #expect(isInterrupted)

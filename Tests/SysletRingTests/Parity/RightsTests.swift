@@ -174,7 +174,7 @@ struct RightsTests {
         #expect(try result(number, arguments, isBehindWorker: false) ?? -1 >= 0, "\(name) on \(backend)")
       }
       loss.restore()
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -244,7 +244,7 @@ struct RightsTests {
           expected[atom] = user == other ? 0 : -Int(EACCES)
           try engine.enqueue(program, atom)
         }
-        try engine.flush()
+        try engine.flushHere()
         take(try engine.take(atLeast: free.count < 16 ? 16 : 0, capacity: 64, timeout: free.count < 16 ? Deadline.usual : .zero))
         if round % 50 == 49 {
           #expect(plainCall(SystemCall.flock, .int(holder), .int(LOCK_UN)) == 0)
@@ -260,7 +260,7 @@ struct RightsTests {
       #expect(wrong == 0, "\(wrong) results of others' rights on \(backend)")
       // 8, 2, 3 for each of the other two users, and some that are about to end; and the test's own.
       #expect(threadsMax < 48)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -296,7 +296,7 @@ struct RightsTests {
       #expect(ProcessCounts.threads < 24)
       #expect(plainCall(SystemCall.flock, .int(holder), .int(LOCK_UN)) == 0)
       #expect(try engine.takeAll(18).map(\.result) == [Int](repeating: 0, count: 18))
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -381,9 +381,9 @@ struct RightsTests {
       #expect(try truncate() == -Int(ENOENT))
       #expect(plainCall(SystemCall.unshare, 0x200) == 0)  // CLONE_FS
       #expect(plainCall(SystemCall.chdir, program.path(program.scratch.path).address) == 0)
-      try engine.renewWorkers()
+      try engine.renewWorkersHere()
       #expect(try truncate() == 0)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 }

@@ -89,7 +89,7 @@ struct SignalTests {
             try engine.cancel(locked.program)
             #expect(try engine.take().map(\.reason) == [.cancelled], "\(use)")
           }
-          try engine.close()
+          try engine.closeHere()
           #expect(test_milliseconds() - begin < 5_000, "\(use)")
           #expect(test_signals_handled() == 0, "\(use): the program was given what interrupts workers")
           _ = ProcessCounts.settled({ Workers.count }, limit: 0)
@@ -119,7 +119,7 @@ struct SignalTests {
         // A signal ends a wait.
         while taken.isEmpty { taken = try engine.take() }
         #expect(taken.map(\.reason) == [.cancelled])
-        try engine.close()
+        try engine.closeHere()
       }
       let end = test_milliseconds() + 10_000
       while test_signals_handled() < sent, test_milliseconds() < end { sched_yield() }
@@ -196,7 +196,7 @@ struct SignalTests {
         #expect(test_real_time_signals_other_than(TEST_SIGNALS_DEFAULT) == 1)
         try engine.cancel(locked.program)
         #expect(try engine.take().map(\.reason) == [.cancelled])
-        try engine.close()
+        try engine.closeHere()
         _ = ProcessCounts.settled({ Workers.count }, limit: 0)
         #expect(test_real_time_signals_other_than(TEST_SIGNALS_DEFAULT) == 0)
       }
@@ -219,7 +219,7 @@ struct SignalTests {
           #expect(!test_blocks_signal(SIGPIPE), "\(call.name), \(handing)")
         }
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -237,7 +237,7 @@ struct SignalTests {
           #expect(!test_signal_is_pending(SIGXFSZ), "\(call.name), \(handing)")
         }
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -261,7 +261,7 @@ struct SignalTests {
       let result = try CallWay.synchronous.result(of: SystemCall.write, [.int(pipe.write), content.address, 200_000], on: engine)
       #expect(result ?? 0 > 0 && result! < 200_000, "\(String(describing: result))")
       #expect(!test_signal_is_pending(SIGPIPE))
-      try engine.close()
+      try engine.closeHere()
     }
   }
 

@@ -40,7 +40,7 @@ struct UntriedParityTests {
         #expect(try engine.take(atLeast: 1).first?.result == 8)
         #expect(try engine.takeAll(8).allSatisfy { $0.result == 8 })
         #expect(engine.statistics.parked - before >= 8, "\(backend)")
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }

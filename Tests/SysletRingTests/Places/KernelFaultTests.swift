@@ -59,7 +59,7 @@ struct KernelRefusalTests {
         try Self.checkRefused(expected)
         KernelFault.clear()
         guard ringObstacle == nil else { continue }
-        try BadInputTests.engine(.ring).close()
+        try BadInputTests.engine(.ring).closeHere()
       }
     }
   }
@@ -80,7 +80,7 @@ struct KernelRefusalTests {
         #expect(try mixture.problems(engine.takeEverything()) == [], "\(backend)")
         // Nobody could ask what the ring can do, so it is given nothing.
         #expect(engine.statistics.sqes == 0)
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }
@@ -91,7 +91,7 @@ struct KernelRefusalTests {
   func bounds() async {
     await #expect(processExitsWith: .success) {
       ProcessSettings.endIfStuck()
-      try BadInputTests.engine(.ring).close()
+      try BadInputTests.engine(.ring).closeHere()
       for errno in [EINVAL, EPERM, ENOMEM] {
         KernelFault.fail(SYSLET_ENTRY_REGISTER, errno)
         for backend in KernelFault.ringBackends {
@@ -101,7 +101,7 @@ struct KernelRefusalTests {
           mixture.release()
           #expect(try mixture.problems(engine.takeEverything()) == [], "\(backend)")
           #expect(engine.statistics.sqes > 0)
-          try engine.close()
+          try engine.closeHere()
         }
       }
     }
@@ -121,7 +121,7 @@ struct KernelRefusalTests {
       KernelFault.clear()
       let engine = try BadInputTests.engine(.automatic)
       #expect(engine.backend == .automatic)
-      try engine.close()
+      try engine.closeHere()
       ProcessSettings.endPastLeakSanitizer()
     }
   }
@@ -141,7 +141,7 @@ struct KernelRefusalTests {
       #expect(try mixture.problems(engine.takeEverything()) == [])
       // Before Linux 5.17 nothing is linked.
       #expect(engine.statistics.softLinks > 0 || !ReferenceKernel.isHere)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 }
@@ -157,7 +157,7 @@ struct KernelFaultTests {
     await #expect(processExitsWith: .success) { [errno = errno as Int32] in
       ProcessSettings.endIfStuck()
       for backend in KernelFault.ringBackends {
-        try KernelFault.engine(backend).close()
+        try KernelFault.engine(backend).closeHere()
         for entry in KernelFault.enters {
           for first in 0..<14 {
             for count: UInt32 in [1, 3, 30] {
@@ -175,7 +175,7 @@ struct KernelFaultTests {
               #expect(engine.pending == 0)
               #expect(engine.statistics.completed == 15)
               KernelFault.clear()
-              try engine.close()
+              try engine.closeHere()
             }
           }
         }
@@ -188,20 +188,20 @@ struct KernelFaultTests {
     await #expect(processExitsWith: .success) { [errno = errno as Int32] in
       ProcessSettings.endIfStuck()
       for backend in KernelFault.ringBackends {
-        try KernelFault.engine(backend).close()
+        try KernelFault.engine(backend).closeHere()
         for entry in KernelFault.enters {
           for first in 0..<6 {
             let engine = try KernelFault.engine(backend)
             let mixture = Mixture(6, kinds: [.pipe])
             #expect(mixture.submit(to: engine).accepted == 6)
-            try engine.flush()
+            try engine.flushHere()
             KernelFault.fail(entry, first: first, count: 2, errno)
             for syslet in mixture.syslets { try engine.cancel(mixture.program, syslet.head) }
             let taken = try engine.takeEverything()
             #expect(mixture.problems(taken, mayCancel: true) == [], "\(backend), \(entry), \(first)")
             #expect(taken.allSatisfy { $0.reason == .cancelled })
             KernelFault.clear()
-            try engine.close()
+            try engine.closeHere()
           }
         }
       }
@@ -225,7 +225,7 @@ struct KernelFaultTests {
           KernelFault.clear()
           mixture.release()
           #expect(try mixture.problems(engine.takeEverything()) == [], "\(backend)")
-          try engine.close()
+          try engine.closeHere()
         }
       }
     }
@@ -240,14 +240,14 @@ struct KernelFaultTests {
         let engine = try KernelFault.engine(backend)
         let mixture = Mixture(4, kinds: [.pipe])
         #expect(mixture.submit(to: engine).accepted == 4)
-        try engine.flush()
+        try engine.flushHere()
         KernelFault.fail(SYSLET_ENTRY_ENTER, EAGAIN)
         #expect(throws: KernelFault.failure(EAGAIN)) { while true { _ = try engine.wait(atLeast: 1) } }
         KernelFault.clear()
-        #expect(try engine.wait(atLeast: 1, timeout: .milliseconds(5)) == 0, "\(backend)")
+        #expect(try engine.waitHere(atLeast: 1, timeout: .milliseconds(5)) == 0, "\(backend)")
         mixture.release()
         #expect(try mixture.problems(engine.takeEverything()) == [], "\(backend)")
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }
@@ -256,14 +256,14 @@ struct KernelFaultTests {
   func refusedForGood() async {
     await #expect(processExitsWith: .success) {
       ProcessSettings.endIfStuck()
-      try KernelFault.engine(.ring).close()
+      try KernelFault.engine(.ring).closeHere()
       let mixture = Mixture(6, kinds: [.pipe])
       let engine = try KernelFault.engine(.ring)
       #expect(mixture.submit(to: engine).accepted == 6)
-      try engine.flush()
+      try engine.flushHere()
       KernelFault.fail(SYSLET_ENTRY_ENTER, EAGAIN)
       let start = test_milliseconds()
-      try engine.close()
+      try engine.closeHere()
       #expect(test_milliseconds() - start < 30_000)
       #expect(engine.pending == 6)
     }
@@ -309,7 +309,7 @@ struct KernelFaultTests {
   func brokenWithRing(count: UInt32) async {
     await #expect(processExitsWith: .success) { [count = count as UInt32] in
       ProcessSettings.endIfStuck()
-      try KernelFault.engine(.ring).close()
+      try KernelFault.engine(.ring).closeHere()
       let mixture = Mixture(12, kinds: [.nops, .pipe])
       let engine = try KernelFault.engine(.ring)
       let ring = CompletionRing(4)
@@ -330,7 +330,7 @@ struct KernelFaultTests {
       #expect(posted.count == 12 - engine.pending)
       #expect(count > 1 || engine.pending == 0)
       #expect(throws: KernelFault.failure(EBADF)) { try engine.unregister() }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -346,7 +346,7 @@ struct KernelFaultTests {
           do {
             let engine = try KernelFault.engine(backend)
             #expect(mixture.submit(to: engine).accepted == 15)
-            try engine.flush()
+            try engine.flushHere()
             KernelFault.fail(SYSLET_ENTRY_ENTER, count: count, EFAULT)
             #expect(throws: KernelFault.failure(EFAULT)) { while true { try engine.flush() } }
           }

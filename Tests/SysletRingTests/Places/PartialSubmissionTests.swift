@@ -39,7 +39,7 @@ struct PartialSubmissionTests {
           #expect(results.map(\.value) == (fails ? [0, 0, -Int(EBADF), -7, -7, -7] : [0, 0, 3, 0, 3, 0]))
           #expect(program.scratch.text("f") == (fails ? "old" : "new"))
         }
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }

@@ -77,7 +77,7 @@ struct WorkerPlacementTests {
       #expect(!alone.isEmpty)
       #expect(alone.allSatisfy { ["1", "2", "4", "8"].contains($0.filter { $0 != "0" && $0 != "," && !$0.isWhitespace }) })
       #expect(try Self.giveBack(engine, program, own: own))
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -102,7 +102,7 @@ struct WorkerPlacementTests {
         for head in 1..<16 { try engine.enqueue(program, head) }
         #expect(try engine.takeAll(16 - taken).count == 16 - taken)
         #expect(try Self.giveBack(engine, program, own: own))
-        try engine.close()
+        try engine.closeHere()
       }
     }
   }

@@ -49,14 +49,14 @@ struct WorkerReserveTests {
       // In the middle of a run it comes to a call that waits: this is given back, and the reserve is free again.
       program.atom(SystemCall.flock, .int(program.descriptors.open(program.scratch.path("lock"), O_RDWR)), .int(LOCK_SH), next: .end)
       try crowd.enqueue(on: engine)
-      while engine.statistics.fullWaits == 0 { _ = try engine.wait(atLeast: 1, timeout: .milliseconds(1)) }
+      while engine.statistics.fullWaits == 0 { _ = try engine.waitHere(atLeast: 1, timeout: .milliseconds(1)) }
       for _ in 0..<20 {
         try engine.enqueue(program, read)
         #expect(try engine.take().map(\.result) == [7])
       }
       let runs = engine.statistics.reserveRuns
       for _ in 0..<3 { try engine.enqueue(program, list) }
-      while engine.statistics.reserveRuns < runs + 3 { _ = try engine.wait(atLeast: 1, timeout: .milliseconds(1)) }
+      while engine.statistics.reserveRuns < runs + 3 { _ = try engine.waitHere(atLeast: 1, timeout: .milliseconds(1)) }
       try engine.enqueue(program, read)
       #expect(try engine.take().map(\.result) == [7])
       // None is needed; on a busy machine a thread may be late by the 20 ms after which one is started all the same.
@@ -66,7 +66,7 @@ struct WorkerReserveTests {
       let rest = try engine.takeAll(crowd.count + 3)
       #expect(rest.count == crowd.count + 3)
       #expect(rest.allSatisfy { $0.result == 0 && $0.reason == .ended })
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -97,7 +97,7 @@ struct WorkerReserveTests {
       let opened = try engine.takeAll(workers + 2)
       #expect(opened.count == workers + 2)
       for completion in opened { #expect(plainCall(SystemCall.close, .int(completion.result)) == 0) }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -115,10 +115,10 @@ struct WorkerReserveTests {
       for _ in 0..<6 { program.atom(SystemCall.msgrcv, .int(queue), .to(program.buffer(16)), 8, 0, 0, flags: .async, next: .end) }
       program.atom(SystemCall.msgsnd, .int(queue), .to(message), 8, 0, flags: .async, next: .end)
       for head in 0..<6 { try engine.enqueue(program, head) }
-      while engine.statistics.fullWaits == 0 { _ = try engine.wait(atLeast: 1, timeout: .milliseconds(1)) }
+      while engine.statistics.fullWaits == 0 { _ = try engine.waitHere(atLeast: 1, timeout: .milliseconds(1)) }
       for _ in 0..<6 { try engine.enqueue(program, 6) }
       #expect(try engine.takeAll(12).map(\.result).sorted() == [0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8])
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -130,13 +130,13 @@ struct WorkerReserveTests {
         let engine = try BadInputTests.engine(SysletEngine.Backend(rawValue: backend)!) { $0.maxWorkers = 2 }
         let crowd = Crowd(6)
         try crowd.enqueue(on: engine)
-        while engine.statistics.fullWaits == 0 { _ = try engine.wait(atLeast: 1, timeout: .milliseconds(1)) }
+        while engine.statistics.fullWaits == 0 { _ = try engine.waitHere(atLeast: 1, timeout: .milliseconds(1)) }
         if !isClosed {
           for head in 0..<6 { try engine.cancel(crowd.program, head) }
           let taken = try engine.takeAll(6)
           #expect(taken.map(\.reason) == [Completion.Reason](repeating: .cancelled, count: 6))
         }
-        try engine.close()
+        try engine.closeHere()
         #expect(engine.pending == 0)
       }
     }
@@ -152,7 +152,7 @@ struct WorkerReserveTests {
       for _ in 0..<3 {
         let crowd = Crowd(32)
         try crowd.enqueue(on: engine)
-        try engine.flush()
+        try engine.flushHere()
         while Census.current.workers < 32 { sched_yield() }
         crowd.release()
         #expect(try engine.takeAll(32).count == 32)
@@ -160,7 +160,7 @@ struct WorkerReserveTests {
         #expect(Census.current.workers == 0)
       }
       #expect(engine.statistics.workerGenerations == 1)
-      try engine.close()
+      try engine.closeHere()
     }
   }
 
@@ -180,7 +180,7 @@ struct WorkerReserveTests {
         let end = syslet_now() + Int64(round % 100) * 1000
         while syslet_now() < end {}
       }
-      try engine.close()
+      try engine.closeHere()
     }
   }
 }

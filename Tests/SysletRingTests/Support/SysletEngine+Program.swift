@@ -145,3 +145,16 @@ struct Taken: Equatable {
 
   deinit { unsafe slots.deallocate() }
 }
+
+// What is not for tasks, for tests whose closures are asynchronous because an exit test's is: the thread is the same from the engine's begin to its end.
+extension SysletEngine {
+  func closeHere() throws { try close() }
+  func flushHere() throws { try flush() }
+  func renewWorkersHere() throws { try renewWorkers() }
+
+  func waitHere(atLeast count: Int, timeout: Duration? = nil) throws -> Int { try wait(atLeast: count, timeout: timeout) }
+
+  func waitHere(into completions: UnsafeMutableBufferPointer<Completion>, atLeast count: Int, timeout: Duration? = nil) throws -> Int {
+    unsafe try wait(into: completions, atLeast: count, timeout: timeout)
+  }
+}

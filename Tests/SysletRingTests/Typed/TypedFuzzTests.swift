@@ -121,7 +121,7 @@ struct TypedFuzzTests {
         count.programs += 1
         seed += 1
       }
-      try engine.close()
+      try engine.closeHere()
       count.report("typed, \(backend), \(cuts) times cut short", budget.firstSeed..<seed)
     }
     FuzzTests.expectNone(result)
