@@ -10,7 +10,7 @@ import Testing
 @Suite("Random typed programs", .leavesNothingBehind)
 struct TypedFuzzTests {
   /// Has the engine make its threads, without a limit of steps: later ones are the owner's alone.
-  private static func warm(_ engine: SysletEngine) throws {
+  static func warm(_ engine: SysletEngine) throws {
     engine.limitSteps(to: nil)
     let program = Program(.direct)
     program.atom(Recipe.numbers["unknown"]!, flags: .async)
@@ -100,7 +100,7 @@ struct TypedFuzzTests {
     // Programs open and close descriptors, so they have a process for themselves.
     let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) { [name = backend.rawValue as String] in
       let backend = SysletEngine.Backend(rawValue: name)!
-      let budget = FuzzBudget(seedCount: 150, share: 0.1)
+      let budget = FuzzBudget(seedCount: 60, share: 0.1)
       var (count, cuts) = (FuzzCount(), 0)
       let (engine, _) = try Subject.backend(backend).engine(isChecked: false)
       try Self.warm(engine)
@@ -111,7 +111,7 @@ struct TypedFuzzTests {
           FuzzTests.giveUp("SYSLETRING_SEED=\(seed), \(backend): \(story)")
         }
         // A run that a worker has is not cut short behind a given step.
-        if seed % 8 == 0, backend == .inline || backend == .ring {
+        if seed % 16 == 0, backend == .inline || backend == .ring {
           let (story, tried) = try TypedDifferential.divergenceWhenCut(recipe, on: engine, isSimulated: false)
           if let story {
             FuzzTests.giveUp("SYSLETRING_SEED=\(seed), \(backend), cut short: \(story)")
