@@ -175,7 +175,7 @@ public final class SysletRuntime: Sendable {
     for index in explanation.lines.indices {
       let template = frame.program.templates[explanation.lines[index].atom]
       if !template.name.isEmpty { explanation.lines[index].call = template.name }
-      explanation.lines[index].location = template.location
+      explanation.lines[index].location = "\(template.location)"
     }
     return explanation
   }
@@ -217,5 +217,16 @@ public final class SysletRuntime: Sendable {
   private func cutShort() {
     admission.cutShort()
     for shard in shards { shard.cancelAll() }
+  }
+}
+
+extension Syslet {
+  /// How it would run on this runtime now, step by step: where each runs, and why. Nothing is executed.
+  ///
+  /// Descriptors that the program opens are not known then. What stands behind the last step of the program cleans up when it fails or is cut short.
+  public func explain(on runtime: SysletRuntime) -> Explanation {
+    let frame = program.pool.take()
+    defer { program.pool.giveBack(frame) }
+    return runtime.explain(frame)
   }
 }

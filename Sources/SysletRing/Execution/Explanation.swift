@@ -22,7 +22,7 @@ public struct Explanation: Sendable, CustomStringConvertible {
     /// Why it runs there, and why it is linked or cut as it is.
     public var reason: String
     /// Where the step of a typed program stands in the source; nil for an atom.
-    public var location: SysletError.SourceLocation?
+    public var location: String?
   }
 
   /// The backend that it was explained for.

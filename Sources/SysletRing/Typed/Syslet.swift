@@ -38,15 +38,6 @@ public struct Syslet<each Parameter: SysletParameter, Output: Sendable>: Sendabl
     self.init(recorder.compile(function), decode)
   }
 
-  /// How it would run on this runtime now, step by step: where each runs, and why. Nothing is executed.
-  ///
-  /// Descriptors that the program opens are not known then. What stands behind the last step of the program cleans up when it fails or is cut short.
-  public func explain(on runtime: SysletRuntime) -> Explanation {
-    let frame = program.pool.take()
-    defer { program.pool.giveBack(frame) }
-    return runtime.explain(frame)
-  }
-
   /// Puts the arguments into a frame. Synchronous: a parameter pack that goes from one async function to another is miscompiled in Swift 6.3.1.
   func bind(_ arguments: repeat each Parameter, to frame: SysletFrame) {
     var index = 0

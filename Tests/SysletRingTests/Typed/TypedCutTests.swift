@@ -163,7 +163,7 @@ struct TypedCutTests {
     var pair: [Int32] = [0, 0]
     let made = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
     #expect(made == 0)
-    defer { pair.forEach { _ = close($0) } }
+    defer { for end in pair { close(end) } }
     try withEngines { engine in
       try enumerate(Self.answer, FileDescriptor(rawValue: pair[0]), folder, on: engine, by: way) { ending, wasCut in
         var bytes = [UInt8](repeating: 0, count: 64)

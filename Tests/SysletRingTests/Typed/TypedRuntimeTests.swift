@@ -311,7 +311,7 @@ struct TypedRuntimeTests {
     try await TypedProgramTests.withRuntime(backend) { runtime in
       let explanation = Files.copy.explain(on: runtime)
       #expect(explanation.lines.count == Files.copy.program.compiled.templates.count)
-      #expect(explanation.lines.first?.call == "open" && explanation.lines.first?.location?.description == "SixPrograms.swift:14")
+      #expect(explanation.lines.first?.call == "open" && explanation.lines.first?.location == "SixPrograms.swift:14")
       #expect(explanation.description.contains("atom 0: open, ") && explanation.description.contains("SixPrograms.swift:19"))
       let inside = await Task(executorPreference: runtime.executor) { Files.copy.explain(on: runtime).lines.count }.value
       #expect(inside == explanation.lines.count)
