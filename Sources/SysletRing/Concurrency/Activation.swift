@@ -28,6 +28,7 @@ struct Activation {
   private var cut: Cut?
   private var executed = 0
   private var last: Int?
+  private var hasLastFailed = false
   /// `last` when it was cut short.
   private var lastBefore: Int?
 
@@ -79,7 +80,11 @@ struct Activation {
   /// Where it goes on; nil: it is at its end.
   mutating func follow(_ completion: Completion, isLate: Bool) -> Int? {
     executed += completion.executed
-    if completion.executed > 0 { last = unsafe frame.number(of: completion.atom) }
+    if completion.executed > 0 {
+      let number = unsafe frame.number(of: completion.atom)
+      let template = frame.program.templates[number]
+      (last, hasLastFailed) = (number, template.mayFail && frame[template.result] < 0)
+    }
     guard completion.reason == .cancelled || completion.reason == .stepLimit else {
       // Its memory is its own, and is there.
       guard completion.reason == .ended else { fatalError("L5: a typed program ended as \(completion.reason)") }
@@ -91,8 +96,7 @@ struct Activation {
       return nil
     }
     let template = frame.program.templates[last]
-    let hasFailed = template.mayFail && completion.executed > 0 && frame[template.result] < 0
-    let landings = hasFailed ? template.landingsFailed : template.landingsDone
+    let landings = hasLastFailed ? template.landingsFailed : template.landingsDone
     if cut == nil, isLate, let landing = passLimit() { return landings[landing] }
     if cut == nil { (cut, lastBefore) = (reason(completion, isLate: isLate), last) }
     return landings[0]
@@ -142,8 +146,12 @@ struct Activation {
   }
 
   func ending(_ error: SysletError? = nil) -> Ending {
-    var ending = Ending(error: error, executed: executed, last: lastBefore ?? last)
-    guard error == nil else { return ending }
+    var ending = Ending(executed: executed, last: lastBefore ?? frame.failedStep ?? last)
+    if var error {
+      error.executed = executed
+      ending.error = error
+      return ending
+    }
     switch cut {
     case .cancelled: ending.error = CancellationError()
     case .late, .closed, .tooLong:

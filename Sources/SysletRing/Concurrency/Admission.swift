@@ -68,6 +68,11 @@ final class Admission: Sendable {
           if let answer = enter(descriptors, &state) { return answer }
           state.waiting[number] = Waiting(descriptors: descriptors, continuation: continuation)
           state.order.append(number)
+          // Of those that were cancelled while the first one waits.
+          if state.order.count - state.first > 2 * state.waiting.count + 1024 {
+            state.order = state.order[state.first...].filter { state.waiting[$0] != nil }
+            state.first = 0
+          }
           return nil
         }
         if let answer { continuation.resume(returning: answer) }

@@ -30,6 +30,8 @@ internal import Glibc
     /// The next free one, while this one is.
     var next = Awaiting.none
     var isPending = false
+    /// Nothing but the executor's end cancels it.
+    var isShielded = false
     /// In the heap of deadlines; -1 for none.
     var timer: Int32 = -1
     var isLate = false
@@ -92,7 +94,8 @@ internal import Glibc
   /// - Parameter deadline: When it is cancelled if it is not done by then, as `syslet_now` counts; nil for never.
   /// - Parameter step: Where it begins; nil for its head.
   mutating func start(
-    _ head: AtomAddress, _ layout: AtomForm, from step: AtomAddress?, isCancelled: Bool, deadline: Int64?, _ continuation: Continuation
+    _ head: AtomAddress, _ layout: AtomForm, from step: AtomAddress?, isCancelled: Bool, isShielded: Bool, deadline: Int64?,
+    _ continuation: Continuation
   ) {
     do throws(EngineError) {
       guard !isClosing else { throw failure ?? .closed }
@@ -107,6 +110,7 @@ internal import Glibc
       }
       waiter.pointee.isPending = true
       waiter.pointee.isLate = false
+      waiter.pointee.isShielded = isShielded
       if let deadline { insertDeadline(number, deadline) }
       unsafe waiter.pointee.continuation = continuation
       pending += 1
@@ -265,12 +269,12 @@ internal import Glibc
   /// Cancels what is pending, and takes no more.
   mutating func close() {
     isClosing = true
-    cancelAll()
+    cancelAll(andShielded: true)
   }
 
   /// Cancels what is pending.
-  func cancelAll() {
-    for number in 0..<UInt32(waitersUsed) where waiter(number).pointee.isPending {
+  func cancelAll(andShielded: Bool = false) {
+    for number in 0..<UInt32(waitersUsed) where waiter(number).pointee.isPending && (andShielded || !waiter(number).pointee.isShielded) {
       engine.cancel(waiter(number).pointee.run, waiter: number)
     }
   }

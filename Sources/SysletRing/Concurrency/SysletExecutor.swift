@@ -131,7 +131,8 @@ internal import Glibc
     let outcome: Awaiting.Outcome
     do {
       unsafe outcome = try await withUnsafeThrowingContinuation { continuation in
-        unsafe awaiting.pointee.start(head, layout, from: step, isCancelled: isCancelled, deadline: deadline, continuation)
+        unsafe awaiting.pointee.start(
+          head, layout, from: step, isCancelled: isCancelled, isShielded: isShielded, deadline: deadline, continuation)
       }
     } catch {
       throw error as! EngineError
@@ -204,7 +205,7 @@ internal import Glibc
     return send(.explain(request)) ? request.answer() : nil
   }
 
-  /// Cancels the syslets that are pending. Others can be run as before.
+  /// Cancels the syslets that are pending, and not shielded. Others can be run as before.
   func cancelAll() { send(.cancelAll) }
 
   // MARK: From other threads

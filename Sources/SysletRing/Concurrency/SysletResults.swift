@@ -10,7 +10,7 @@ extension SysletRuntime {
   /// ```
   ///
   /// No more than `width` inputs are taken that have not been given back. It begins with the first look for a result, and ends when nobody looks any more:
-  /// what runs then is cut short. An error of `inputs` ends it.
+  /// what runs then is cut short. An error of `inputs` ends it, and cuts short what runs.
   public func results<Inputs: AsyncSequence & Sendable, Output: Sendable>(
     of syslet: Syslet<Inputs.Element, Output>, over inputs: Inputs, width: Int = 32
   ) -> SysletResults<Inputs, Output> where Inputs.Element: SysletParameter {
@@ -82,7 +82,8 @@ where Inputs.Element: SysletParameter {
             } catch let error as SysletError {
               stream.put((input, .failure(error)))
             } catch {
-              // Cancelled with all of them: nobody looks any more.
+              // With all of them, when nobody looks any more; otherwise the kernel has ended it.
+              if !Task.isCancelled { stream.end(error) }
             }
           }
         }

@@ -66,6 +66,8 @@ final class CompiledProgram: Sendable {
 /// The memory of one activation, for one after the other.
 @safe final class SysletFrame: @unchecked Sendable {
   let program: CompiledProgram
+  /// What `memory` is the aligned part of.
+  private let block: UnsafeMutableRawPointer
   private let memory: UnsafeMutableRawPointer
   private let steps: UnsafeMutablePointer<Step>
   /// What parameters needed beyond the frame, freed when it is done with.
@@ -78,8 +80,10 @@ final class CompiledProgram: Sendable {
   init(_ program: CompiledProgram) {
     self.program = program
     let layout = program.layout
-    unsafe memory = .allocate(byteCount: layout.byteCount, alignment: 64)
-    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: layout.byteCount)
+    // Zeros that take no memory before they are used: a task that waits for its turn has a frame, and has not used its buffers.
+    guard let block = unsafe calloc(1, layout.byteCount + 64) else { fatalError("there is no memory for a syslet's frame") }
+    unsafe self.block = unsafe block
+    unsafe memory = UnsafeMutableRawPointer(bitPattern: (UInt(bitPattern: block) + 63) & ~63)!
     for (region, bytes) in layout.contents {
       unsafe memory.advanced(by: layout.offset(ofRegion: region)).copyMemory(from: bytes, byteCount: bytes.count)
     }
@@ -89,7 +93,7 @@ final class CompiledProgram: Sendable {
   }
 
   deinit {
-    unsafe memory.deallocate()
+    unsafe free(block)
     head.letGo()
   }
 

@@ -5,6 +5,9 @@ internal import CLiburing
 internal import Glibc
 
 struct ProgramCompiler {
+  /// What cleans up is there once for each road on which it does, and what cleans up in that once for each of its roads.
+  private static let stepsMax = 65_536
+
   private(set) var drafts: [StepDraft] = []
   private(set) var layout: FrameLayout
   /// The word that has the number of the step that failed, from 1; 0 for none.
@@ -74,6 +77,9 @@ struct ProgramCompiler {
   @discardableResult
   private mutating func emit(_ node: CallNode, _ failScope: Scope, _ doneScope: Scope, _ control: Control? = nil) -> Int {
     let number = drafts.count
+    if number >= Self.stepsMax {
+      fatalError("the syslet at \(place.location) has more than \(Self.stepsMax) steps, with those that clean up: make several of it")
+    }
     labels[here] = .step(number)
     let next = newLabel()
     drafts.append(
@@ -120,10 +126,16 @@ struct ProgramCompiler {
     case .call(let call):
       let before = scope
       if let owned = call.opens { scope = Scope(.descriptor(owned), in: scope) }
+      guard let owned = call.closes else {
+        emit(call, before, scope)
+        break
+      }
       // A close that fails has closed.
-      if let owned = call.closes { scope = scope.removing(owned) }
-      emit(call, call.closes == nil ? before : scope, scope)
-      if let owned = call.closes, owned.mayBeClosed { word(.move, .integer(-1), into: owned.word, scope) }
+      let closed = scope.removing(owned)
+      emit(call, closed, closed)
+      if owned.mayBeClosed { word(.move, .integer(-1), into: owned.word, closed) }
+      // Behind an inner block it may have been closed or not, which its word says.
+      if call.closesOwn { scope = closed }
     case .raise(let errno, var call):
       call.number = WordOperation.move.rawValue
       call.arguments = [.integer(-Int(errno)), .zero]

@@ -49,6 +49,8 @@ struct CallNode {
   var descriptor: Operand?
   var opens: OwnedDescriptor?
   var closes: OwnedDescriptor?
+  /// In the block that the descriptor belongs to.
+  var closesOwn = false
   /// A negative result ends the program.
   var mayFail = true
 }

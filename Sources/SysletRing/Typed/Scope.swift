@@ -58,7 +58,7 @@ final class Scope {
   /// Whether an attempt stands between this and the limit that this step begins.
   func isCaught(within limit: Int) -> Bool {
     switch kind {
-    case .attempt: return true
+    case .attempt, .cleanUp: return true
     case .limit(limit): return false
     default: return parent?.isCaught(within: limit) ?? false
     }

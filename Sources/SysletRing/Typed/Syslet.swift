@@ -103,6 +103,11 @@ public final class SysletRecorder {
   /// What the program gives.
   func result<T>(_ value: SysletValue<T>) -> Operand {
     value.origin?.descriptor?.isReturned = true
+    if value.origin?.isChosen == true {
+      builder.complain(
+        "the result is what choose gives, and is closed at the end", place, because: value.origin?.place,
+        "return one of the descriptors that it was chosen from")
+    }
     return builder.operand(value, "the result", place)
   }
 

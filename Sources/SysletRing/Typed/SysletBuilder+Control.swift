@@ -1,5 +1,7 @@
 // Where a program goes on.
 
+internal import SystemPackage
+
 extension SysletBuilder {
   /// Repeats the steps of `body` until an `exit(if:)` in it leaves.
   public func loop(fileID: StaticString = #fileID, line: UInt = #line, _ body: () -> Void) {
@@ -64,6 +66,7 @@ extension SysletBuilder {
     append(.when(comparison, first, second), place)
     var result: SysletValue<T> = value(chosen, "choose", place)
     result.count = .word(count)
+    result.origin?.isChosen = T.self == FileDescriptor.self
     return result
   }
 
@@ -100,6 +103,8 @@ extension SysletBuilder {
   }
 
   /// Makes the steps of `body`, and fails (`timedOut`) if that takes longer: as a step's failure, which an `attempt` around it can handle.
+  ///
+  /// In what nothing interrupts (`shielded`, `ensure`, `onFailure`) it does not count.
   public func within(_ limit: Duration, fileID: StaticString = #fileID, line: UInt = #line, _ body: () -> Void) {
     let place = SourcePlace(fileID: fileID, line: line)
     if limit <= .zero { complain("within gives its steps \(limit)", place, "give them more than no time") }

@@ -72,12 +72,51 @@ extension SysletBuilder {
     return SysletValue(.address(region: region), ValueOrigin(self, block, name, place))
   }
 
-  /// The path that stands in a buffer, up to its first zero byte; a buffer without one gets one in its last byte.
+  /// The path that stands in a buffer, up to its first zero byte or its end.
+  ///
+  /// What an earlier run has left in the buffer is still there: a sender that sends no zero byte needs `path(in:count:)`.
   public func path(in buffer: SysletBuffer, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<FilePath> {
     let place = SourcePlace(fileID: fileID, line: line)
     check(buffer.origin, "path(in:)", place)
-    word(.store1, .address(region: buffer.region, offset: buffer.count - 1), .zero, place)
     return SysletValue(.address(region: buffer.region), ValueOrigin(self, block, "path(in:)", place))
+  }
+
+  /// The path that stands in the first `count` bytes of a buffer, up to a zero byte. A count that is not one of the buffer's bytes is EINVAL.
+  public func path(
+    in buffer: SysletBuffer, count: SysletValue<Int>, fileID: StaticString = #fileID, line: UInt = #line
+  ) -> SysletValue<FilePath> {
+    let place = SourcePlace(fileID: fileID, line: line)
+    let (address, count) = memory(buffer, count, "path(in:count:)", place, descriptor: nil)
+    let end = word(.add, address, count, place)
+    word(.store1, .word(end), .zero, place)
+    return SysletValue(.address(region: buffer.region), ValueOrigin(self, block, "path(in:count:)", place))
+  }
+
+  /// The address of a buffer, and how many of its bytes are meant: what is not known to be so few is looked at when the program runs, and fails with EINVAL.
+  func memory(
+    _ buffer: SysletBuffer, _ count: SysletValue<Int>, _ name: String, _ place: SourcePlace, descriptor: Operand?
+  ) -> (Operand, Operand) {
+    check(buffer.origin, name, place)
+    let (address, operand) = (Operand.address(region: buffer.region), operand(count, name, place))
+    if let bound = count.bound, bound <= buffer.count { return (address, operand) }
+    if case .constant(let value) = operand {
+      complain(
+        "\(name) is to take \(Int(truncatingIfNeeded: value)) bytes of a buffer of \(buffer.count)", place, because: buffer.origin.place,
+        "give it a count from 0 to \(buffer.count)")
+    }
+    for (limit, isLess) in [(Operand.zero, true), (.integer(buffer.count), false)] {
+      let comparison = Comparison(left: operand, right: limit, holdsForLess: isLess, holdsForEqual: false, holdsForGreater: !isLess)
+      append(.when(comparison, failing(EINVAL, name, place, descriptor), record(.branch, place) {}), place)
+    }
+    return (address, operand)
+  }
+
+  /// A block that fails as a step does.
+  func failing(_ errno: Int32, _ name: String, _ place: SourcePlace, _ descriptor: Operand?) -> Block {
+    record(.branch, place) {
+      let node = CallNode(number: 0, arguments: [], result: newWord(), name: name, place: place, descriptor: descriptor)
+      append(.raise(errno: errno, node), place)
+    }
   }
 
   /// Any system call: `SystemCall` has the numbers, and words are values, variables, buffers and integers.

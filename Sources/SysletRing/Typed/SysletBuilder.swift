@@ -155,12 +155,21 @@ public final class SysletBuilder {
     let descriptor = operand(value, "close", place)
     var node = CallNode(
       number: SystemCall.close, arguments: [descriptor], result: newWord(), name: "close", place: place, descriptor: descriptor)
+    if value.origin?.isChosen == true {
+      complain(
+        "close closes what choose gives", place, because: value.origin?.place,
+        "close the descriptors that it was chosen from, or none of them")
+    }
     if let owned = value.origin?.descriptor {
       if let closed = owned.closed {
         complain("close closes a descriptor for the second time", place, because: closed, "leave one of the two out")
       }
-      owned.closed = place
-      closed.append((owned, place))
+      // What cleans up comes later than what stands behind it.
+      if !isCleaningUp(block, for: owned) {
+        owned.closed = place
+        closed.append((owned, place))
+      }
+      node.closesOwn = block === owned.block
       if block !== owned.block { owned.mayBeClosed = true }
       node.closes = owned
     }
@@ -181,7 +190,8 @@ public final class SysletBuilder {
     if count < 1 || count > FrameLayout.byteCountMax {
       complain("a buffer has \(count) bytes", place, "give it from 1 to \(FrameLayout.byteCountMax)")
     }
-    let region = newRegion(min(max(count, 1), FrameLayout.byteCountMax), alignment: 64)
+    // A zero behind it ends a path that fills it.
+    let region = newRegion(min(max(count, 1), FrameLayout.byteCountMax) + 1, alignment: 64)
     return SysletBuffer(region: region, count: count, origin: ValueOrigin(self, block, "buffer", place))
   }
 

@@ -17,10 +17,12 @@ public struct SysletError: Error, Sendable, CustomStringConvertible {
 
     /// A step's system call failed with this error.
     public static func failed(_ error: Errno) -> Reason { Reason(kind: .failed(error)) }
-    /// The deadline passed first.
+    /// The deadline passed first, or the limit of the step `within`.
     public static let timedOut = Reason(kind: .timedOut)
     /// As many syslets as `Options.maxPending` were there, and the runtime is to refuse more.
     public static let full = Reason(kind: .full)
+    /// It has made as many steps as `SysletEngine.Options.maxSteps` allows.
+    public static let stepLimit = Reason(kind: .stepLimit)
     /// The runtime was shut down.
     public static let closed = Reason(kind: .closed)
 
@@ -71,7 +73,7 @@ public struct SysletError: Error, Sendable, CustomStringConvertible {
     if !text.isEmpty { text += ": " }
     switch reason.kind {
     case .failed(let error): text += ErrorNumber.name(error.rawValue)
-    case .timedOut: text += "the deadline passed"
+    case .timedOut: text += operation.isEmpty ? "the deadline passed" : "its time limit passed"
     case .full: text += "as many syslets as Options.maxPending are running"
     case .closed: text += "the runtime was shut down"
     case .stepLimit: text += "there are more steps than Options.maxSteps of them"

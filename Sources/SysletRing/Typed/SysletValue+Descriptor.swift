@@ -26,34 +26,12 @@ private struct DescriptorStep {
     return (.address(region: buffer.region), .integer(buffer.count))
   }
 
-  /// The address of a buffer, and how many of its bytes are meant: what is not known to be so few is looked at when the program runs, and fails with EINVAL.
+  /// The address of a buffer, and how many of its bytes are meant.
   func memory(_ buffer: SysletBuffer, _ count: SysletValue<Int>) -> (Operand, Operand) {
-    let (address, _) = memory(buffer)
-    let operand = operand(count)
-    if let bound = count.bound, bound <= buffer.count { return (address, operand) }
-    if case .constant(let value) = operand {
-      builder.complain(
-        "\(name) is to take \(Int(truncatingIfNeeded: value)) bytes of a buffer of \(buffer.count)", place, because: buffer.origin.place,
-        "give it a count from 0 to \(buffer.count)")
-    }
-    let none = builder.record(.branch, place) {}
-    for (limit, isWrong) in [(Operand.zero, (-1)), (.integer(buffer.count), 1)] {
-      let comparison = Comparison(
-        left: operand, right: limit, holdsForLess: isWrong < 0, holdsForEqual: false, holdsForGreater: isWrong > 0)
-      append(.when(comparison, failing(EINVAL), none))
-    }
-    return (address, operand)
+    builder.memory(buffer, count, name, place, descriptor: descriptor)
   }
 
   private func append(_ node: Node) { builder.append(node, place) }
-
-  /// A block that fails as this step.
-  private func failing(_ errno: Int32) -> Block {
-    builder.record(.branch, place) {
-      let node = CallNode(number: 0, arguments: [], result: builder.newWord(), name: name, place: place, descriptor: descriptor)
-      append(.raise(errno: errno, node))
-    }
-  }
 
   /// The same of what was lent.
   func memory<T>(_ lent: SysletValue<T>) -> (Operand, Operand) { (operand(lent), lent.count ?? .zero) }
@@ -99,7 +77,7 @@ private struct DescriptorStep {
       if !isFilling {
         // Nothing was taken, and no error told.
         let isShort = Comparison(left: .word(left), right: .zero, holdsForLess: false, holdsForEqual: false, holdsForGreater: true)
-        append(.when(isShort, failing(EIO), builder.record(.branch, place) {}))
+        append(.when(isShort, builder.failing(EIO, name, place, descriptor), builder.record(.branch, place) {}))
       }
     }
     let isShort = Comparison(left: .word(done), right: count, holdsForLess: true, holdsForEqual: false, holdsForGreater: false)

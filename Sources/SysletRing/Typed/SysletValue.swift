@@ -42,6 +42,8 @@ final class ValueOrigin {
   let place: SourcePlace
   /// The descriptor that it is, if the program has opened it.
   let descriptor: OwnedDescriptor?
+  /// A descriptor that `choose` gives, which is another one's.
+  var isChosen = false
 
   init(_ builder: SysletBuilder, _ block: Block, _ name: String, _ place: SourcePlace, _ descriptor: OwnedDescriptor? = nil) {
     (self.builder, self.block, self.name, self.place, self.descriptor) = (builder, block, name, place, descriptor)

@@ -41,18 +41,20 @@ struct TypedCutTests {
   }
 
   /// Cuts a program short behind each of its steps until it comes to its end, and looks each time.
-  private func enumerate<each P: SysletParameter, O>(
-    _ syslet: Syslet<repeat each P, O>, _ arguments: repeat each P, on engine: SysletEngine, by way: Way, lending bytes: [UInt8] = [],
+  ///
+  /// - Parameter bind: Gives a frame its arguments. Not as a parameter pack, by which the optimizer of Swift 6.3.1 crashes here.
+  private func enumerate(
+    _ program: TypedProgram, on engine: SysletEngine, by way: Way, lending bytes: [UInt8] = [], bind: (SysletFrame) -> Void,
     prepare: () throws -> Void = {}, look: (Activation.Ending, Bool) throws -> Void
   ) throws {
-    let frame = syslet.program.pool.take()
-    defer { syslet.program.pool.giveBack(frame) }
+    let frame = program.pool.take()
+    defer { program.pool.giveBack(frame) }
     for steps in 1... {
       try prepare()
       frame.reset()
-      syslet.bind(repeat each arguments, to: frame)
+      bind(frame)
       let (ending, wasCut) = try unsafe bytes.withUnsafeBytes { bytes in
-        if unsafe !bytes.isEmpty { unsafe syslet.program.lend(bytes, to: frame) }
+        if unsafe !bytes.isEmpty { unsafe program.lend(bytes, to: frame) }
         return try Self.run(frame, on: engine, behind: steps, by: way)
       }
       switch (wasCut, way) {
@@ -88,9 +90,9 @@ struct TypedCutTests {
     let (temporary, target) = (FilePath(scratch.path("temporary")), FilePath(scratch.path("target")))
     try withEngines { engine in
       var isNew: [Bool] = []
-      try enumerate(
-        Files.replace, temporary, target, FilePath(scratch.path), Bytes(), on: engine, by: way, lending: Array("new".utf8)
-      ) {
+      try enumerate(Files.replace.program, on: engine, by: way, lending: Array("new".utf8)) {
+        Files.replace.bind(temporary, target, FilePath(scratch.path), Bytes(), to: $0)
+      } prepare: {
         scratch.file("target", "old")
       } look: { ending, wasCut in
         let text = scratch.text("target")
@@ -110,7 +112,9 @@ struct TypedCutTests {
     let content = (0..<600_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
     let (from, to) = (FilePath(scratch.file("from", content)), FilePath(scratch.path("to")))
     try withEngines { engine in
-      try enumerate(Files.copy, from, to, on: engine, by: way) { ending, wasCut in
+      try enumerate(Files.copy.program, on: engine, by: way) {
+        Files.copy.bind(from, to, to: $0)
+      } look: { ending, wasCut in
         #expect(scratch.openFiles() == 0)
         #expect(content.starts(with: scratch.content("to") ?? []))
         #expect(wasCut || scratch.content("to")?.count == 600_000)
@@ -123,12 +127,16 @@ struct TypedCutTests {
     let scratch = Scratch()
     let path = FilePath(scratch.file("file", "0123456789"))
     try withEngines { engine in
-      try enumerate(Files.read, path, MutableBytes(), on: engine, by: way, lending: [UInt8](repeating: 0, count: 64)) { _, _ in
+      try enumerate(Files.read.program, on: engine, by: way, lending: [UInt8](repeating: 0, count: 64)) {
+        Files.read.bind(path, MutableBytes(), to: $0)
+      } look: { _, _ in
         #expect(scratch.openFiles() == 0)
       }
       let log = try FileDescriptor.open(path, .readWrite)
       defer { try? log.close() }
-      try enumerate(Files.append, log, Bytes(), on: engine, by: way, lending: Array("more".utf8)) {
+      try enumerate(Files.append.program, on: engine, by: way, lending: Array("more".utf8)) {
+        Files.append.bind(log, Bytes(), to: $0)
+      } prepare: {
         try log.resize(to: 10)
       } look: { ending, wasCut in
         let text = scratch.text("file")
@@ -165,7 +173,9 @@ struct TypedCutTests {
     #expect(made == 0)
     defer { for end in pair { close(end) } }
     try withEngines { engine in
-      try enumerate(Self.answer, FileDescriptor(rawValue: pair[0]), folder, on: engine, by: way) { ending, wasCut in
+      try enumerate(Self.answer.program, on: engine, by: way) {
+        Self.answer.bind(FileDescriptor(rawValue: pair[0]), folder, to: $0)
+      } look: { ending, wasCut in
         var bytes = [UInt8](repeating: 0, count: 64)
         let count = unsafe recv(pair[1], &bytes, bytes.count, Int32(MSG_DONTWAIT))
         let opened = (ending.last ?? 0) >= 1

@@ -134,7 +134,7 @@ struct TypedDiagnosticsTests {
   @Test("A wrong program ends the process where it is built, and says why, in release builds too")
   func trap() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-      _ = Syslet { s in s.loop(fileID: "a/Wrong.swift", line: 7) {} }
+      _ = Syslet(Int.self) { s, _ in s.loop(fileID: "a/Wrong.swift", line: 7) {} }
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(
@@ -142,7 +142,7 @@ struct TypedDiagnosticsTests {
       "\(text)")
     let late = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       var builder: SysletBuilder?
-      _ = Syslet { s in builder = s }
+      _ = Syslet(Int.self) { s, _ in builder = s }
       _ = builder!.open("/", .readOnly, fileID: "a/Wrong.swift", line: 9)
     }
     let lateText = String(decoding: late?.standardErrorContent ?? [], as: UTF8.self)

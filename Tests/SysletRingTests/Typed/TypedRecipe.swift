@@ -98,7 +98,7 @@ struct TypedRecipe: CustomStringConvertible {
   private struct Scope {
     var results: [Int] = []
     var descriptors: [Int] = []
-    /// Those of the block's own.
+    /// Those that are not closed yet.
     var closable: [Int] = []
     var isInLoop = false
     var depth = 0
@@ -126,11 +126,21 @@ struct TypedRecipe: CustomStringConvertible {
     }
   }
 
-  private mutating func inner(_ scope: Scope, _ isCalm: Bool, _ random: inout SeededGenerator, isInLoop: Bool? = nil) -> [Statement] {
-    var scope = scope
-    scope.depth += 1
-    if let isInLoop { scope.isInLoop = isInLoop }
-    return block(1 + random.below(scope.depth > 1 ? 2 : 4), &scope, isCalm, &random)
+  /// What an inner block closes of what stands outside it is not used behind it.
+  ///
+  /// - Parameter isCleanUp: It comes later than what stands behind it.
+  private mutating func inner(
+    _ scope: inout Scope, _ isCalm: Bool, _ random: inout SeededGenerator, isInLoop: Bool? = nil, isCleanUp: Bool = false
+  ) -> [Statement] {
+    var inner = scope
+    inner.depth += 1
+    if let isInLoop { inner.isInLoop = isInLoop }
+    let statements = block(1 + random.below(inner.depth > 1 ? 2 : 4), &inner, isCalm, &random)
+    if !isCleanUp {
+      scope.descriptors.removeAll { !inner.descriptors.contains($0) }
+      scope.closable.removeAll { !inner.closable.contains($0) }
+    }
+    return statements
   }
 
   private mutating func action(_ scope: inout Scope, _ isCalm: Bool, _ random: inout SeededGenerator) -> Action? {
@@ -180,27 +190,29 @@ struct TypedRecipe: CustomStringConvertible {
     case 21:
       if scope.isInLoop { return random.chance(50) ? .exit(condition()) : .next(condition()) }
       return .choose(condition(), value(9), value(9), result: result())
-    // What is closed in a block may be used no more behind it: they close only what they have opened.
     case 22, 23:
       let counter = variables
       variables += 1
-      return .loop(counter: counter, rounds: 1 + random.below(3), inner(inside(scope), isCalm, &random, isInLoop: true))
+      let body = inner(&scope, isCalm, &random, isInLoop: true)
+      return .loop(counter: counter, rounds: 1 + random.below(3), body)
     case 24, 25:
-      return .when(condition(), inner(inside(scope), isCalm, &random), inner(inside(scope), isCalm, &random))
+      let condition = condition()
+      var other = scope
+      let then = inner(&scope, isCalm, &random)
+      let otherwise = inner(&other, isCalm, &random)
+      scope.descriptors.removeAll { !other.descriptors.contains($0) }
+      scope.closable.removeAll { !other.closable.contains($0) }
+      return .when(condition, then, otherwise)
     case 26, 27, 28:
-      return .attempt(inner(inside(scope), isCalm, &random), inner(inside(scope), isCalm, &random), failsAgain: random.chance(30))
-    case 29, 30: return .ensure(inner(inside(scope), isCalm, &random, isInLoop: false))
-    case 31, 32: return .onFailure(inner(inside(scope), isCalm, &random, isInLoop: false))
+      let body = inner(&scope, isCalm, &random)
+      let handler = inner(&scope, isCalm, &random)
+      return .attempt(body, handler, failsAgain: random.chance(30))
+    case 29, 30: return .ensure(inner(&scope, isCalm, &random, isInLoop: false, isCleanUp: true))
+    case 31, 32: return .onFailure(inner(&scope, isCalm, &random, isInLoop: false, isCleanUp: true))
     default:
-      let body = inner(inside(scope), isCalm, &random)
+      let body = inner(&scope, isCalm, &random)
       return isCalm || random.chance(30) ? .within(body) : .shielded(body)
     }
-  }
-
-  private func inside(_ scope: Scope) -> Scope {
-    var inner = scope
-    inner.closable = []
-    return inner
   }
 }
 

@@ -176,6 +176,75 @@ struct TypedRuntimeTests {
     }
   }
 
+  static let shielded = Syslet(FileDescriptor.self, FileDescriptor.self) { s, pipe, log in
+    let buffer = s.buffer(count: 1)
+    s.shielded {
+      let count = pipe.read(into: buffer)
+      log.writeAll(buffer, count: count)
+    }
+    _ = pipe.read(into: buffer)
+  }
+
+  @Test(
+    "What nothing interrupts is not cut short by a shut-down either, and a task that is cancelled waits for no grace", arguments: backends)
+  func shieldedShutDown(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    let log = try FileDescriptor.open(FilePath(scratch.file("log")), .writeOnly)
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      let (reading, writing) = try FileDescriptor.pipe()
+      let running = Task { await runtime.outcome(of: Self.shielded, reading, log) }
+      try await Task.sleep(for: .milliseconds(30))
+      let end = Task { await runtime.shutDown(grace: .seconds(1000)) }
+      end.cancel()
+      try await Task.sleep(for: .milliseconds(30))
+      try writing.writeAll([7])
+      await end.value
+      let outcome = await running.value
+      #expect((outcome.result.failure as? SysletError)?.reason == .closed)
+      #expect(scratch.content("log") == [7])
+      try writing.close()
+      try reading.close()
+    }
+    try log.close()
+  }
+
+  static let named = Syslet(FileDescriptor.self, FileDescriptor.self) { s, root, pipe in
+    let buffer = s.buffer(count: 8)
+    let count = pipe.read(into: buffer)
+    let size = root.open(s.path(in: buffer, count: count), .readOnly).status().size
+    let file = root.open(s.path(in: buffer), .readOnly)
+    s.when(size > 100) {
+      file.close()
+    } otherwise: {
+      file.sync()
+    }
+    return size
+  }
+
+  @Test("A name in a buffer ends where it is said to, and at the buffer's end", arguments: backends)
+  func paths(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    scratch.file("12345678", "abc")
+    scratch.file("12", [UInt8](repeating: 1, count: 200))
+    let root = try FileDescriptor.open(FilePath(scratch.path), .readOnly, options: .directory)
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      let (reading, writing) = try FileDescriptor.pipe()
+      for _ in 0..<2 {
+        try writing.writeAll("12345678".utf8)
+        #expect(try await runtime.run(Self.named, root, reading) == 3)
+        try writing.writeAll("12".utf8)
+        #expect(try await runtime.run(Self.named, root, reading) == 200)
+      }
+      try writing.writeAll("nowhere!".utf8)
+      let failed = await runtime.outcome(of: Self.named, root, reading)
+      #expect((failed.result.failure as? SysletError)?.path == "nowhere!" && failed.last?.operation == "open")
+      #expect(scratch.openFiles() == 0)
+      try writing.close()
+      try reading.close()
+    }
+    try root.close()
+  }
+
   @Test("A thousand programs at once, and ten thousand tasks that are cancelled at once, all end", arguments: backends)
   func crowds(backend: SysletEngine.Backend) async throws {
     let scratch = Scratch()
