@@ -26,7 +26,7 @@ final class Admission: Sendable {
     var isClosed = false
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let runningMax: Int
   private let descriptorsMax: Int
   private let mayWait: Bool

@@ -1,7 +1,5 @@
 // One program over many inputs: so many at a time, each result as it comes.
 
-internal import Synchronization
-
 extension SysletRuntime {
   /// Runs a program once for each of `inputs`, up to `width` at a time, and gives each with what became of it, in the order in which they end.
   ///
@@ -100,7 +98,7 @@ private final class ResultStream<Element: Sendable>: Sendable {
   fileprivate typealias Sender = ResultQueue<Element>
 
   private let queue: ResultQueue<Element>
-  private let task = Mutex<Task<Void, Never>?>(nil)
+  private let task = Locked<Task<Void, Never>?>(nil)
 
   init(width: Int) { queue = ResultQueue(width: width) }
 
@@ -137,9 +135,9 @@ final class ResultQueue<Element: Sendable>: Sendable {
     var waitsForRoom: CheckedContinuation<Bool, Never>?
   }
 
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
-  init(width: Int) { state = Mutex(State(room: width)) }
+  init(width: Int) { state = Locked(State(room: width)) }
 
   /// Takes room for one more, and waits for that. False when no more is wanted.
   func hasRoom() async -> Bool {

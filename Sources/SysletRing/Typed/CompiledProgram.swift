@@ -4,7 +4,6 @@
 
 internal import CLiburing
 internal import Glibc
-internal import Synchronization
 
 /// What is known of a program without running it. Immutable.
 final class CompiledProgram: Sendable {
@@ -215,7 +214,7 @@ final class CompiledProgram: Sendable {
 /// The frames of a program that nobody uses: an activation takes one, so that in the long run nothing is allocated.
 final class FramePool: Sendable {
   private let program: CompiledProgram
-  private let free = Mutex<SysletFrame?>(nil)
+  private let free = Locked<SysletFrame?>(nil)
 
   init(_ program: CompiledProgram) { self.program = program }
 

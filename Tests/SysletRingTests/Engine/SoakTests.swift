@@ -5,8 +5,9 @@ import CTestSupport
 import Foundation
 import Glibc
 import Synchronization
-import SysletRing
 import Testing
+
+@testable import SysletRing
 
 /// What the process holds at one moment.
 private struct SoakSample {

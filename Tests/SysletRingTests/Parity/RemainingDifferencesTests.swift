@@ -4,8 +4,9 @@
 import CTestSupport
 import Foundation
 import Glibc
-import SysletRing
 import Testing
+
+@testable import SysletRing
 
 @Suite("Parity: differences that remain", .leavesNothingBehind)
 struct RemainingDifferencesTests {

@@ -3,7 +3,8 @@
 import Foundation
 import Glibc
 import Synchronization
-import SysletRing
+
+@testable import SysletRing
 
 final class Drain: Sendable {
   private let drained = Locked(0)

@@ -3,7 +3,8 @@
 import CTestSupport
 import Foundation
 import Glibc
-import SysletRing
+
+@testable import SysletRing
 
 @safe final class FileServer: @unchecked Sendable {
   /// Requests, as linux/fuse.h numbers them.

@@ -3,8 +3,9 @@
 import CTestSupport
 import Foundation
 import Glibc
-import SysletRing
 import Testing
+
+@testable import SysletRing
 
 /// A call of a parity case.
 struct ParityCall {
