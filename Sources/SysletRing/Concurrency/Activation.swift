@@ -66,7 +66,7 @@ struct Activation {
   }
 
   /// Where it begins; nil for a program without steps.
-  var begin: Int? { frame.program.templates.isEmpty ? nil : 0 }
+  var begin: Int? { frame.program.begin }
 
   /// Nothing cuts it short now.
   var isShielded: Bool { shields > 0 || cut != nil }

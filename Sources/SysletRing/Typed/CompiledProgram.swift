@@ -29,6 +29,8 @@ final class CompiledProgram: Sendable {
   }
 
   let templates: [Template]
+  /// The first step that is made; nil if none is.
+  let begin: Int?
   let layout: FrameLayout
   let failure: Int
   /// How many descriptors of its own it has open at most.
@@ -44,6 +46,7 @@ final class CompiledProgram: Sendable {
         name: draft.node.name, location: draft.node.place.location, path: draft.node.path, descriptor: draft.node.descriptor,
         mayFail: draft.node.mayFail)
     }
+    begin = compiler.begin
     layout = compiler.layout
     failure = compiler.failure
     descriptors = compiler.descriptors
@@ -51,7 +54,8 @@ final class CompiledProgram: Sendable {
   }
 
   private init(_ other: CompiledProgram, _ templates: [Template]) {
-    (self.templates, layout, failure, descriptors, name) = (templates, other.layout, other.failure, other.descriptors, other.name)
+    (self.templates, begin, layout) = (templates, other.begin, other.layout)
+    (failure, descriptors, name) = (other.failure, other.descriptors, other.name)
   }
 
   /// The same with another operation in place of a step's. For tests.

@@ -42,6 +42,9 @@ struct ProgramCompiler {
     makeAbortPads()
   }
 
+  /// The first step that is made: not always the first one, which may be a handler's.
+  var begin: Int? { step(0) }
+
   /// The step at a label; nil for the program's end.
   func step(_ label: Int) -> Int? {
     var label = label

@@ -64,11 +64,23 @@ final class TypedOracle {
     } catch {
       switch error {
       case .failed, .cut: keep(promises, hasFailed: true)
-      case .exit, .next: keep(promises, hasFailed: false)
+      case .exit, .next: try keepOrCut(promises)
       }
       throw error
     }
-    keep(promises, hasFailed: false)
+    try keepOrCut(promises)
+  }
+
+  /// On the good road, on which it may be cut short too.
+  private func keepOrCut(_ promises: [Promise]) throws(Stop) {
+    var rest = promises
+    while let promise = rest.popLast() {
+      keep([promise], hasFailed: false)
+      do throws(Stop) { try look() } catch {
+        keep(rest, hasFailed: true)
+        throw error
+      }
+    }
   }
 
   private func keep(_ promises: [Promise], hasFailed: Bool) {
