@@ -135,8 +135,8 @@ struct ProgramCompiler {
       }
       // A close that fails has closed.
       let closed = scope.removing(owned)
-      emit(call, closed, closed)
-      if owned.mayBeClosed { word(.move, .integer(-1), into: owned.word, closed) }
+      let step = emit(call, closed, closed)
+      if owned.mayBeClosed { forget(owned, behind: step, closed) }
       // Behind an inner block it may have been closed or not, which its word says.
       if call.closesOwn { scope = closed }
     case .raise(let errno, var call):
@@ -193,6 +193,18 @@ struct ProgramCompiler {
       enclose(body, .limit(drafts.count), .beginLimit(nanoseconds: nanoseconds), "within", scope)
     case .shielded(let body): enclose(body, .shield, .beginShield, "", scope)
     }
+  }
+
+  /// The descriptor is -1 from here on, whether its close has failed or not.
+  private mutating func forget(_ owned: OwnedDescriptor, behind step: Int, _ scope: Scope) {
+    let (failed, note) = (newLabel(), drafts[step].negative)
+    drafts[step].negative = failed
+    aside { compiler in
+      compiler.begin(at: failed)
+      compiler.word(.move, .integer(-1), into: owned.word, scope)
+      compiler.jump(to: note)
+    }
+    word(.move, .integer(-1), into: owned.word, scope)
   }
 
   /// What is to be made from here on, also if the program is cut short behind the step in front of this.

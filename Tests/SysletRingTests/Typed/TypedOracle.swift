@@ -63,7 +63,11 @@ final class TypedOracle {
       if let failure { throw .failed(failure) }
     } catch {
       switch error {
-      case .failed, .cut: keep(promises, hasFailed: true)
+      case .cut: keep(promises, hasFailed: true)
+      case .failed:
+        keep(promises, hasFailed: true)
+        // On the bad road it may be cut short too.
+        try look()
       case .exit, .next: try keepOrCut(promises)
       }
       throw error
@@ -192,8 +196,12 @@ final class TypedOracle {
     case .onFailure(let body): promises.append(.onFailure(body))
     case .shielded(let body):
       shields += 1
-      defer { shields -= 1 }
-      try block(body)
+      do throws(Stop) { try block(body) } catch {
+        shields -= 1
+        if case .failed = error { try look() }
+        throw error
+      }
+      shields -= 1
     case .within(let body):
       try look()
       try block(body)
