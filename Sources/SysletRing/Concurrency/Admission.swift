@@ -103,17 +103,18 @@ final class Admission: Sendable {
   /// A program that needs more than there are runs alone.
   private func taken(_ descriptors: Int) -> Int { min(descriptors, descriptorsMax) }
 
-  private func fits(_ descriptors: Int, _ state: borrowing State) -> Bool {
-    state.running < runningMax && state.descriptors + taken(descriptors) <= descriptorsMax
+  /// False if there is no room.
+  private func admit(_ descriptors: Int, _ state: inout State) -> Bool {
+    guard state.running < runningMax, state.descriptors + taken(descriptors) <= descriptorsMax else { return false }
+    state.running += 1
+    state.descriptors += taken(descriptors)
+    return true
   }
 
   /// Whether somebody may run; nil if it is not its turn.
   private func enter(_ descriptors: Int, _ state: inout State) -> Answer? {
     if state.isClosed { return .closed }
-    guard state.waiting.isEmpty, fits(descriptors, state) else { return nil }
-    state.running += 1
-    state.descriptors += taken(descriptors)
-    return .entered
+    return state.waiting.isEmpty && admit(descriptors, &state) ? .entered : nil
   }
 
   /// Those whose turn it is.
@@ -121,10 +122,8 @@ final class Admission: Sendable {
     var next: [CheckedContinuation<Answer, Never>] = []
     while state.first < state.order.count {
       if let waiting = state.waiting[state.order[state.first]] {
-        guard fits(waiting.descriptors, state) else { break }
+        guard admit(waiting.descriptors, &state) else { break }
         state.waiting[state.order[state.first]] = nil
-        state.running += 1
-        state.descriptors += taken(waiting.descriptors)
         next.append(waiting.continuation)
       }
       state.first += 1

@@ -69,7 +69,7 @@ where Inputs.Element: SysletParameter {
   }
 
   /// Runs the program for one input after the other, as there is room.
-  private func work(_ stream: ResultStream<Element>.Sender) async {
+  private func work(_ stream: ResultQueue<Element>) async {
     do {
       try await withThrowingDiscardingTaskGroup { group in
         var inputs = inputs.makeAsyncIterator()
@@ -93,10 +93,8 @@ where Inputs.Element: SysletParameter {
   }
 }
 
-/// What the tasks that make results and the one that takes them share. Ends with the last that has it: the tasks have only what is behind `Sender`.
+/// What the tasks that make results and the one that takes them share. Ends with the last that has it: the tasks have only the queue.
 private final class ResultStream<Element: Sendable>: Sendable {
-  fileprivate typealias Sender = ResultQueue<Element>
-
   private let queue: ResultQueue<Element>
   private let task = Locked<Task<Void, Never>?>(nil)
 
@@ -105,7 +103,7 @@ private final class ResultStream<Element: Sendable>: Sendable {
   deinit { task.withLock { $0 }?.cancel() }
 
   /// Starts the task that makes results, once.
-  func begin(_ work: @escaping @Sendable (Sender) async -> Void) {
+  func begin(_ work: @escaping @Sendable (ResultQueue<Element>) async -> Void) {
     task.withLock { [queue] task in
       if task == nil { task = Task { await work(queue) } }
     }
@@ -125,14 +123,17 @@ private final class ResultStream<Element: Sendable>: Sendable {
 
 /// Results that nobody has taken yet, and who waits for one, or for room.
 final class ResultQueue<Element: Sendable>: Sendable {
+  private typealias Taker = CheckedContinuation<Result<Element, any Error>?, Never>
+  private typealias Waiter = CheckedContinuation<Bool, Never>
+
   private struct State {
     /// Inputs that may still be taken.
     var room: Int
     var ready: [Element] = []
     var isEnded = false
     var error: (any Error)?
-    var taker: CheckedContinuation<Result<Element, any Error>?, Never>?
-    var waitsForRoom: CheckedContinuation<Bool, Never>?
+    var taker: Taker?
+    var waitsForRoom: Waiter?
   }
 
   private let state: Locked<State>
@@ -164,8 +165,7 @@ final class ResultQueue<Element: Sendable>: Sendable {
   }
 
   func put(_ element: Element) {
-    let (taker, waiting) = state.withLock {
-      state -> (CheckedContinuation<Result<Element, any Error>?, Never>?, CheckedContinuation<Bool, Never>?) in
+    let (taker, waiting) = state.withLock { state -> (Taker?, Waiter?) in
       guard let taker = state.taker else {
         state.ready.append(element)
         return (nil, nil)
@@ -178,7 +178,7 @@ final class ResultQueue<Element: Sendable>: Sendable {
   }
 
   /// One has been taken: who waits for its room has it.
-  private static func makeRoom(_ state: inout State) -> CheckedContinuation<Bool, Never>? {
+  private static func makeRoom(_ state: inout State) -> Waiter? {
     defer { state.waitsForRoom = nil }
     if state.waitsForRoom == nil { state.room += 1 }
     return state.waitsForRoom
@@ -186,7 +186,7 @@ final class ResultQueue<Element: Sendable>: Sendable {
 
   func next() async -> Result<Element, any Error>? {
     await withCheckedContinuation { continuation in
-      let (answer, waiting) = state.withLock { state -> (Result<Element, any Error>??, CheckedContinuation<Bool, Never>?) in
+      let (answer, waiting) = state.withLock { state -> (Result<Element, any Error>??, Waiter?) in
         // There are no more than the width.
         if !state.ready.isEmpty { return (.some(.success(state.ready.removeFirst())), Self.makeRoom(&state)) }
         guard state.isEnded else {
@@ -203,8 +203,7 @@ final class ResultQueue<Element: Sendable>: Sendable {
 
   /// No more come: what there is can still be taken, and then the error.
   func end(_ error: (any Error)?) {
-    let (taker, waiting) = state.withLock {
-      state -> (CheckedContinuation<Result<Element, any Error>?, Never>?, CheckedContinuation<Bool, Never>?) in
+    let (taker, waiting) = state.withLock { state -> (Taker?, Waiter?) in
       guard !state.isEnded else { return (nil, nil) }
       state.isEnded = true
       defer { (state.taker, state.waitsForRoom) = (nil, nil) }

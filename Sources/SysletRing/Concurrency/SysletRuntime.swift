@@ -225,7 +225,8 @@ public final class SysletRuntime: Sendable {
 extension Syslet {
   /// How it would run on this runtime now, step by step: where each runs, and why. Nothing is executed.
   ///
-  /// Waits for a thread of the runtime's: hold no lock that one of its tasks waits for. Descriptors that the program opens are not known then. What stands behind the last step of the program cleans up when it fails or is cut short.
+  /// Waits for a thread of the runtime's: hold no lock that one of its tasks waits for. Descriptors that the program opens are not known then. What stands
+  /// behind the last step of the program cleans up when it fails or is cut short.
   public func explain(on runtime: SysletRuntime) -> Explanation {
     let frame = program.pool.take()
     defer { program.pool.giveBack(frame) }

@@ -195,7 +195,6 @@ final class CompiledProgram: Sendable {
     return Int(bitPattern: copy)
   }
 
-  /// A number of bytes of a region, which may stand anywhere.
   /// What stands where an operand's value points to.
   func load<T: BitwiseCopyable>(_ operand: Operand, _ offset: Int, as type: T.Type) -> T {
     unsafe UnsafeRawPointer(bitPattern: value(operand))!.loadUnaligned(fromByteOffset: offset, as: type)
