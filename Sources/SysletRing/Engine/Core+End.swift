@@ -48,6 +48,7 @@ extension Core {
     activations.close()
     windUp(deadline: nil)
     workers.stop()
+    activations.plans.letGo(endedOnly: false)
     mail = nil
     inRing.ring?.close()
     inRing.ring = nil

@@ -52,7 +52,14 @@ extension Core {
   mutating func issuePlanned(_ run: Reference<Run>, mayRunInline: Bool) -> Bool {
     guard !run.pointee.reached.isThere, !run.pointee.isCancelled.load(ordering: .relaxed) else { return false }
     if router.isAutomatic { placer.beginRun(isAllowed: mayRunInline || run.pointee.isSynchronous) }
-    return issuePlanned(run, areIdleCallsDecided: false)
+    guard !router.isAutomatic, options.maxSteps == nil, let ring = inRing.ring,
+      let planned = activations.plans.segment(run.pointee.plan, run.pointee.cursor.step), planned.pointee.isReady,
+      inRing.hasRoom(ring, for: 1)
+    else {
+      return issuePlanned(run, areIdleCallsDecided: false)
+    }
+    inRing.issueLone(run, planned, on: ring)
+    return true
   }
 
   /// Issues what the run's next calls have been translated into before; false where that is to be done anew.

@@ -72,7 +72,7 @@ internal import Synchronization
     let canLink = (ring?.facts.features ?? 0) & Self.linkedFile != 0
     let entries = canLink ? Int(ring!.facts.sq_entries) : 1
     let translator: Translator
-    let calls: CallSlab
+    let placeInRing: RingPlace
     do {
       translator = try Translator(memory: memory, router: router, callsMax: entries)
     } catch {
@@ -81,7 +81,8 @@ internal import Synchronization
     }
     do {
       // Each call has a CQE reserved, so that the completion queue cannot overflow; cancellations and the doorbell ride on the rest.
-      calls = try CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
+      let calls = try CallSlab(capacity: ring.map { Int($0.facts.cq_entries) } ?? 0)
+      placeInRing = try RingPlace(ring, records: calls, runs: runs)
     } catch {
       ring?.close()
       throw error
@@ -93,7 +94,7 @@ internal import Synchronization
     placer = Placer(isAutomatic: router.isAutomatic, inlineLimit: options.inlineLimit.nanoseconds)
     ownerToken = syslet_thread_token()
     activations = Activations(memory, runs, completions, pendingMax: options.maxPending, isStrict: options.strictRing)
-    inRing = RingPlace(ring, records: calls, runs: activations.runs)
+    inRing = placeInRing
     self.translator = translator
     Census.countEngine(1)
     if let unavailability { Fallback.tell(unavailability, options.onFallback) }
@@ -237,6 +238,7 @@ internal import Synchronization
   mutating func flush() throws(EngineError) {
     workers.pool?.forgetOwner()
     translator.descriptors.forgetAll()
+    activations.letGoOfEnded()
     drain()
     // Also for what it helps with when nothing is ready.
     if router.isAutomatic {

@@ -11,6 +11,7 @@ extension Core {
   mutating func settle(_ count: Int, deadline: Int64?) throws(EngineError) -> Int {
     workers.pool?.forgetOwner()
     translator.descriptors.forgetAll()
+    activations.letGoOfEnded()
     placer.turn.beginWait()
     while true {
       drain()

@@ -16,6 +16,7 @@ internal import Synchronization
   private var byHead = RunIndex()
   /// What has been translated of prepared syslets.
   let plans = PlanTable()
+  private var endedSeen = 0
   var delivery: Delivery
   /// Runs that the owner will route at its next turn.
   var ready = RunQueue()
@@ -51,6 +52,17 @@ internal import Synchronization
 
   /// The runs with this head, whatever place they are in.
   mutating func slots(_ head: AtomAddress) -> [UInt32] { byHead.slots(head, in: slab) }
+
+  // MARK: Letting go
+
+  /// Lets go of prepared syslets that nobody can begin again.
+  @inline(__always)
+  mutating func letGoOfEnded() {
+    let ended = Step.endedCount
+    guard ended != endedSeen else { return }
+    endedSeen = ended
+    plans.letGo(endedOnly: true)
+  }
 
   // MARK: Beginning
 
@@ -122,6 +134,25 @@ internal import Synchronization
     retire(run)
     guard !isSilent, !isClosed else { return }
     unsafe delivery.post(atom.pointer, privateData, result, executed, reason, waiter)
+  }
+
+  /// The end of a syslet whose lone call in the ring has succeeded (`StagedCall.isLone`).
+  @inline(__always)
+  mutating func completeLone(_ run: Reference<Run>, result: Int) {
+    if run.pointee.reached.heldDescriptor >= 0 { run.pointee.letGo() }
+    let (waiter, executed) = (run.pointee.waiter, run.pointee.executed &+ 1)
+    var atom = run.pointee.cursor
+    var privateData: UnsafeMutableRawPointer?
+    if run.pointee.layout == .prepared {
+      let step = atom.step
+      unsafe (atom, privateData) = unsafe (step.pointee.atom, step.pointee.privateData)
+      plans.end(run.pointee.plan, run.pointee.head)
+    } else if !isClosed {
+      unsafe privateData = memory.privateData(atom)
+    }
+    retire(run)
+    guard !isClosed else { return }
+    unsafe delivery.post(atom.pointer, privateData, result, executed, .ended, waiter)
   }
 
   /// The end of a run whose `exec` returns it: whoever called knows already, so nothing is posted.

@@ -21,6 +21,8 @@ internal import Glibc
   var severs: ResultClasses
   /// In a flight: another call follows, and all that a success means is that it has been made.
   var isQuiet = false
+  /// A flight of its own, whose success ends the syslet and means nothing else.
+  var isLone = false
 
   static let none = StagedCall(
     atom: .nowhere, result: 0, firstArgument: 0, encoding: .none, flags: [], nature: [], link: .cut, stops: [],
@@ -28,6 +30,13 @@ internal import Glibc
 }
 
 extension StagedCall {
+  /// Whether all that the success of such a call can mean, if nothing follows it, is the end of the syslet.
+  @inline(__always)
+  static func canBeLone(_ result: UInt, _ flags: AtomFlags, _ nature: OperationForm.Nature, _ encoding: Encoding) -> Bool {
+    result == 0 && flags.isDisjoint(with: [.stopOnNonzero, .stopOnZero, .stopOnNonPositive, .noComplete])
+      && nature.isDisjoint(with: .aftermath) && encoding != .poll
+  }
+
   /// A call that no link follows yet.
   @inline(__always)
   init(_ call: Reference<Call>) {
@@ -148,6 +157,8 @@ enum UserData {
   private static let flight: UInt64 = 1 << 31
   /// `StagedCall.isQuiet`.
   private static let quiet: UInt64 = 1 << 30
+  /// `StagedCall.isLone`.
+  private static let lone: UInt64 = 1 << 61
   private static let positionBit: UInt64 = 24
   /// From one call of a flight to the next.
   static let step: UInt64 = 1 << positionBit
@@ -160,24 +171,26 @@ enum UserData {
   static let withdrawn: UInt64 = 3 << 62
 
   static func call(_ index: UInt32, _ generation: UInt32) -> UInt64 {
-    UInt64(generation & 0x3FFF_FFFF) << 32 | UInt64(index)
+    UInt64(generation & generationMask) << 32 | UInt64(index)
   }
   @inline(__always)
   static func flight(_ run: UInt32, _ flights: UInt32) -> UInt64 { call(run, flights) | flight }
   /// What is added to it for one of its calls.
-  @inline(__always)
-  static func position(_ position: Int, isQuiet: Bool) -> UInt64 {
-    UInt64(truncatingIfNeeded: position) << positionBit | (isQuiet ? quiet : 0)
+  static func position(_ position: Int, of call: Reference<StagedCall>) -> UInt64 {
+    UInt64(truncatingIfNeeded: position) << positionBit | (call.pointee.isQuiet ? quiet : 0) | (call.pointee.isLone ? lone : 0)
   }
   static func isOfFlight(_ word: UInt64) -> Bool { word & flight != 0 }
   /// Of a call that was not withdrawn.
   static func isQuiet(_ word: UInt64) -> Bool { word & (3 << 62 | quiet) == quiet }
   static func quieted(_ word: UInt64) -> UInt64 { word | quiet }
+  /// Of a call that was not withdrawn.
+  static func isLone(_ word: UInt64) -> Bool { word >> 61 == 1 }
   static func run(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word & (1 << positionBit - 1)) }
   static func position(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word >> positionBit) & UInt32(flightMax - 1) }
   static func kind(_ word: UInt64) -> UInt64 { word & (3 << 62) }
   static func index(_ word: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: word) }
   static func isCurrent(_ word: UInt64, _ generation: UInt32) -> Bool {
-    UInt32(truncatingIfNeeded: word >> 32) & 0x3FFF_FFFF == generation & 0x3FFF_FFFF
+    UInt32(truncatingIfNeeded: word >> 32) & generationMask == generation & generationMask
   }
+  private static let generationMask: UInt32 = 0x1FFF_FFFF
 }

@@ -41,13 +41,11 @@ internal import Glibc
   mutating func take(into buffer: UnsafeMutableBufferPointer<Completion>) -> Int {
     let taken = min(count, buffer.count)
     guard taken > 0, let base = buffer.baseAddress else { return 0 }
-    var position = head
-    for index in 0..<taken {
-      unsafe (base + index).initialize(to: slots[position])
-      position &+= 1
-      if position == capacity { position = 0 }
-    }
-    head = position
+    let beforeEnd = min(taken, capacity &- head)
+    unsafe base.initialize(from: slots + head, count: beforeEnd)
+    unsafe (base + beforeEnd).initialize(from: slots, count: taken &- beforeEnd)
+    head &+= taken
+    if head >= capacity { head &-= capacity }
     count &-= taken
     return taken
   }

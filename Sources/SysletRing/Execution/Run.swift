@@ -252,7 +252,6 @@ extension AtomMemory {
     guard free != Self.end else { return takeUnused() }
     let run = self[free]
     free = run.pointee.links.next
-    run.pointee.links.next = Self.end
     return run
   }
 
@@ -283,7 +282,7 @@ struct RunQueue {
     run.pointee.links.next = RunSlab.end
     if last == RunSlab.end { first = run.pointee.slot } else { memory[last].pointee.links.next = run.pointee.slot }
     last = run.pointee.slot
-    count += 1
+    count &+= 1
   }
 
   mutating func prepend(_ run: Reference<Run>, in memory: RunMemory) {
@@ -319,8 +318,7 @@ struct RunQueue {
     let run = memory[first]
     first = run.pointee.links.next
     if first == RunSlab.end { last = RunSlab.end }
-    run.pointee.links.next = RunSlab.end
-    count -= 1
+    count &-= 1
     return run
   }
 }

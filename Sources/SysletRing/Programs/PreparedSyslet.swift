@@ -13,7 +13,8 @@ internal import Synchronization
 /// their atom is reached, results are stored, and buffers, paths and variables are the system call's, so that these must stay in place until the completion.
 /// A completion names the atom of the user's, as it does of a syslet that was not prepared, and its `private` word as it was.
 ///
-/// It may be used on any thread. What has been read lives until its last reference and its last activation have ended.
+/// It may be used on any thread. What has been read lives until its last reference and its last activation have ended; an engine that has run it lets go of it
+/// in its next wait or flush, or when it is closed.
 ///
 /// Source: docs/SEMANTICS.md, "Prepared syslets".
 @safe public final class PreparedSyslet: @unchecked Sendable {
@@ -47,7 +48,7 @@ internal import Synchronization
     }
   }
 
-  deinit { head.letGo() }
+  deinit { head.disown() }
 }
 
 /// An atom on its way into a step.

@@ -54,18 +54,25 @@ extension Step {
 
   private static let syslets = Atomic<UInt64>(0)
 
-  /// How many keep a syslet's steps, in front of them: its `PreparedSyslet`, and engines that have activations of it. Reads and writes: any thread; the
-  /// last one to let go acquires what the others have released. Counted here because swift_retain and swift_release of the object are 40 instructions.
+  /// Who keeps a syslet's steps, in front of them: its owner (`PreparedSyslet`, a typed program's frame), a bit, and the engines that have a plan or activations
+  /// of it, a number. Reads and writes: any thread; the last one to let go acquires what the others have released. Counted here because swift_retain and
+  /// swift_release of the object are 40 instructions.
   fileprivate typealias Keepers = Atomic<Int>
   private static let offset = max(MemoryLayout<Step>.alignment, MemoryLayout<Keepers>.stride)
 
   static func allocate(_ count: Int, isFrame: Bool = false) -> UnsafeMutablePointer<Step> {
     let memory = UnsafeMutableRawPointer.allocate(
       byteCount: offset + count * MemoryLayout<Step>.stride, alignment: max(MemoryLayout<Step>.alignment, MemoryLayout<Keepers>.alignment))
-    unsafe memory.bindMemory(to: Keepers.self, capacity: 1).initialize(to: Keepers(1))
+    unsafe memory.bindMemory(to: Keepers.self, capacity: 1).initialize(to: Keepers(owner))
     if !isFrame { Census.countSyslet(1) }
     return unsafe (memory + offset).bindMemory(to: Step.self, capacity: count)
   }
+
+  fileprivate static let owner = 1 << 62
+
+  /// How many owners have let go of theirs while an engine kept it. Writes: any thread, released after that. Reads: engines, to let go too.
+  fileprivate static let ended = Atomic<Int>(0)
+  static var endedCount: Int { ended.load(ordering: .acquiring) }
 
   @inline(__always)
   fileprivate static func keepers(_ head: AtomAddress) -> UnsafeMutablePointer<Keepers> {
@@ -89,6 +96,19 @@ extension AtomAddress {
 
   /// The step's call, of which what is behind pointers has not been read.
   var stepCall: Reference<Call> { unsafe Reference(pointer.assumingMemoryBound(to: Call.self)) }
+
+  /// Whether the prepared syslet that has this head may be begun again.
+  @inline(__always)
+  var isOwned: Bool { unsafe Step.keepers(self).pointee.load(ordering: .relaxed) & Step.owner != 0 }
+
+  /// Its owner lets go of its steps.
+  func disown() {
+    if unsafe Step.keepers(self).pointee.wrappingSubtract(Step.owner, ordering: .acquiringAndReleasing).newValue == 0 {
+      Step.free(self)
+    } else {
+      Step.ended.wrappingAdd(1, ordering: .releasing)
+    }
+  }
 
   /// Keeps the steps of the prepared syslet that has this head, until `letGo`.
   @inline(__always)

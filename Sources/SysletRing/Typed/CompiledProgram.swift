@@ -97,7 +97,7 @@ final class CompiledProgram: Sendable {
 
   deinit {
     unsafe free(block)
-    head.letGo()
+    head.disown()
   }
 
   /// The first step, whichever one a run begins with.

@@ -34,7 +34,7 @@ extension RingPlace {
     sqe.addr =
       run.pointee.inRing.flight != nil
       ? UserData.flight(run.pointee.slot, run.pointee.inRing.flights)
-        | UserData.position(Int(position), isQuiet: records[index].pointee.call.pointee.isQuiet)
+        | UserData.position(Int(position), of: records[index].pointee.call)
       : UserData.call(index, records[index].pointee.generation)
     sqe.user_data = UserData.cancellation | UInt64(run.pointee.slot)
     guard issueAuxiliary(&sqe) else { return false }

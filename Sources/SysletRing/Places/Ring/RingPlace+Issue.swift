@@ -11,6 +11,12 @@ extension RingPlace {
   /// Takes one call behind which nothing can follow, whose SQE is staged: most syslets are one call, or end with one, and need no segment.
   @inline(__always)
   mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, _ sqe: Reference<syslet_sqe>, on ring: Ring) {
+    if StagedCall.canBeLone(call.pointee.result, call.pointee.flags, call.pointee.form.nature, call.pointee.form.encoding) {
+      let staged = loneCall(run)
+      staged.pointee = StagedCall(call)
+      staged.pointee.isLone = true
+      return beginLone(run, staged, sqe, UserData.position(0, of: staged), on: ring)
+    }
     let (index, staged) = records.takeStaging()
     let record = records[index]
     staged.pointee = StagedCall(call)
@@ -55,6 +61,27 @@ extension RingPlace {
       }
       index = record.pointee.next
     }
+  }
+
+  /// Takes a lone call that was translated before (`PlannedSegment.isReady`).
+  @inline(__always)
+  mutating func issueLone(_ run: Reference<Run>, _ planned: Reference<PlannedSegment>, on ring: Ring) {
+    let (slots, template) = (ring.slots, planned.pointee.sqe(0))
+    slots[0].pointee = template.pointee
+    beginLone(run, planned.pointee.call(0), slots[0], template.pointee.user_data, on: ring)
+  }
+
+  /// A lone call's SQE has been filled, but for what says whose it is: the flight's word and `position`.
+  @inline(__always)
+  private mutating func beginLone(
+    _ run: Reference<Run>, _ call: Reference<StagedCall>, _ sqe: Reference<syslet_sqe>, _ position: UInt64, on ring: Ring
+  ) {
+    run.pointee.inRing.flights &+= 1
+    let word = UserData.flight(run.pointee.slot, run.pointee.inRing.flights) | position
+    sqe.pointee.user_data = word
+    records.reserve(1)
+    run.pointee.inRing.awaited = UserData.quieted(word)
+    leave(run, on: ring, calls: 1, after: nil, isFinal: true, flight: call)
   }
 
   /// Takes a segment that was translated before, whose patches have been loaded.
@@ -133,9 +160,8 @@ extension RingPlace {
     run.pointee.inRing.isFinal = isFinal
     run.pointee.inRing.cancelledRecord = CallSlab.end
     if !isFinal { openSegments &+= 1 }
-    segmentCallsMax = runs == 0 ? count : max(segmentCallsMax, count)
+    if count > segmentCallsMax || runs == 0 { segmentCallsMax = count }
     run.pointee.inRing.isSingleStep = false
-    calls &+= count
     runs &+= 1
     counts.sqes &+= count
     counts.segments &+= 1

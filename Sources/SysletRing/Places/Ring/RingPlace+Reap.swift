@@ -43,12 +43,12 @@ extension RingPlace {
 
   /// Counts the calls among CQEs that were taken; `takeAuxiliary` has counted the others the other way.
   private mutating func noteTaken(_ count: Int) {
-    calls &-= count
     counts.cqes &+= count
   }
 
   @inline(__always)
   private mutating func take(_ cqe: syslet_cqe, _ activations: inout Activations, _ descriptors: inout DescriptorFacts) {
+    if UserData.isLone(cqe.user_data), takeLone(cqe, &activations) { return }
     if UserData.isQuiet(cqe.user_data), takeQuietly(cqe) { return }
     let kind = UserData.kind(cqe.user_data)
     guard kind == 0 || kind == UserData.withdrawn else { return takeAuxiliary(cqe) }
@@ -87,6 +87,19 @@ extension RingPlace {
     runs &-= 1
     if run.pointee.isCancelled.load(ordering: .relaxed) { stopping.leave() }
     if !run.pointee.inRing.isFinal { openSegments &-= 1 }
+  }
+
+  /// A flight of one call that has succeeded, and with it the syslet; false for any other answer.
+  @inline(__always)
+  private mutating func takeLone(_ cqe: syslet_cqe, _ activations: inout Activations) -> Bool {
+    let run = runMemory[UserData.run(cqe.user_data)]
+    guard cqe.res >= 0, UserData.quieted(cqe.user_data) == run.pointee.inRing.awaited else { return false }
+    runs &-= 1
+    if run.pointee.isCancelled.load(ordering: .relaxed) { stopping.leave() }
+    records.giveBack(1)
+    run.pointee.inRing.awaited = 0
+    activations.completeLone(run, result: Int(cqe.res))
+    return true
   }
 
   /// A call of a flight that has succeeded in its turn, and means nothing else; false for any other.

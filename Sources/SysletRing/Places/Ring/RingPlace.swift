@@ -12,6 +12,8 @@ internal import Synchronization
   /// The calls that are with the kernel, one for each that is in no flight, and room for those that are.
   var records: CallSlab
   let runMemory: RunMemory
+  /// By run: its lone call, where no plan has it.
+  private let loneCalls: UnsafeMutablePointer<StagedCall>
   /// Never used: a value that holds an atomic is never copied (`Core.anchor`).
   private let anchor = Atomic(false)
   var counts = RingCounts()
@@ -20,7 +22,7 @@ internal import Synchronization
   var queue = RunQueue()
   var runs = 0
   /// Calls that are with the kernel: issued and not yet reaped.
-  var calls = 0
+  var calls: Int { counts.sqes &- counts.cqes }
   /// Those of them that may be waiting for another party.
   var waits = 0
   /// Segments after which their run may need the owner again.
@@ -33,11 +35,17 @@ internal import Synchronization
   var stopping = StoppingRuns()
   var doorbell = Doorbell()
 
-  init(_ ring: Ring?, records: consuming CallSlab, runs: RunMemory) {
+  init(_ ring: Ring?, records: consuming CallSlab, runs: borrowing RunSlab) throws(EngineError) {
+    unsafe loneCalls = try Allocation.make(ring == nil ? 0 : runs.capacity, of: StagedCall.self, for: "maxPending")
     self.ring = ring
     self.records = records
-    runMemory = runs
+    runMemory = runs.memory
   }
+
+  deinit { unsafe free(loneCalls) }
+
+  /// Where the run's lone call is kept.
+  func loneCall(_ run: Reference<Run>) -> Reference<StagedCall> { unsafe Reference(loneCalls + Int(run.pointee.slot)) }
 
   /// Whether the kernel can be relied on.
   struct Health {
