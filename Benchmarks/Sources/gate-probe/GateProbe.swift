@@ -93,8 +93,10 @@ enum Row: String, CaseIterable {
   case openReadClose32 = "open-read-close-32"
   /// The same nops and reads, prepared; where the read begins stands behind a pointer.
   case preparedNop32 = "prepared-nop-32"
+  case preparedNopAlone = "prepared-nop-alone"
   case preparedNopChain16 = "prepared-nop-chain-16"
   case preparedReadCached32 = "prepared-read-cached-32"
+  case preparedReadCachedAlone = "prepared-read-cached-alone"
   /// A loop of 100 turns in memory, in place.
   case countLoop = "count-loop"
   /// A nop on worker threads.
@@ -102,7 +104,7 @@ enum Row: String, CaseIterable {
 
   var depth: Int {
     switch self {
-    case .allocation, .nopAlone, .countLoop: 1
+    case .allocation, .nopAlone, .preparedNopAlone, .preparedReadCachedAlone, .countLoop: 1
     case .nopChain16, .preparedNopChain16: 16
     case .nop32, .readCached32, .openReadClose32, .threadsNop32, .preparedNop32, .preparedReadCached32: 32
     }
@@ -110,14 +112,14 @@ enum Row: String, CaseIterable {
 
   var atoms: Int {
     switch self {
-    case .allocation, .nop32, .nopAlone, .readCached32, .threadsNop32, .preparedNop32, .preparedReadCached32: 1
+    case .allocation, .nop32, .nopAlone, .preparedNopAlone, .readCached32, .threadsNop32, .preparedNop32, .preparedReadCached32, .preparedReadCachedAlone: 1
     case .countLoop: 2
     case .openReadClose32: 3
     case .nopChain16, .preparedNopChain16: 32
     }
   }
 
-  var isPrepared: Bool { self == .preparedNop32 || self == .preparedNopChain16 || self == .preparedReadCached32 }
+  var isPrepared: Bool { self == .preparedNop32 || self == .preparedNopAlone || self == .preparedNopChain16 || self == .preparedReadCached32 || self == .preparedReadCachedAlone }
 
   var backend: SysletEngine.Backend {
     switch self {

@@ -24,7 +24,7 @@ internal import SysletRing
   init(_ row: Row) throws(Failure) {
     self.row = row
     scratch = try Scratch(
-      files: row == .openReadClose32 ? Self.fileCount : 0, blocks: row == .readCached32 || row == .preparedReadCached32 ? 256 : 0)
+      files: row == .openReadClose32 ? Self.fileCount : 0, blocks: row == .readCached32 || row == .preparedReadCached32 || row == .preparedReadCachedAlone ? 256 : 0)
     var options = SysletEngine.Options()
     options.backend = row.backend
     options.entries = max(256, row.depth * row.atoms)
@@ -61,7 +61,7 @@ internal import SysletRing
     let (first, second) = unsafe (words + slot * 2, words + slot * 2 + 1)
     let buffer = unsafe buffers + slot * Self.block
     switch row {
-    case .allocation, .nop32, .nopAlone, .nopChain16, .threadsNop32, .preparedNop32, .preparedNopChain16:
+    case .allocation, .nop32, .nopAlone, .nopChain16, .threadsNop32, .preparedNop32, .preparedNopAlone, .preparedNopChain16:
       for index in 0..<row.atoms {
         unsafe (head + index).initialize(to: Atom(noOperation, next: index + 1 < row.atoms ? head + index + 1 : nil))
       }
@@ -70,7 +70,7 @@ internal import SysletRing
         to: Atom(
           SystemCall.pread64, UInt64(argument: scratch.descriptor), UInt64(argument: buffer), UInt64(argument: Self.block), 0,
           result: second))
-    case .preparedReadCached32:
+    case .preparedReadCached32, .preparedReadCachedAlone:
       unsafe head.initialize(
         to: Atom(
           SystemCall.pread64, UInt64(argument: scratch.descriptor), UInt64(argument: buffer), UInt64(argument: Self.block),
@@ -116,7 +116,7 @@ internal import SysletRing
     case .readCached32:
       unsafe head.pointee.args.3 = UInt64(item * 37 % scratch.blocks * Self.block)
       unsafe words[slot * 2 + 1] = -1
-    case .preparedReadCached32:
+    case .preparedReadCached32, .preparedReadCachedAlone:
       unsafe words[slot * 2] = item * 37 % scratch.blocks * Self.block
       unsafe words[slot * 2 + 1] = -1
     case .openReadClose32:
@@ -132,7 +132,7 @@ internal import SysletRing
   private func isRight(_ slot: Int) -> Bool {
     let word = unsafe words[slot * 2 + 1]
     switch row {
-    case .readCached32, .preparedReadCached32, .openReadClose32: return word == Self.block
+    case .readCached32, .preparedReadCached32, .preparedReadCachedAlone, .openReadClose32: return word == Self.block
     case .countLoop: return word == Self.turns - 1
     default: return true
     }

@@ -9,10 +9,9 @@ extension Core {
   mutating func sleep(for count: Int, nanoseconds: Int64?) throws(EngineError) -> Bool {
     syslet_shield_lower()
     // Mostly there is nothing but the ring, and what it has was asked for by this wait: one look at all the rest.
-    guard inRing.calls > 0,
-      inRing.stopping.count | workers.stopping.count | workers.count | poller.count | activations.ready.count | inRing.queue.count == 0,
-      !heedsCalls
-    else { return sleepAmongOthers(for: count, nanoseconds: nanoseconds) }
+    guard inRing.calls > 0, isRingAlone, activations.ready.isEmpty, inRing.stopping.count == 0, !heedsCalls else {
+      return sleepAmongOthers(for: count, nanoseconds: nanoseconds)
+    }
     let wanted = inRing.completionsWorthWaiting(for: count, activations)
     return enterAndLook(wanted, wanted > 1 ? min(nanoseconds ?? .max, Self.batchWaitMax) : nanoseconds)
   }

@@ -45,6 +45,7 @@ extension Core {
   @inline(__always)
   mutating func drain() {
     if inRing.isExpecting { reap() }
+    guard !isRingAlone else { return }
     if workers.count > 0, let mail { takeMail(mail) }
     if poller.count > 0 { poller.reap(nanoseconds: 0, &activations) }
     if inRing.mayAdmit { admitToRing() }
@@ -71,13 +72,12 @@ extension Core {
     if case .finished(let reason) = route(run, mayRunInline: true) { activations.complete(run, reason) }
   }
 
-  /// Whether anything but the ring and the completions wants to be looked after. Most waits find nothing, and asking each of these costs a wait alone
-  /// a tenth of its own time.
-  private var hasErrands: Bool {
-    !workers.queue.isEmpty || workers.isStalled || placer.sharing.isOffering || workers.stopping.count > 0 || inRing.stopping.count > 0
-      || failure != nil
-      || workers.isHurrying
-  }
+  /// Whether all runs that there are are the ring's or ready: then no other place has one, and none waits to get to one. Most waits are so, and to ask each place
+  /// by itself, twice, took a tenth of the time that a wait alone has of its own.
+  var isRingAlone: Bool { activations.pending == inRing.runs &+ activations.ready.count }
+
+  /// Whether anything but the ring and the completions wants to be looked after.
+  private var hasErrands: Bool { !isRingAlone || inRing.stopping.count > 0 || failure != nil }
 
   private mutating func runErrands(_ count: Int, _ deadline: Int64?) throws(EngineError) {
     // Nobody else keeps the owner awake, and nobody else has work for the worker.

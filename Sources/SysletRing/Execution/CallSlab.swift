@@ -21,7 +21,7 @@ internal import Glibc
   var severs: ResultClasses
   /// In a flight: another call follows, and all that a success means is that it has been made.
   var isQuiet = false
-  /// A flight of its own, whose success ends the syslet and means nothing else.
+  /// A flight of its own, whose success ends the syslet and means nothing else but its result.
   var isLone = false
 
   static let none = StagedCall(
@@ -32,8 +32,8 @@ internal import Glibc
 extension StagedCall {
   /// Whether all that the success of such a call can mean, if nothing follows it, is the end of the syslet.
   @inline(__always)
-  static func canBeLone(_ result: UInt, _ flags: AtomFlags, _ nature: OperationForm.Nature, _ encoding: Encoding) -> Bool {
-    result == 0 && flags.isDisjoint(with: [.stopOnNonzero, .stopOnZero, .stopOnNonPositive, .noComplete])
+  static func canBeLone(_ flags: AtomFlags, _ nature: OperationForm.Nature, _ encoding: Encoding) -> Bool {
+    flags.isDisjoint(with: [.stopOnNonzero, .stopOnZero, .stopOnNonPositive, .noComplete])
       && nature.isDisjoint(with: .aftermath) && encoding != .poll
   }
 

@@ -41,6 +41,11 @@ internal import Glibc
   mutating func take(into buffer: UnsafeMutableBufferPointer<Completion>) -> Int {
     let taken = min(count, buffer.count)
     guard taken > 0, let base = buffer.baseAddress else { return 0 }
+    guard taken > 1 else {
+      unsafe base.initialize(to: slots[head])
+      removeFirst()
+      return 1
+    }
     let beforeEnd = min(taken, capacity &- head)
     unsafe base.initialize(from: slots + head, count: beforeEnd)
     unsafe (base + beforeEnd).initialize(from: slots, count: taken &- beforeEnd)

@@ -119,7 +119,7 @@ internal import Glibc
         position < count - 1 && call.result == 0 && call.flags.stopClasses.isSubset(of: .negative) && !call.nature.contains(.waits)
       isLone =
         isFlight && count == 1 && segment.after == nil && segment.isExact
-        && StagedCall.canBeLone(call.result, call.flags, call.nature, call.encoding)
+        && StagedCall.canBeLone(call.flags, call.nature, call.encoding)
       call.isLone = isLone
       unsafe (calls + position).initialize(to: call)
       unsafe (sqes + position).pointee.user_data = UserData.position(position, of: Reference(calls + position))

@@ -11,7 +11,7 @@ extension RingPlace {
   /// Takes one call behind which nothing can follow, whose SQE is staged: most syslets are one call, or end with one, and need no segment.
   @inline(__always)
   mutating func issueAlone(_ run: Reference<Run>, _ call: Reference<Call>, _ sqe: Reference<syslet_sqe>, on ring: Ring) {
-    if StagedCall.canBeLone(call.pointee.result, call.pointee.flags, call.pointee.form.nature, call.pointee.form.encoding) {
+    if StagedCall.canBeLone(call.pointee.flags, call.pointee.form.nature, call.pointee.form.encoding) {
       let staged = loneCall(run)
       staged.pointee = StagedCall(call)
       staged.pointee.isLone = true
@@ -119,7 +119,7 @@ extension RingPlace {
     }
     if planned.pointee.patchCount > 0 { planned.pointee.fillIn(slots) }
     records.reserve(count)
-    run.pointee.inRing.awaited = UserData.quieted(word)
+    run.pointee.inRing.awaited = UserData.quieted(template.pointee.user_data | word)
   }
 
   /// The same with a record for each.

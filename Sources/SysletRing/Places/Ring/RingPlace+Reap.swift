@@ -22,7 +22,11 @@ extension RingPlace {
     guard let ring else { return }
     while case let count = ring.ready, count > 0 {
       let cqes = ring.cqes
-      for position in 0..<count { take(cqes[position], &activations, &descriptors) }
+      var position = takeQuietly(cqes, from: 0, to: count)
+      while position < count {
+        take(cqes[position], &activations, &descriptors)
+        position = takeQuietly(cqes, from: position &+ 1, to: count)
+      }
       noteTaken(count)
       ring.advance(count)
     }
@@ -49,7 +53,6 @@ extension RingPlace {
   @inline(__always)
   private mutating func take(_ cqe: syslet_cqe, _ activations: inout Activations, _ descriptors: inout DescriptorFacts) {
     if UserData.isLone(cqe.user_data), takeLone(cqe, &activations) { return }
-    if UserData.isQuiet(cqe.user_data), takeQuietly(cqe) { return }
     let kind = UserData.kind(cqe.user_data)
     guard kind == 0 || kind == UserData.withdrawn else { return takeAuxiliary(cqe) }
     let value = kind == UserData.withdrawn ? Self.neverSubmitted : cqe.res
@@ -94,6 +97,8 @@ extension RingPlace {
   private mutating func takeLone(_ cqe: syslet_cqe, _ activations: inout Activations) -> Bool {
     let run = runMemory[UserData.run(cqe.user_data)]
     guard cqe.res >= 0, UserData.quieted(cqe.user_data) == run.pointee.inRing.awaited else { return false }
+    let result = run.pointee.inRing.flight!.pointee.result
+    if result != 0, activations.memory.store(Int(cqe.res), result) < 0 { return false }
     runs &-= 1
     if run.pointee.isCancelled.load(ordering: .relaxed) { stopping.leave() }
     records.giveBack(1)
@@ -102,14 +107,21 @@ extension RingPlace {
     return true
   }
 
-  /// A call of a flight that has succeeded in its turn, and means nothing else; false for any other.
+  /// Takes the CQEs from `first` on that each are of a flight's call which has succeeded in its turn, and means nothing else: the position of the first that is
+  /// not one. In a loop of its own, because as a part of the other each took 41 instructions instead of 19.
   @inline(__always)
-  private func takeQuietly(_ cqe: syslet_cqe) -> Bool {
-    let run = runMemory[UserData.run(cqe.user_data)]
-    guard cqe.res >= 0, cqe.user_data == run.pointee.inRing.awaited else { return false }
-    run.pointee.inRing.awaited = cqe.user_data &+ UserData.step
-    run.pointee.last.result = Int(cqe.res)
-    return true
+  private func takeQuietly(_ cqes: CQESlots, from first: Int, to end: Int) -> Int {
+    var position = first
+    while position < end {
+      let cqe = cqes[position]
+      guard UserData.isQuiet(cqe.user_data), cqe.res >= 0 else { break }
+      let run = runMemory[UserData.run(cqe.user_data)]
+      guard cqe.user_data == run.pointee.inRing.awaited else { break }
+      run.pointee.inRing.awaited = cqe.user_data &+ UserData.step
+      run.pointee.last.result = Int(cqe.res)
+      position &+= 1
+    }
+    return position
   }
 
   /// A call of a flight: as long as they succeed in their order, and none stops the syslet before the last, the run is advanced over each at once. False for
