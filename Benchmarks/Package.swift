@@ -39,7 +39,10 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
-      name: "gate-probe", dependencies: ["Programs", .product(name: "SysletRing", package: "SysletRing")], swiftSettings: swiftSettings),
+      name: "gate-probe",
+      dependencies: [
+        "Programs", .product(name: "SysletRing", package: "SysletRing"), .product(name: "SystemPackage", package: "swift-system"),
+      ], swiftSettings: swiftSettings),
     .executableTarget(
       name: "verdicts", dependencies: ["Measuring", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),

@@ -30,6 +30,7 @@ enum GateProbe {
 
   private static func run(_ row: Row, _ count: Int) throws(Failure) {
     guard row != .allocation else { return allocate(count) }
+    guard !row.isTyped else { return try TypedProbe.run(row, count) }
     let probe = try Probe(row)
     try probe.run(count)
     let statistics = probe.statistics
@@ -99,6 +100,9 @@ enum Row: String, CaseIterable {
   case preparedReadCachedAlone = "prepared-read-cached-alone"
   /// A loop of 100 turns in memory, in place.
   case countLoop = "count-loop"
+  /// A read and a file's open, read and close as typed programs, each run by one of 32 tasks.
+  case typedRead32 = "typed-read-32"
+  case typedReadFile32 = "typed-read-file-32"
   /// A nop on worker threads.
   case threadsNop32 = "threads-nop-32"
 
@@ -106,20 +110,28 @@ enum Row: String, CaseIterable {
     switch self {
     case .allocation, .nopAlone, .preparedNopAlone, .preparedReadCachedAlone, .countLoop: 1
     case .nopChain16, .preparedNopChain16: 16
-    case .nop32, .readCached32, .openReadClose32, .threadsNop32, .preparedNop32, .preparedReadCached32: 32
+    case .nop32, .readCached32, .openReadClose32, .threadsNop32, .preparedNop32, .preparedReadCached32, .typedRead32, .typedReadFile32: 32
     }
   }
 
   var atoms: Int {
     switch self {
-    case .allocation, .nop32, .nopAlone, .preparedNopAlone, .readCached32, .threadsNop32, .preparedNop32, .preparedReadCached32, .preparedReadCachedAlone: 1
+    case .allocation, .nop32, .nopAlone, .typedRead32, .typedReadFile32, .preparedNopAlone, .readCached32, .threadsNop32, .preparedNop32,
+      .preparedReadCached32,
+      .preparedReadCachedAlone:
+      1
     case .countLoop: 2
     case .openReadClose32: 3
     case .nopChain16, .preparedNopChain16: 32
     }
   }
 
-  var isPrepared: Bool { self == .preparedNop32 || self == .preparedNopAlone || self == .preparedNopChain16 || self == .preparedReadCached32 || self == .preparedReadCachedAlone }
+  var isTyped: Bool { self == .typedRead32 || self == .typedReadFile32 }
+
+  var isPrepared: Bool {
+    self == .preparedNop32 || self == .preparedNopAlone || self == .preparedNopChain16 || self == .preparedReadCached32
+      || self == .preparedReadCachedAlone
+  }
 
   var backend: SysletEngine.Backend {
     switch self {

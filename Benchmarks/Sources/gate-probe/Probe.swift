@@ -24,7 +24,8 @@ internal import SysletRing
   init(_ row: Row) throws(Failure) {
     self.row = row
     scratch = try Scratch(
-      files: row == .openReadClose32 ? Self.fileCount : 0, blocks: row == .readCached32 || row == .preparedReadCached32 || row == .preparedReadCachedAlone ? 256 : 0)
+      files: row == .openReadClose32 ? Self.fileCount : 0,
+      blocks: row == .readCached32 || row == .preparedReadCached32 || row == .preparedReadCachedAlone ? 256 : 0)
     var options = SysletEngine.Options()
     options.backend = row.backend
     options.entries = max(256, row.depth * row.atoms)
@@ -61,7 +62,8 @@ internal import SysletRing
     let (first, second) = unsafe (words + slot * 2, words + slot * 2 + 1)
     let buffer = unsafe buffers + slot * Self.block
     switch row {
-    case .allocation, .nop32, .nopAlone, .nopChain16, .threadsNop32, .preparedNop32, .preparedNopAlone, .preparedNopChain16:
+    case .allocation, .nop32, .nopAlone, .nopChain16, .threadsNop32, .preparedNop32, .preparedNopAlone, .preparedNopChain16, .typedRead32,
+      .typedReadFile32:
       for index in 0..<row.atoms {
         unsafe (head + index).initialize(to: Atom(noOperation, next: index + 1 < row.atoms ? head + index + 1 : nil))
       }
@@ -173,6 +175,8 @@ internal import SysletRing
     unsafe rmdir(folder)
     unsafe free(folder)
   }
+
+  var pathCount: Int { unsafe paths.count }
 
   func path(_ index: Int) -> UnsafePointer<CChar> { unsafe UnsafePointer(paths[index]) }
 

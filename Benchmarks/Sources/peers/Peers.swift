@@ -34,7 +34,8 @@ struct Peers: ParsableCommand {
 
   static let all: [(name: String, type: any Peer.Type)] = [
     ("syslets, ring", RingPeer.self), ("syslets, threads", ThreadsPeer.self), ("syslets, automatic", EnginePeer.self),
-    ("syslets, awaited", AwaitPeer.self), ("plain calls", PlainPeer.self), ("IORing", IORingPeer.self),
+    ("syslets, awaited", AwaitPeer.self), ("typed, ring", TypedPeer.self), ("typed, automatic", TypedAutomaticPeer.self),
+    ("plain calls", PlainPeer.self), ("IORing", IORingPeer.self),
     ("IORing, awaited", IORingAwaitPeer.self), ("SwiftNIO", NIOPeer.self), ("DispatchIO", DispatchPeer.self), ("POSIX AIO", AIOPeer.self),
   ]
 

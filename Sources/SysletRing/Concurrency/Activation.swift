@@ -40,29 +40,34 @@ struct Activation {
     SysletError(reason: reason, operation: "", path: nil, descriptor: nil, step: nil, executed: 0)
   }
 
-  /// Runs the program in `frame` to its end, on the shard's thread.
-  ///
-  /// - Parameter admission: Says when the runtime is being shut down.
-  static nonisolated(nonsending) func perform(
-    _ frame: SysletFrame, _ deadline: Int64?, on shard: SysletExecutor, _ admission: Admission
-  ) async -> Ending {
-    var activation = Activation(frame, deadline, admission)
-    var next = activation.begin
+  /// Runs the program from `step` on to its end, on the shard's thread.
+  nonisolated(nonsending) mutating func perform(from step: Int, on shard: SysletExecutor) async -> Ending {
+    var next: Int? = step
     while let step = next {
       do throws(EngineError) {
         guard shard.isOwner else { throw .closed }
-        let isShielded = activation.isShielded
-        let (completion, isLate) = try await shard.runHere(
-          frame.head, .prepared, from: frame.address(ofStep: step), deadline: activation.limit, isShielded: isShielded,
-          isCancelled: !isShielded && admission.isCut)
-        next = activation.follow(completion, isLate: isLate)
+        next = try await run(from: step, on: shard)
       } catch {
-        // Nothing can be run any more, so nothing is cleaned up either. Where the kernel has failed, it may still have the memory.
-        if shard.hasFailed { frame.isLost = true }
-        return activation.ending(error == .closed ? self.error(.closed) : self.error(SysletError.Reason(kind: .engine(error))))
+        return ending(error, on: shard)
       }
     }
-    return activation.ending()
+    return ending()
+  }
+
+  /// One run of the engine's, on the shard's thread: where it goes on.
+  @inline(__always)
+  nonisolated(nonsending) mutating func run(from step: Int, on shard: SysletExecutor) async throws(EngineError) -> Int? {
+    let isShielded = isShielded
+    let (completion, isLate) = try await shard.runHere(
+      frame.head, .prepared, from: frame.address(ofStep: step), deadline: limit, isShielded: isShielded,
+      isCancelled: !isShielded && admission.isCut)
+    return follow(completion, isLate: isLate)
+  }
+
+  /// Nothing can be run any more, so nothing is cleaned up either. Where the kernel has failed, it may still have the memory.
+  func ending(_ error: EngineError, on shard: SysletExecutor) -> Ending {
+    if shard.hasFailed { frame.lose() }
+    return ending(error == .closed ? Self.error(.closed) : Self.error(SysletError.Reason(kind: .engine(error))))
   }
 
   /// Where it begins; nil for a program without steps.

@@ -197,7 +197,11 @@ internal import Glibc
     let isFirst = !fresh.isEmpty
     do throws(EngineError) {
       cancelLate()
-      if isFirst { try take(atLeast: 1, timeout: .zero) } else { try take(atLeast: isIdle ? 1 : 0, timeout: timeLeft) }
+      if isFirst {
+        try take(atLeast: 1, timeout: isIdle ? .microseconds(200) : .zero)
+      } else {
+        try take(atLeast: isIdle ? 1 : 0, timeout: timeLeft)
+      }
       sendOn()
     } catch {
       guard !engine.hasFailed else { return fail(error) }

@@ -106,7 +106,7 @@ public final class SysletRuntime: Sendable {
   ) async throws -> O {
     let frame = syslet.program.pool.take()
     syslet.bind(repeat each arguments, to: frame)
-    return try await finish(frame, syslet.program.pool, deadline, syslet.decode)
+    return try result(await perform(frame, deadline), frame, syslet.program.pool, syslet.decode)
   }
 
   /// Runs a program whose last parameter is `Bytes`: those of `bytes`, which are not copied.
@@ -117,7 +117,7 @@ public final class SysletRuntime: Sendable {
     let frame = syslet.program.pool.take()
     syslet.bind(repeat each arguments, Bytes(), to: frame)
     unsafe bytes.withUnsafeBufferPointer { unsafe syslet.program.lend(UnsafeRawBufferPointer($0), to: frame) }
-    return try await finish(frame, syslet.program.pool, deadline, syslet.decode)
+    return try result(await perform(frame, deadline), frame, syslet.program.pool, syslet.decode)
   }
 
   /// Runs a program whose last parameter is `MutableBytes`: those of `bytes`, which are filled in place.
@@ -128,37 +128,57 @@ public final class SysletRuntime: Sendable {
     let frame = syslet.program.pool.take()
     syslet.bind(repeat each arguments, MutableBytes(), to: frame)
     unsafe bytes.withUnsafeMutableBufferPointer { unsafe syslet.program.lend(UnsafeRawBufferPointer($0), to: frame) }
-    return try await finish(frame, syslet.program.pool, deadline, syslet.decode)
+    return try result(await perform(frame, deadline), frame, syslet.program.pool, syslet.decode)
   }
 
-  /// Runs what has been bound, and gives the frame back.
-  private nonisolated(nonsending) func finish<O>(
-    _ frame: SysletFrame, _ pool: FramePool, _ deadline: ContinuousClock.Instant?, _ decode: (SysletFrame) -> O
-  ) async throws -> O {
-    let ending = await perform(frame, deadline)
+  /// The result of a run, whose frame is given back.
+  private func result<O>(_ ending: Activation.Ending, _ frame: SysletFrame, _ pool: FramePool, _ decode: (SysletFrame) -> O) throws -> O {
     defer { pool.giveBack(frame) }
     if let error = ending.error { throw error }
     return decode(frame)
   }
 
+  @inline(__always)
   nonisolated(nonsending) func perform(_ frame: SysletFrame, _ deadline: ContinuousClock.Instant?) async -> Activation.Ending {
-    let moment = deadline.map { syslet_now().addingReportingOverflow((ContinuousClock.now.duration(to: $0)).nanoseconds) }
-      .map { $0.overflow ? Int64.max - 1 : $0.partialValue }
     if Task.isCancelled { return Activation.Ending(error: CancellationError()) }
     let descriptors = frame.program.descriptors
-    switch await admission.enter(descriptors) {
-    case .entered: break
-    case .full: return Activation.Ending(error: Activation.error(.full))
-    case .cancelled: return Activation.Ending(error: CancellationError())
-    case .closed: return Activation.Ending(error: Activation.error(.closed))
-    }
+    var answer = admission.enterNow(descriptors)
+    if answer == nil { answer = await admission.waitForTurn(descriptors) }
+    guard answer == .entered else { return Self.refusal(answer!) }
     defer { admission.leave(descriptors) }
-    return await perform(frame, moment, on: shards.first { $0.isOwner } ?? nextShard())
+    var activation = Activation(frame, deadline.map(Self.moment), admission)
+    guard let begin = activation.begin else { return activation.ending() }
+    guard let shard = shards.first(where: { $0.isOwner }) else { return await perform(activation, from: begin, on: nextShard()) }
+    // Most programs end with their first run, and a task that is on the shard's thread may wait for that one from there: each step towards an executor that
+    // is saved is some 30 ns.
+    let next: Int?
+    do throws(EngineError) { next = try await activation.run(from: begin, on: shard) } catch { return activation.ending(error, on: shard) }
+    guard let next else { return activation.ending() }
+    return await perform(activation, from: next, on: shard)
   }
 
-  /// On the shard's thread from its begin to its end, whoever asks: an actor's task would be on the actor's between two of its runs.
-  private func perform(_ frame: SysletFrame, _ deadline: Int64?, on shard: SysletExecutor) async -> Activation.Ending {
-    await withTaskExecutorPreference(shard) { await Activation.perform(frame, deadline, on: shard, admission) }
+  @inline(never)
+  private static func moment(_ deadline: ContinuousClock.Instant) -> Int64 {
+    let (moment, overflow) = syslet_now().addingReportingOverflow(ContinuousClock.now.duration(to: deadline).nanoseconds)
+    return overflow ? Int64.max - 1 : moment
+  }
+
+  @inline(never)
+  private static func refusal(_ answer: Admission.Answer) -> Activation.Ending {
+    switch answer {
+    case .full: Activation.Ending(error: Activation.error(.full))
+    case .closed: Activation.Ending(error: Activation.error(.closed))
+    case .cancelled, .entered: Activation.Ending(error: CancellationError())
+    }
+  }
+
+  /// On the shard's thread from here to its end, whoever asks: an actor's task would be on the actor's between two of its runs.
+  @inline(never)
+  private func perform(_ activation: Activation, from step: Int, on shard: SysletExecutor) async -> Activation.Ending {
+    await withTaskExecutorPreference(shard) {
+      var activation = activation
+      return await activation.perform(from: step, on: shard)
+    }
   }
 
   private func nextShard() -> SysletExecutor {

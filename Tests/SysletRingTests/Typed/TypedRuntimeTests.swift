@@ -29,6 +29,66 @@ struct TypedRuntimeTests {
     }
   }
 
+  // A task that is on a shard's thread waits for its program's first run from there, and may be elsewhere when that has ended.
+  @Test("Task.immediate, begun on a shard's thread, runs a program of several runs", arguments: backends)
+  func immediate(backend: SysletEngine.Backend) async throws {
+    let (reading, writing) = try FileDescriptor.pipe()
+    defer { for end in [reading, writing] { try? end.close() } }
+    let program = Syslet(FileDescriptor.self) { s, pipe in
+      let buffer = s.buffer(count: 1)
+      let count = s.variable(0)
+      s.within(.seconds(100)) { s.add(pipe.read(into: buffer), to: count) }
+      s.shielded { _ = s.call(SystemCall.getpid) }
+      return count.value
+    }
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      for _ in 0..<20 {
+        let tasks = Locked<[Task<Int, any Error>]>([])
+        await Task(executorPreference: runtime.executor) {
+          for _ in 0..<16 {
+            let task = Task.immediate { try await runtime.run(program, reading) }
+            tasks.withLock { $0.append(task) }
+          }
+        }.value
+        let written = try writing.writeAll([UInt8](repeating: 1, count: 16))
+        #expect(written == 16)
+        for task in tasks.withLock({ $0 }) {
+          let count = try await task.value
+          #expect(count == 1)
+        }
+      }
+    }
+  }
+
+  @Test("As many enter as may, on many threads and with waiting, and all have left in the end")
+  func admission() async {
+    let admission = Admission(max: 3, mayWait: true, descriptorsMax: 8)
+    let counts = Locked((inside: 0, most: 0))
+    await withTaskGroup { group in
+      for number in 0..<64 {
+        group.addTask {
+          for turn in 0..<200 {
+            let descriptors = (number + turn) % 5
+            var answer = admission.enterNow(descriptors)
+            if answer == nil { answer = await admission.waitForTurn(descriptors) }
+            #expect(answer == .entered)
+            counts.withLock { counts in
+              counts.inside += 1
+              counts.most = max(counts.most, counts.inside)
+            }
+            if turn % 7 == 0 { await Task.yield() }
+            counts.withLock { $0.inside -= 1 }
+            admission.leave(descriptors)
+          }
+        }
+      }
+    }
+    #expect(counts.withLock { $0.most } <= 3)
+    await admission.waitUntilEmpty()
+    admission.close()
+    #expect(admission.enterNow(0) == .closed)
+  }
+
   private struct Broken: Error {}
 
   @Test("Inputs that come slowly, that fail, and results that nobody takes")
