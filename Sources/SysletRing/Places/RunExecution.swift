@@ -17,6 +17,8 @@ struct RunExecution: Sendable {
     let begin = run.pointee.onWorker.row == Run.untimed ? 0 : syslet_now()
     defer { if begin != 0 { run.pointee.onWorker.nanoseconds = syslet_now() - begin } }
     var isFirst = true
+    // What has been opened here last, by name: no socket.
+    var opened: Int32 = -1
     while true {
       if run.pointee.isCancelled.load(ordering: .relaxed) {
         // The open that waits is not made.
@@ -34,7 +36,8 @@ struct RunExecution: Sendable {
       }
       // The first call is the thread's whatever it is, unless it is about the thread that makes it: the owner has decided that.
       let isOwners = call.pointee.threadNeed == .inPlace || !isFirst && !router.staysOnWorker(call)
-      guard !isOwners, mayMake(DescriptorFacts.mayWait(call)) else {
+      let isOpened = opened >= 0 && call.pointee.form.encoding == .close && call.pointee.arguments.descriptor(0) == opened
+      guard !isOwners, mayMake(isOpened ? call.pointee.mayWait : DescriptorFacts.mayWait(call)) else {
         if isFirst { run.pointee.onWorker.row = Run.untimed }
         run.pointee.onWorker.verdict = .route
         return
@@ -48,6 +51,7 @@ struct RunExecution: Sendable {
         return
       }
       run.pointee.onWorker.calls += 1
+      if call.pointee.form.nature.isSuperset(of: [.names, .descriptors]) { opened = Int32(truncatingIfNeeded: max(-1, result)) }
       let tested = memory.store(result, call.pointee.result)
       let verdict = run.pointee.advance(call.pointee.atom, call.pointee.flags, call.pointee.next, result: tested)
       if verdict != .route {

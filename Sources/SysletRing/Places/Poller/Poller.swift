@@ -13,48 +13,13 @@ internal import Glibc
 @safe struct Poller: ~Copyable {
   static let none = UInt32.max
 
-  struct Record {
-    var call: ParkedCall
-    var wait = ParkedWait()
-    var run: UInt32
-    /// Bytes that the call has moved so far.
-    var moved: UInt64 = 0
-    /// Times in a row that it was woken and had to wait again with nothing done.
-    var vainWakes: UInt8 = 0
-    /// The moment has come.
-    var isExpired = false
-    /// It was woken to look, and for no event.
-    var isLook = false
-    fileprivate(set) var isParked = false
-    fileprivate var parkedAt: Int64 = 0
-    fileprivate var timer: Int32 = -1
-    /// The runs of the same descriptor, in the order in which they came.
-    fileprivate var previous = Poller.none
-    /// The same, or the next free record.
-    fileprivate var next = Poller.none
-    /// Those that may time out and have not been asked, in the order in which they came.
-    fileprivate var previousUnasked = Poller.none
-    fileprivate var nextUnasked = Poller.none
-    fileprivate var isUnasked = false
-  }
-
-  private struct List {
-    var first = Poller.none
-    var last = Poller.none
-  }
-
   /// -1 before the first run waits for a descriptor.
   private(set) var epoll: Int32 = -1
   private var isDoorbellWatched = false
 
-  private var records: UnsafeMutablePointer<Record>
-  private var recordsMax = 16
-  private var recordsUsed = 0
-  private var free = Poller.none
-  /// By descriptor.
-  private var lists: UnsafeMutablePointer<List>
-  private var listsMax = 0
-  private var unasked = List()
+  private var records = Records()
+  private var lists = Lists()
+  private var unasked = Lists.List()
   private var timers = TimerHeap()
   private let ready: UnsafeMutablePointer<syslet_ready>
   private static let readyMax = 256
@@ -80,19 +45,17 @@ internal import Glibc
   static let vainWakesMax: UInt8 = 8
 
   init() {
-    unsafe records = .allocate(capacity: recordsMax)
-    unsafe lists = .allocate(capacity: 1)
     unsafe ready = .allocate(capacity: Self.readyMax)
   }
 
   deinit {
     if epoll >= 0 { close(epoll) }
-    unsafe records.deallocate()
-    unsafe lists.deallocate()
+    records.deallocate()
+    lists.deallocate()
     unsafe ready.deallocate()
   }
 
-  subscript(number: UInt32) -> Reference<Record> { unsafe Reference(records + Int(number)) }
+  subscript(number: UInt32) -> Reference<Record> { records[number] }
 
   /// In a forked child the descriptor is the child's copy of the parent's epoll: it is closed, and never used.
   mutating func open() -> Int32 {
@@ -118,24 +81,9 @@ internal import Glibc
   // MARK: Records
 
   /// A record for a call that has begun to wait.
-  mutating func take(_ run: UInt32, _ call: ParkedCall) -> UInt32 {
-    if free == Self.none, recordsUsed == recordsMax {
-      let larger = UnsafeMutablePointer<Record>.allocate(capacity: recordsMax * 2)
-      unsafe larger.moveInitialize(from: records, count: recordsUsed)
-      unsafe records.deallocate()
-      unsafe records = larger
-      recordsMax *= 2
-    }
-    let number = free == Self.none ? UInt32(recordsUsed) : free
-    if free == Self.none { recordsUsed += 1 } else { free = self[number].pointee.next }
-    unsafe (records + Int(number)).initialize(to: Record(call: call, run: run))
-    return number
-  }
+  mutating func take(_ run: UInt32, _ call: ParkedCall) -> UInt32 { records.take(Record(call: call, run: run)) }
 
-  mutating func release(_ number: UInt32) {
-    self[number].pointee.next = free
-    free = number
-  }
+  mutating func release(_ number: UInt32) { records.release(number) }
 
   // MARK: Parking
 
@@ -148,11 +96,11 @@ internal import Glibc
     if wait.descriptor >= 0 {
       let result = open()
       guard result == 0 else { return result }
-      if Int(wait.descriptor) >= listsMax {
+      if !lists.cover(wait.descriptor) {
         // What is not open may have any number, up to 2^31; what is, not.
         let armed = syslet_poll_arm(epoll, wait.descriptor, wait.events)
         guard armed == 0 else { return armed }
-        reserveList(wait.descriptor)
+        lists.reserve(wait.descriptor)
       }
       append(number, wait.descriptor)
       let armed = arm(wait.descriptor)
@@ -195,12 +143,12 @@ internal import Glibc
     }
     if record.pointee.isUnasked { removeUnasked(number) }
     if record.pointee.timer >= 0 {
-      timers.remove(at: record.pointee.timer) { [records = unsafe records] in unsafe records[Int($0)].timer = $1 }
+      timers.remove(at: record.pointee.timer) { [records] in records[$0].pointee.timer = $1 }
     }
   }
 
   private mutating func insertTimer(_ number: UInt32, _ moment: Int64) {
-    timers.insert(number, at: moment) { [records = unsafe records] in unsafe records[Int($0)].timer = $1 }
+    timers.insert(number, at: moment) { [records] in records[$0].pointee.timer = $1 }
   }
 
   // MARK: Waking
@@ -242,12 +190,12 @@ internal import Glibc
       syslet_doorbell_clear(doorbellDescriptor)
       return
     }
-    guard Int(ready.descriptor) < listsMax else { return }
+    guard lists.cover(ready.descriptor) else { return }
     let ended = UInt32(SYSLET_POLL_ERR | SYSLET_POLL_HUP)
     let isEnded = ready.events & ended != 0
     var reading = Self.none
     var writing = Self.none
-    var number = unsafe lists[Int(ready.descriptor)].first
+    var number = lists[ready.descriptor].pointee.first
     while number != Self.none, reading == Self.none || writing == Self.none {
       let wanted = self[number].pointee.wait.events
       if !self[number].pointee.wait.isMuted, isEnded || wanted & ready.events != 0 {
@@ -261,11 +209,11 @@ internal import Glibc
     }
     if reading != Self.none { wake(reading, &woken, memory) }
     if writing != Self.none { wake(writing, &woken, memory) }
-    if unsafe lists[Int(ready.descriptor)].first != Self.none { _ = arm(ready.descriptor) }
+    if lists[ready.descriptor].pointee.first != Self.none { _ = arm(ready.descriptor) }
   }
 
   private mutating func wakeDue(_ now: Int64, _ woken: inout RunQueue, _ memory: RunMemory) {
-    while let number = timers.popDue(now, placed: { [records = unsafe records] in unsafe records[Int($0)].timer = $1 }) {
+    while let number = timers.popDue(now, placed: { [records] in records[$0].pointee.timer = $1 }) {
       self[number].pointee.isExpired = true
       wake(number, &woken, memory)
     }
@@ -289,10 +237,10 @@ internal import Glibc
 
   /// Wakes the runs that may have ended unseen, those of one descriptor in the order in which they came: the try decides.
   private mutating func wakeToLook(_ now: Int64, _ woken: inout RunQueue, _ memory: RunMemory) {
-    for index in 0..<recordsUsed {
+    for index in 0..<records.used {
       let record = self[UInt32(index)]
       guard record.pointee.isParked, record.pointee.wait.descriptor >= 0 else { continue }
-      var number = unsafe lists[Int(record.pointee.wait.descriptor)].first
+      var number = lists[record.pointee.wait.descriptor].pointee.first
       guard number == UInt32(index) else { continue }
       while number != Self.none {
         let next = self[number].pointee.next
@@ -309,16 +257,16 @@ internal import Glibc
   /// Wakes the runs whose descriptor has been closed, or names another file: nobody would. Some 0.5 µs for each, once in a second.
   private mutating func checkFiles(_ now: Int64, _ woken: inout RunQueue, _ memory: RunMemory) {
     checkAt = polled > 0 ? now + Self.checkPeriod : .max
-    for index in 0..<recordsUsed {
+    for index in 0..<records.used {
       let number = UInt32(index)
       let record = self[number]
       guard record.pointee.isParked, record.pointee.wait.descriptor >= 0 else { continue }
       let descriptor = record.pointee.wait.descriptor
       // Once for each descriptor: by the run that came first.
-      guard unsafe lists[Int(descriptor)].first == number, syslet_poll_rearm(epoll, descriptor, events(descriptor) ?? 0) != 0 else {
+      guard lists[descriptor].pointee.first == number, syslet_poll_rearm(epoll, descriptor, events(descriptor) ?? 0) != 0 else {
         continue
       }
-      while case let first = unsafe lists[Int(descriptor)].first, first != Self.none { wake(first, &woken, memory) }
+      while case let first = lists[descriptor].pointee.first, first != Self.none { wake(first, &woken, memory) }
     }
   }
 
@@ -327,7 +275,7 @@ internal import Glibc
   /// What the runs of a descriptor wait for; nil if none wants to be told.
   private func events(_ descriptor: Int32) -> UInt32? {
     var events: UInt32?
-    var number = unsafe lists[Int(descriptor)].first
+    var number = lists[descriptor].pointee.first
     while number != Self.none {
       let wait = self[number].pointee.wait
       if !wait.isMuted { events = (events ?? 0) | wait.events }
@@ -338,20 +286,8 @@ internal import Glibc
 
   private func arm(_ descriptor: Int32) -> Int32 { events(descriptor).map { syslet_poll_arm(epoll, descriptor, $0) } ?? 0 }
 
-  private mutating func reserveList(_ descriptor: Int32) {
-    guard Int(descriptor) >= listsMax else { return }
-    var larger = max(64, listsMax)
-    while larger <= Int(descriptor) { larger *= 2 }
-    let moved = UnsafeMutablePointer<List>.allocate(capacity: larger)
-    unsafe moved.moveInitialize(from: lists, count: listsMax)
-    unsafe (moved + listsMax).initialize(repeating: List(), count: larger - listsMax)
-    unsafe lists.deallocate()
-    unsafe lists = moved
-    listsMax = larger
-  }
-
   private func append(_ number: UInt32, _ descriptor: Int32) {
-    let list = unsafe Reference(lists + Int(descriptor))
+    let list = lists[descriptor]
     let record = self[number]
     record.pointee.next = Self.none
     record.pointee.previous = list.pointee.last
@@ -360,7 +296,7 @@ internal import Glibc
   }
 
   private func detach(_ number: UInt32, _ descriptor: Int32) {
-    let list = unsafe Reference(lists + Int(descriptor))
+    let list = lists[descriptor]
     let record = self[number]
     let (previous, next) = (record.pointee.previous, record.pointee.next)
     if previous == Self.none { list.pointee.first = next } else { self[previous].pointee.next = next }

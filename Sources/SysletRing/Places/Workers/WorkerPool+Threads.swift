@@ -32,7 +32,7 @@ extension WorkerPool {
   }
 
   private func hasOrdinaryWork(_ generation: Generation) -> Bool {
-    !generation.ordinary.isEmpty || !shared.isEmpty && sharers < sharersMax && generation === present
+    !generation.ordinary.isEmpty || !shared.queue.isEmpty && shared.takers < shared.takersMax && generation === present
   }
 
   /// Under the mutex: whether one more thread may be at a call that waits. One of each generation always may: with few rights nobody waits
@@ -115,7 +115,7 @@ extension WorkerPool {
   private func startThread(_ generation: Generation) -> Int {
     let context = unsafe Unmanaged.passRetained(Start(self, generation))
     let result = unsafe syslet_thread_start(
-      SYSLET_THREAD_WORKER, interruptSignal,
+      SYSLET_THREAD_WORKER, terms.interruptSignal,
       { context in
         let start = unsafe Unmanaged<Start>.fromOpaque(context!).takeRetainedValue()
         start.pool.work(in: start.generation)

@@ -30,12 +30,12 @@ extension WorkerPool {
       let summons = summon(generation, mayStart: true)
       unlock()
       _ = follow(summons)
-      execution.execute(run, worker.scratch.call, on: worker.thread) { waits in
+      terms.execution.execute(run, worker.scratch.call, on: worker.thread) { waits in
         waits == worker.isWaiting || changeWaiting(worker, to: waits)
       }
-      mail.deliver(run)
+      terms.mail.deliver(run)
       lock()
-      if isShared { sharers -= 1 }
+      if isShared { shared.takers -= 1 }
       if worker.isWaiting { endWaiting(worker) }
     }
   }
@@ -48,7 +48,7 @@ extension WorkerPool {
       !generation.waiting.isEmpty && (generation.prefersWaiting || generation.ordinary.isEmpty) && mayWait(generation)
     generation.prefersWaiting = !takesWaiting
     if takesWaiting, let run = generation.waiting.popFirst(in: runs) {
-      taken &+= 1
+      progress.taken &+= 1
       beginWaiting(worker)
       return (run, false)
     }
@@ -56,14 +56,14 @@ extension WorkerPool {
       noteTaken()
       return (run, false)
     }
-    guard generation === present, sharers < sharersMax, let run = shared.popFirst(in: runs) else { return nil }
+    guard generation === present, shared.takers < shared.takersMax, let run = shared.queue.popFirst(in: runs) else { return nil }
     noteTaken()
-    sharers += 1
+    shared.takers += 1
     return (run, true)
   }
 
   private func noteTaken() {
-    taken &+= 1
+    progress.taken &+= 1
     if waiters >= workersMax { tally.reserveRuns += 1 }
   }
 
@@ -74,8 +74,8 @@ extension WorkerPool {
   /// be a tenth of what a quick one takes, and between the look and the call there is always a moment.
   private func hasRights(_ worker: Worker) -> Bool {
     let now = syslet_ticks()
-    guard worker.handOverSeen != handOvers || now &- worker.rightsSeenAt > Self.lookTicks else { return true }
-    worker.handOverSeen = handOvers
+    guard worker.handOverSeen != progress.handOvers || now &- worker.rightsSeenAt > Self.lookTicks else { return true }
+    worker.handOverSeen = progress.handOvers
     worker.rightsSeenAt = now
     unlock()
     let hasRights = worker.generation.rights.coverCallingThread
@@ -93,7 +93,7 @@ extension WorkerPool {
     if generation.threads == 1 {
       while let run = generation.ordinary.popFirst(in: runs) { orphans.append(run, in: runs) }
       while let run = generation.waiting.popFirst(in: runs) { orphans.append(run, in: runs) }
-      while generation === present, let run = shared.popFirst(in: runs) { orphans.append(run, in: runs) }
+      while generation === present, let run = shared.queue.popFirst(in: runs) { orphans.append(run, in: runs) }
     }
     let isOver = generation !== present
     leave(generation)
@@ -104,7 +104,7 @@ extension WorkerPool {
       // The owner has other rights by now, or will look whether it has.
       run.pointee.onWorker.verdict = isOver ? .finish(.cancelled) : .route
       run.pointee.onWorker.isOrphan = !isOver
-      mail.deliver(run)
+      terms.mail.deliver(run)
     }
   }
 

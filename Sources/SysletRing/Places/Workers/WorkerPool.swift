@@ -21,12 +21,7 @@ internal import Glibc
 internal import Synchronization
 
 @safe final class WorkerPool: ThreadPlace, @unchecked Sendable {
-  let execution: RunExecution
-  let runs: RunMemory
-  let workersMax: Int
-  /// The signal that interrupts the workers' calls; 0 lets the library choose one.
-  let interruptSignal: Int32
-  let mail: Mailbox
+  let terms: ThreadPlaceTerms
   /// The processors that threads may use which were moved.
   let processors: syslet_processors
 
@@ -36,18 +31,12 @@ internal import Synchronization
   private(set) var present: Generation
   /// The present one, and earlier ones that have threads.
   private(set) var generations: [Generation]
-  /// Runs that the owner takes back one after the other, while workers of the present generation take them too.
-  var shared = RunQueue()
-  /// Workers at a shared run, and how many may be.
-  var sharers = 0
-  private(set) var sharersMax = 0
+  var shared = SharedRuns()
   var threads = 0
   var waiters = 0
   /// The run for which the owner sleeps; none for `RunSlab.end`.
   var aloneSlot = RunSlab.end
-  private(set) var handOvers = 0
-  /// Runs that threads have begun.
-  var taken = 0
+  var progress = Progress()
   private(set) var isStopping = false
   var tally = ThreadPlaceCounts(workerGenerations: 1)
 
@@ -56,38 +45,32 @@ internal import Synchronization
   private let isLate = Atomic<Bool>(false)
 
   // The owner's own.
-  /// The owner's thread has not been with the program since its rights were looked at. The owner says when it has been (`forgetOwner`).
-  private var areRightsKnown = false
-  private var ownersRights: Rights
-  private var renewals = 0
-  private var takenSeen = 0
-  private var takenSeenAt: Int64 = 0
+  private var owner: Owner
 
   /// Threads beyond `workersMax` for what does not wait, when all of these are at calls that do.
   static let reserveMax = 2
   /// Threads that stuck calls may call for.
   static let reliefMax = 1024
   /// For how long work has waited, with no thread taking any, when another thread is started.
-  let reliefPeriod: Int64 = 20_000_000
+  var reliefPeriod: Int64 { 20_000_000 }
   /// For how long an idle thread is kept. Tests shorten it.
   static let idleNanosecondsMax = Atomic<Int64>(3_000_000_000)
 
   init(_ terms: ThreadPlaceTerms) {
-    runs = terms.runs
-    mail = terms.mail
-    execution = terms.execution
-    workersMax = terms.threadsMax
-    interruptSignal = terms.interruptSignal
+    self.terms = terms
     unsafe mutex = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe pthread_mutex_init(mutex, nil)
     var processors = syslet_processors()
     unsafe syslet_processors_get(&processors)
     self.processors = processors
-    ownersRights = .current
-    present = Generation(ownersRights, renewals: 0)
+    owner = Owner(rights: .current)
+    present = Generation(owner.rights, renewals: 0)
     generations = [present]
   }
+
+  var runs: RunMemory { terms.runs }
+  var workersMax: Int { terms.threadsMax }
 
   deinit {
     unsafe pthread_mutex_destroy(mutex)
@@ -103,6 +86,32 @@ internal import Synchronization
     unsafe pthread_mutex_unlock(mutex)
   }
 
+  /// Runs that the owner takes back one after the other, while workers of the present generation take them too.
+  struct SharedRuns {
+    var queue = RunQueue()
+    /// Workers at such a run, and how many may be.
+    var takers = 0
+    var takersMax = 0
+  }
+
+  struct Progress {
+    var handOvers = 0
+    /// Runs that threads have begun.
+    var taken = 0
+  }
+
+  private struct Owner {
+    /// The thread has not been with the program since its rights were looked at. The owner says when it has been (`forgetOwner`).
+    var areRightsKnown = false
+    var rights: Rights
+    var renewals = 0
+    /// `Progress.taken` when it looked last, and when that was.
+    var takenSeen = 0
+    var takenSeenAt: Int64 = 0
+
+    init(rights: Rights) { self.rights = rights }
+  }
+
   // MARK: Handing over and taking back
 
   /// Hands over all of `runs`. -errno if no thread could be started and none exists, so that nobody would ever do the work. With none it tries again to start
@@ -115,7 +124,7 @@ internal import Synchronization
 
   /// Offers all of `runs` to the workers, of which at most `sharersMax` will be at them at a time; the owner `reclaim`s them meanwhile.
   func share(_ runs: inout RunQueue, sharersMax: Int) -> Int {
-    offer(&runs, sharersMax: sharersMax) { shared.append($0, in: self.runs) }
+    offer(&runs, sharersMax: sharersMax) { shared.queue.append($0, in: self.runs) }
   }
 
   private func offer(
@@ -124,12 +133,12 @@ internal import Synchronization
     learnRights()
     lock()
     enterGeneration()
-    if let sharersMax { self.sharersMax = sharersMax }
+    if let sharersMax { shared.takersMax = sharersMax }
     while let run = runs.popFirst(in: self.runs) {
       if isAlone { aloneSlot = run.pointee.slot }
       append(run)
     }
-    handOvers &+= 1
+    progress.handOvers &+= 1
     let summons = summon(present, isAlone: isAlone, mayStart: true)
     unlock()
     return follow(summons, attempts: Self.attemptsMax)
@@ -142,7 +151,7 @@ internal import Synchronization
     lock()
     // What was offered with other rights is not the owner's any more.
     enterGeneration()
-    while reclaimed.count < count, let run = shared.popFirst(in: runs) { reclaimed.append(run, in: runs) }
+    while reclaimed.count < count, let run = shared.queue.popFirst(in: runs) { reclaimed.append(run, in: runs) }
     unlock()
     return reclaimed
   }
@@ -160,7 +169,7 @@ internal import Synchronization
       sift(&generation.ordinary)
       sift(&generation.waiting)
     }
-    sift(&shared)
+    sift(&shared.queue)
     unlock()
   }
 
@@ -178,38 +187,38 @@ internal import Synchronization
 
   /// Begins a new generation whatever the owner's rights are.
   func renew() {
-    renewals += 1
-    areRightsKnown = false
+    owner.renewals += 1
+    owner.areRightsKnown = false
     learnRights()
     lock()
     enterGeneration()
     unlock()
   }
 
-  func forgetOwner() { areRightsKnown = false }
+  func forgetOwner() { owner.areRightsKnown = false }
 
   /// Looks at the owner's rights, once for all that it does between two times that the program has its thread.
   private func learnRights() {
-    guard !areRightsKnown else { return }
-    ownersRights = .current
-    areRightsKnown = true
+    guard !owner.areRightsKnown else { return }
+    owner.rights = .current
+    owner.areRightsKnown = true
   }
 
   /// Whether the owner has the rights with which the present generation's work was handed over.
   func hasPresentRights() -> Bool {
     learnRights()
-    return ownersRights == present.rights
+    return owner.rights == present.rights
   }
 
   /// Under the mutex: makes the generation the present one that fits the owner's rights.
   private func enterGeneration() {
-    let rights = ownersRights
-    guard present.rights != rights || present.renewals != renewals else { return }
+    let rights = owner.rights
+    guard present.rights != rights || present.renewals != owner.renewals else { return }
     let last = present
-    if let known = generations.first(where: { $0.rights == rights && $0.renewals == renewals }) {
+    if let known = generations.first(where: { $0.rights == rights && $0.renewals == owner.renewals }) {
       present = known
     } else {
-      present = Generation(rights, renewals: renewals)
+      present = Generation(rights, renewals: owner.renewals)
       generations.append(present)
     }
     tally.workerGenerations += 1
@@ -219,7 +228,7 @@ internal import Synchronization
       while let run = last.waiting.popFirst(in: runs) { present.waiting.append(run, in: runs) }
       return forget(last)
     }
-    while let run = shared.popFirst(in: runs) { last.ordinary.append(run, in: runs) }
+    while let run = shared.queue.popFirst(in: runs) { last.ordinary.append(run, in: runs) }
     dismiss(last)
   }
 
@@ -246,15 +255,15 @@ internal import Synchronization
   func relieve() {
     let now = syslet_now()
     lock()
-    let isProgressing = taken != takenSeen || !hasWork(present)
-    if isProgressing || takenSeenAt == 0 {
-      takenSeen = taken
-      takenSeenAt = now
+    let isProgressing = progress.taken != owner.takenSeen || !hasWork(present)
+    if isProgressing || owner.takenSeenAt == 0 {
+      owner.takenSeen = progress.taken
+      owner.takenSeenAt = now
     }
     unlock()
     // Without the generation's rights this thread can start none.
-    guard !isProgressing, now - takenSeenAt >= reliefPeriod, hasPresentRights() else { return }
-    takenSeenAt = now
+    guard !isProgressing, now - owner.takenSeenAt >= reliefPeriod, hasPresentRights() else { return }
+    owner.takenSeenAt = now
     lock()
     var summons = summon(present, mayStart: true)
     if case .nobody = summons, hasWork(present), !present.isWaking, threads < workersMax + Self.reserveMax + Self.reliefMax {
