@@ -35,7 +35,7 @@ let package = Package(
       name: "twins",
       dependencies: [
         "CTwins", "Measuring", "Programs", .product(name: "SysletRing", package: "SysletRing"),
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(

@@ -21,7 +21,7 @@ protocol Side {
   private let twin: OpaquePointer
   private(set) var bytes: UInt64 = 0
 
-  fileprivate static let echoes = "echoes have sides of their own"
+  fileprivate static let others = "echoes and typed programs have sides of their own"
 
   init(_ name: RowName, depth: Int, _ inputs: Inputs) throws {
     self.name = name
@@ -52,7 +52,7 @@ protocol Side {
         }
       case .openReadClose:
         unsafe twin_files(twin, inputs.tree.paths.baseAddress!, UInt32(inputs.tree.count), rounds, &bytes)
-      case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(Self.echoes)
+      default: preconditionFailure(Self.others)
       }
     guard elapsed > 0 else { throw Failure("\(name.rawValue): C's run failed with errno \(-elapsed)") }
     return elapsed
@@ -100,7 +100,7 @@ extension SysletEngine {
       case .nop, .readCached, .preparedNop, .preparedReadCached: 1
       case .nopChain, .preparedNopChain: RowName.chainLength
       case .openReadClose: 3
-      case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(TwinSide.echoes)
+      default: preconditionFailure(TwinSide.others)
       }
     unsafe atoms = .allocate(capacity: depth * atomsPerSyslet)
     unsafe descriptors = .allocate(capacity: depth)
@@ -144,7 +144,7 @@ extension SysletEngine {
     case .openReadClose:
       unsafe head.initializeOpenReadClose(
         descriptor: descriptors + slot, buffer: buffer, byteCount: CachedFile.block, count: counts + slot)
-    case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(TwinSide.echoes)
+    default: preconditionFailure(TwinSide.others)
     }
   }
 
@@ -184,7 +184,7 @@ extension SysletEngine {
           unsafe atoms[slot * stride].args.1 = UInt64(argument: paths[item])
           try unsafe engine.enqueue(atoms + slot * stride)
         }, least: 0, read: { unsafe counts[$0] })
-    case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: preconditionFailure(TwinSide.echoes)
+    default: preconditionFailure(TwinSide.others)
     }
   }
 

@@ -55,6 +55,10 @@ struct Twins: ParsableCommand {
   }
 
   private func sides(_ name: RowName, _ depth: Int, _ inputs: Inputs) throws -> (ours: any Side, c: any Side) {
+    if name.isTyped {
+      let scratch = try TypedScratch()
+      return (try TypedSide(name, scratch), try TypedTwinSide(name, scratch))
+    }
     guard name.isEcho else { return (try EngineSide(name, depth: depth, inputs), try TwinSide(name, depth: depth, inputs)) }
     let clients = try EchoClients(count: depth)
     return (try EchoEngineSide(name, clients), try EchoTwinSide(name, clients))
@@ -119,6 +123,14 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
   /// The same with 2 µs of work for each message: how long it takes until all have been answered, by C with epoll.
   case workingEcho = "tcp-echo-work"
   case preparedWorkingEcho = "prepared-tcp-echo-work"
+  /// The six programs of the typed API, one at a time in a task on the runtime's executor, by the same system calls in C, one after the other: a file's status,
+  /// a file of 16 KiB read, a copy of 1 MiB, a file of 4 KiB replaced durably, 512 bytes appended durably, a request answered with a file of 16 KiB.
+  case typedStatus = "typed-status"
+  case typedRead = "typed-read"
+  case typedCopy = "typed-copy"
+  case typedReplace = "typed-replace"
+  case typedAppend = "typed-append"
+  case typedRespond = "typed-respond"
 
   var isPrepared: Bool {
     switch self {
@@ -127,6 +139,7 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
     }
   }
 
+  var isTyped: Bool { rawValue.hasPrefix("typed-") }
   var isWorking: Bool { self == .workingEcho || self == .preparedWorkingEcho }
   var isEcho: Bool { self == .echo || self == .preparedEcho || isWorking }
 
@@ -134,9 +147,9 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
   var depths: [Int] {
     switch self {
     case .nop, .readCached, .preparedNop, .preparedReadCached: [1, 32]
-    case .nopChain, .preparedNopChain: [1]
     case .openReadClose: [1, 64]
     case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: [64]
+    default: [1]
     }
   }
 

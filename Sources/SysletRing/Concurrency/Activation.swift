@@ -46,7 +46,7 @@ struct Activation {
     while let step = next {
       do throws(EngineError) {
         guard shard.isOwner else { throw .closed }
-        next = try await run(from: step, on: shard)
+        next = try await run(from: step, on: shard, isCancelled: Task.isCancelled)
       } catch {
         return ending(error, on: shard)
       }
@@ -55,12 +55,16 @@ struct Activation {
   }
 
   /// One run of the engine's, on the shard's thread: where it goes on.
+  ///
+  /// - Parameter isCancelled: The task is, as far as anybody has looked.
   @inline(__always)
-  nonisolated(nonsending) mutating func run(from step: Int, on shard: SysletExecutor) async throws(EngineError) -> Int? {
+  nonisolated(nonsending) mutating func run(
+    from step: Int, on shard: SysletExecutor, isCancelled: Bool
+  ) async throws(EngineError) -> Int? {
     let isShielded = isShielded
     let (completion, isLate) = try await shard.runHere(
       frame.head, .prepared, from: frame.address(ofStep: step), deadline: limit, isShielded: isShielded,
-      isCancelled: !isShielded && admission.isCut)
+      isCancelled: !isShielded && (isCancelled || admission.isCut))
     return follow(completion, isLate: isLate)
   }
 

@@ -65,6 +65,9 @@ internal import Glibc
   /// Waiters whose syslets have deadlines.
   private var deadlines = TimerHeap()
   private var isClosing = false
+  /// How many runs may begin before the engine's next turn: between two there is nothing that other tasks, deadlines and other threads get.
+  private var beginsLeft = 0
+  private let beginsMax: Int
   private let completions: UnsafeMutableBufferPointer<Completion>
 
   init(_ options: SysletEngine.Options) throws(EngineError) {
@@ -74,6 +77,7 @@ internal import Glibc
     self.engine = engine
     self.mail = mail
     waitersMax = options.maxPending
+    beginsMax = engine.backend == .automatic ? 16 : 0
     unsafe self.waiters = unsafe waiters
     // After the last error, which ends this without `deinit`.
     unsafe completions = .allocate(capacity: 256)
@@ -119,6 +123,34 @@ internal import Glibc
     } catch {
       unsafe continuation.resume(throwing: error)
     }
+  }
+
+  /// Begins a typed program's run and gives it its turn at once, if nothing else is pending and that may be done again: its completion if that was its end, a
+  /// ticket to wait with if not; nil where it is to be `start`ed. What a task takes on its way to the engine and back is as much as two cached reads.
+  ///
+  /// - Parameter isIdle: No other task is ready here.
+  mutating func begin(
+    _ head: AtomAddress, from step: AtomAddress, isShielded: Bool, deadline: Int64?, isIdle: Bool
+  ) throws(EngineError) -> Outcome? {
+    guard beginsLeft > 0, pending == 0, !isClosing, let number = takeWaiter() else { return nil }
+    beginsLeft -= 1
+    let begun: (slot: UInt32, completion: Completion?)
+    do throws(EngineError) { begun = try engine.begin(head, from: step, waiter: number, isAlone: isIdle) } catch {
+      release(number)
+      throw error
+    }
+    if let completion = begun.completion {
+      release(number)
+      return .completed(completion, isLate: false)
+    }
+    let waiter = waiter(number)
+    waiter.pointee.run = begun.slot
+    waiter.pointee.isPending = true
+    waiter.pointee.isLate = false
+    waiter.pointee.isShielded = isShielded
+    if let deadline { insertDeadline(number, deadline) }
+    pending += 1
+    return .pending(Ticket(waiter: number, sequence: waiter.pointee.sequence))
   }
 
   /// Goes on waiting for a syslet.
@@ -190,6 +222,7 @@ internal import Glibc
 
   /// Begins what tasks have enqueued, takes what has completed, and sleeps for it if nothing else is to be done.
   mutating func turn(isIdle: Bool) {
+    beginsLeft = beginsMax
     guard pending > 0 else {
       if isIdle, !isClosing || tickets > 0 { engine.sleepUntilCalled() }
       return

@@ -116,18 +116,26 @@ internal import Glibc
 
   @inline(__always)
   private nonisolated(nonsending) func runHere(_ head: AtomAddress, _ layout: AtomForm) async throws(EngineError) -> Completion {
-    try await runHere(head, layout, from: nil, deadline: nil, isShielded: false).completion
+    try await runHere(head, layout, from: nil, deadline: nil, isShielded: false, isCancelled: Task.isCancelled).completion
   }
 
   /// On the executor's thread.
   ///
   /// - Parameter isShielded: It is not cancelled with its task.
-  /// - Parameter isCancelled: It is cancelled at once.
+  /// - Parameter isCancelled: It is cancelled at once, as its task may have been.
   @inline(__always)
   nonisolated(nonsending) func runHere(
-    _ head: AtomAddress, _ layout: AtomForm, from step: AtomAddress?, deadline: Int64?, isShielded: Bool, isCancelled: Bool = false
+    _ head: AtomAddress, _ layout: AtomForm, from step: AtomAddress?, deadline: Int64?, isShielded: Bool, isCancelled: Bool
   ) async throws(EngineError) -> (completion: Completion, isLate: Bool) {
-    let isCancelled = isCancelled || !isShielded && Task.isCancelled
+    if !isCancelled, let step,
+      let begun = try unsafe awaiting.pointee.begin(
+        head, from: step, isShielded: isShielded, deadline: deadline, isIdle: jobs.pointee.hasNone)
+    {
+      switch begun {
+      case .completed(let completion, let isLate): return (completion, isLate)
+      case .pending(let ticket): return try await goOn(ticket, isShielded: isShielded)
+      }
+    }
     let outcome: Awaiting.Outcome
     do {
       unsafe outcome = try await withUnsafeThrowingContinuation { continuation in
@@ -344,6 +352,8 @@ private struct JobQueue {
   private var position = 0
 
   var isEmpty: Bool { waiting.isEmpty }
+  /// Nor is one left of the batch.
+  var hasNone: Bool { waiting.isEmpty && position == batch.count }
 
   mutating func append(_ job: UnownedJob) { waiting.append(job) }
 

@@ -152,7 +152,9 @@ public final class SysletRuntime: Sendable {
     // Most programs end with their first run, and a task that is on the shard's thread may wait for that one from there: each step towards an executor that
     // is saved is some 30 ns.
     let next: Int?
-    do throws(EngineError) { next = try await activation.run(from: begin, on: shard) } catch { return activation.ending(error, on: shard) }
+    do throws(EngineError) { next = try await activation.run(from: begin, on: shard, isCancelled: false) } catch {
+      return activation.ending(error, on: shard)
+    }
     guard let next else { return activation.ending() }
     return await perform(activation, from: next, on: shard)
   }

@@ -197,6 +197,29 @@ internal import Synchronization
     return run.pointee.slot
   }
 
+  /// The same of one that begins with `step`, and has its turn at once, on the backend `automatic`: its completion if that was its end.
+  ///
+  /// - Parameter isAlone: The thread has nothing else to do.
+  mutating func begin(
+    _ head: AtomAddress, from step: AtomAddress, waiter: UInt32, isAlone: Bool
+  ) throws(EngineError) -> (slot: UInt32, completion: Completion?) {
+    let run = try activations.accept(head, .prepared, isSynchronous: false, waiter: waiter)
+    let slot = run.pointee.slot
+    run.pointee.cursor = step
+    workers.pool?.forgetOwner()
+    translator.descriptors.forgetAll()
+    placer.beginTurn(runs: 1, nanosecondsMax: isAlone ? .max : PlainCosts.briefMax, isAlone: isAlone, mayShare: false)
+    let turn = route(run, mayRunInline: true)
+    owner.endTiming(placer)
+    guard case .finished(let reason) = turn else { return (slot, nil) }
+    // It is no fault, which would be counted: a program's steps and words are the library's.
+    guard reason == .ended || reason == .stopped, run.pointee.reached.heldDescriptor < 0 else {
+      activations.complete(run, reason)
+      return (slot, nil)
+    }
+    return (slot, activations.endPrepared(run, reason, run.pointee.last.result))
+  }
+
   /// The run waits for its next turn.
   mutating func queue(_ run: Reference<Run>) -> Turn {
     activations.queue(run)

@@ -269,6 +269,15 @@ internal import Glibc
     return try unsafe core.pointee.enqueue(head, from: step, waiter: waiter)
   }
 
+  /// The same, and it has its turn at once: its completion if that was its end. On the backend `automatic`.
+  func begin(
+    _ head: AtomAddress, from step: AtomAddress, waiter: UInt32, isAlone: Bool
+  ) throws(EngineError) -> (slot: UInt32, completion: Completion?) {
+    guard unsafe core.pointee.isUsable else { throw unsafe core.pointee.refusal }
+    defer { syslet_shield_lower() }
+    return try unsafe core.pointee.begin(head, from: step, waiter: waiter, isAlone: isAlone)
+  }
+
   func cancel(_ slot: UInt32, waiter: UInt32) { unsafe core.pointee.cancel(slot, waiter: waiter) }
 
   /// Through the mailbox other threads can end a wait.

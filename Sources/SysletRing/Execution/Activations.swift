@@ -128,12 +128,20 @@ internal import Synchronization
   /// The same of a prepared syslet, whose atoms may have gone.
   @inline(__always)
   private mutating func completePrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int, isSilent: Bool) {
+    let end = endPrepared(run, reason, result)
+    guard !isSilent, !isClosed else { return }
+    unsafe delivery.post(end.atom, end.privateData, end.result, end.executed, end.reason, end.waiter)
+  }
+
+  /// Its end without a completion that is posted: the one that there would be, for whoever has just begun it.
+  @inline(__always)
+  mutating func endPrepared(_ run: Reference<Run>, _ reason: Completion.Reason, _ result: Int) -> Completion {
     let (waiter, executed, last) = (run.pointee.waiter, run.pointee.executed, run.pointee.last.atom.step)
     let (atom, privateData) = unsafe (last.pointee.atom, last.pointee.privateData)
     plans.end(run.pointee.plan, run.pointee.head)
     retire(run)
-    guard !isSilent, !isClosed else { return }
-    unsafe delivery.post(atom.pointer, privateData, result, executed, reason, waiter)
+    return unsafe Completion(
+      atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason, waiter: waiter)
   }
 
   /// The end of a syslet whose lone call in the ring has succeeded (`StagedCall.isLone`).

@@ -203,9 +203,7 @@ final class CompiledProgram: Sendable {
   }
 
   /// What stands where an operand's value points to.
-  func load<T: BitwiseCopyable>(_ operand: Operand, _ offset: Int, as type: T.Type) -> T {
-    unsafe UnsafeRawPointer(bitPattern: value(operand))!.loadUnaligned(fromByteOffset: offset, as: type)
-  }
+  func record(_ operand: Operand) -> UnsafeRawPointer { unsafe UnsafeRawPointer(bitPattern: value(operand))! }
 
   fileprivate func freeOwned() {
     guard unsafe !state.pointee.owned.isEmpty else { return }

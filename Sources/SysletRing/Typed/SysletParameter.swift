@@ -92,8 +92,9 @@ extension FileDescriptor: SysletResult {
 extension SysletStatus: SysletResult {
   /// The library's own.
   public static func decode(_ reader: SysletReader) -> SysletStatus {
+    let record = unsafe reader.frame.record(reader.operand)
     func field<T: BitwiseCopyable & BinaryInteger, U: BinaryInteger>(_ offset: Int, as type: T.Type) -> U {
-      U(truncatingIfNeeded: reader.frame.load(reader.operand, offset, as: type))
+      U(truncatingIfNeeded: unsafe record.loadUnaligned(fromByteOffset: offset, as: type))
     }
     return SysletStatus(
       size: field(sizeOffset, as: UInt64.self), mode: field(modeOffset, as: UInt16.self), links: field(linksOffset, as: UInt32.self),

@@ -50,4 +50,20 @@ int twin_clients_end(struct twin_clients *clients);
 enum twin_server { TWIN_RING, TWIN_EPOLL };
 int twin_echo(struct twin *twin, enum twin_server server, struct twin_clients *clients, unsigned rounds, int64_t work, struct twin_times *times);
 
+/* MARK: typed programs (typed.c) */
+
+/* What the typed programs do, by system calls, one after the other, `rounds` times. Nanoseconds, or -errno; adds the bytes that were moved to *bytes. */
+struct twin_paths {
+  const char *folder, *source, *target, *temporary;
+};
+int64_t twin_status(const struct twin_paths *paths, unsigned rounds, uint64_t *bytes);
+int64_t twin_read(const struct twin_paths *paths, char *buffer, unsigned size, unsigned rounds, uint64_t *bytes);
+int64_t twin_copy(const struct twin_paths *paths, char *buffer, unsigned size, unsigned rounds, uint64_t *bytes);
+int64_t twin_replace(const struct twin_paths *paths, const char *buffer, unsigned size, unsigned rounds, uint64_t *bytes);
+int64_t twin_append(int log, const char *buffer, unsigned size, unsigned rounds, uint64_t *bytes);
+/* `client` asks for `name` and takes the answer, which fits into the socket's buffer; what that takes is in the time, on both sides. */
+int64_t twin_respond(int server, int client, int root, const char *name, char *buffer, unsigned size, unsigned rounds, uint64_t *bytes);
+int twin_ask(int client, const char *name);
+int64_t twin_take(int client, char *buffer, unsigned size, int64_t count);
+
 #endif

@@ -1,9 +1,9 @@
-// Waiting for a task on a thread, as the peers' interface wants it.
+// Waiting for a task on a thread, as what is measured wants it.
 
 internal import Glibc
 
 /// What a task gives to the thread that waits for it.
-@safe final class Blocking: @unchecked Sendable {
+@safe public final class Blocking: @unchecked Sendable {
   private var result: Result<Int, any Error>?
   private let isThere: UnsafeMutablePointer<sem_t>
 
@@ -19,7 +19,7 @@ internal import Glibc
   }
 
   /// Runs `body` in a task, which prefers `executor` if there is one, and waits for its end.
-  static func run(on executor: (any TaskExecutor)? = nil, _ body: sending @escaping () async throws -> Int) throws -> Int {
+  public static func run(on executor: (any TaskExecutor)? = nil, _ body: sending @escaping () async throws -> Int) throws -> Int {
     let blocking = Blocking()
     Task(executorPreference: executor) {
       do { blocking.result = .success(try await body()) } catch { blocking.result = .failure(error) }
