@@ -1,4 +1,4 @@
-// Where a call runs: inline, on the ring, or on a worker, as far as the call itself tells. What its descriptor has to say to that, and what the poller has
+// Where a call runs: inline, plainly, on the ring, or on a worker, as far as the call itself tells. What its descriptor has to say to that, and what the poller has
 // instead of a worker, is `Translator.place`'s. Runs and queues are the engine's.
 
 internal import CLiburing

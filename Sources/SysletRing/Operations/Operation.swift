@@ -84,7 +84,7 @@ struct OperationForm: Sendable {
     let rawValue: UInt8
     /// It may wait for another party.
     static let waits = Nature(rawValue: 1)
-    /// When it has been made, a descriptor names something else than before.
+    /// When it has been made, what `DescriptorFacts` keeps may not hold any more: a descriptor names something else than before, or has another option.
     static let descriptors = Nature(rawValue: 2)
     /// It opens a name, which may be a FIFO's.
     static let open = Nature(rawValue: 4)

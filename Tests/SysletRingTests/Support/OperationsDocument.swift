@@ -47,6 +47,8 @@ enum OperationsDocument {
 
       \(list(Operation.inlineRows))
 
+      \(notes(Operation.inlineRows))
+
       ## Calls that may wait for another party (\(Operation.waitingRows.count))
 
       They have no operation. At most `Options.maxWorkers` workers are at calls that wait at the same time, and others serve the rest meanwhile.
@@ -73,7 +75,7 @@ enum OperationsDocument {
 
       ## Calls that are refused (\(Operation.refusedRows.count))
 
-      They give `-EPERM` before they run: they change the process as a whole, or only make sense on the thread that makes them.
+      They give `-EPERM` before they run: they end, copy or replace the process, or only make sense on the thread that makes them.
 
       \(list(Operation.refusedRows))
 

@@ -107,7 +107,8 @@ struct ParityEnds {
       return ParityEnds(subject: event)
     case .timerDisarmed: return timer(nil)
     case .timerExpired: return timer(1)
-    case .timerSoon: return timer(3_000_000)
+    // Long behind the millisecond for which others wait, also where the processor is busy.
+    case .timerSoon: return timer(30_000_000)
     case .signals:
       return ParityEnds(subject: kernel(SystemCall.signalfd4, -1, put([0, 1 << 16]), 8, 0))
     case .inotifyEmpty, .inotifyData:
