@@ -4,7 +4,7 @@ internal import CLiburing
 internal import Glibc
 internal import SystemPackage
 
-/// Belongs to the thread of the shard that runs it.
+/// Its runs begin on the thread of the shard; its first one may be followed on another, where the task has been on the shard's by chance.
 struct Activation {
   /// How it ended, and how far it came.
   struct Ending {

@@ -28,18 +28,16 @@ final class Admission: Sendable {
 
   /// How many run, and what they may have open. Behind a lock only while somebody waits: a lock and its release took 10 ns each time.
   private struct Load {
-    var word: UInt64
+    let word: UInt64
     private static let runningBit: UInt64 = 1 << 32
     private static let busy: UInt64 = 1 << 63
 
     var running: Int { Int(word & ~Self.busy) >> 32 }
     var descriptors: Int { Int(UInt32(truncatingIfNeeded: word)) }
     /// `State.isIdle` does not hold: whoever enters or leaves takes the lock.
-    var isBusy: Bool {
-      get { word & Self.busy != 0 }
-      set { word = newValue ? word | Self.busy : word & ~Self.busy }
-    }
+    var isBusy: Bool { word & Self.busy != 0 }
 
+    func marked(busy: Bool) -> Load { Load(word: busy ? word | Self.busy : word & ~Self.busy) }
     func adding(_ descriptors: Int) -> Load { Load(word: word + Self.runningBit + UInt64(descriptors)) }
     func subtracting(_ descriptors: Int) -> Load { Load(word: word - Self.runningBit - UInt64(descriptors)) }
   }
@@ -124,7 +122,7 @@ final class Admission: Sendable {
     let (next, empty) = state.withLock { state -> ([CheckedContinuation<Answer, Never>], [CheckedContinuation<Void, Never>]) in
       let left = change { $0.subtracting(taken(descriptors)) }
       let next = takeNext(&state)
-      guard left.running == 0 else { return (next, []) }
+      guard left.running == 0, next.isEmpty else { return (next, []) }
       let empty = state.empty
       state.empty = []
       calm(state)
@@ -164,10 +162,7 @@ final class Admission: Sendable {
     change { load in
       hasEntered = isFirst && hasRoom(load, descriptors)
       if hasEntered { return load.adding(taken(descriptors)) }
-      guard orBusy else { return nil }
-      var busy = load
-      busy.isBusy = true
-      return busy
+      return orBusy ? load.marked(busy: true) : nil
     }
     return hasEntered ? .entered : nil
   }
@@ -175,11 +170,7 @@ final class Admission: Sendable {
   /// If nobody need look any more.
   private func calm(_ state: State) {
     guard state.isIdle else { return }
-    change { load in
-      var calm = load
-      calm.isBusy = false
-      return calm
-    }
+    change { $0.marked(busy: false) }
   }
 
   /// Those whose turn it is.
@@ -239,11 +230,5 @@ final class Admission: Sendable {
 
   /// Whoever enters or leaves from here on takes the lock.
   @discardableResult
-  private func makeBusy() -> Load {
-    change { load in
-      var busy = load
-      busy.isBusy = true
-      return busy
-    }
-  }
+  private func makeBusy() -> Load { change { $0.marked(busy: true) } }
 }

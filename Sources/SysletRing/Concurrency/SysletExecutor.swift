@@ -203,7 +203,7 @@ internal import Glibc
     }
   }
 
-  /// The kernel has failed the engine's ring. On the executor's thread, or when that has ended.
+  /// The kernel has failed the engine's ring. On the executor's thread, when that has ended, or behind a run that has thrown: by then it has been written.
   var hasFailed: Bool { unsafe awaiting.pointee.failure != nil }
 
   /// How a syslet would run on the executor's engine. Waits for its thread, that of a task that explains included; nil when that has ended.

@@ -47,7 +47,7 @@ extension Core {
     return issuePlanned(run, areIdleCallsDecided: true)
   }
 
-  /// The same before anything else of the run's turn has been looked at.
+  /// `issuePlanned` before anything else of the run's turn has been looked at, and on the backend `ring` without what cannot be where the segment is ready.
   @inline(__always)
   mutating func issuePlanned(_ run: Reference<Run>, mayRunInline: Bool) -> Bool {
     guard !run.pointee.reached.isThere, !run.pointee.isCancelled.load(ordering: .relaxed) else { return false }

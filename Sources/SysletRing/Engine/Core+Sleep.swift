@@ -32,7 +32,6 @@ extension Core {
     if workers.count > 0, let pool = workers.pool, pool.needsRelief {
       // All workers may be at calls that never end, with others behind them (law L11).
       limit = min(limit ?? .max, pool.reliefPeriod)
-      workers.isHurrying = true
     }
     // With nothing in the ring only workers can bring anything, and their futex is cheaper than the ring and its doorbell. The poller watches the doorbell
     // itself, but where a read of it waits in the ring that could take its ring unseen.

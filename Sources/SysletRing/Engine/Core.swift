@@ -253,7 +253,7 @@ internal import Synchronization
     do { return try settle(count, deadline: deadline) } catch {
       guard failure == nil else { return nil }
       // A run that no thread can be had for keeps no other's completion (law L11).
-      guard workers.isStalled, case let now = activations.delivery.visible(), now > 0 else { throw error }
+      guard workers.isStalled, !isRingAlone, case let now = activations.delivery.visible(), now > 0 else { throw error }
       return now
     }
   }

@@ -72,8 +72,9 @@ extension Core {
     if case .finished(let reason) = route(run, mayRunInline: true) { activations.complete(run, reason) }
   }
 
-  /// Whether all runs that there are are the ring's or ready: then no other place has one, and none waits to get to one. Most waits are so, and to ask each place
-  /// by itself, twice, took a tenth of the time that a wait alone has of its own.
+  /// Whether all runs that there are are the ring's or ready: then no other place has one, and none waits to get to one. Most waits are so, and to ask
+  /// each place by itself, twice, took a tenth of the time that a wait alone has of its own. What such a place had to tell of runs that have ended is
+  /// looked at when it has one again.
   var isRingAlone: Bool { activations.pending == inRing.runs &+ activations.ready.count }
 
   /// Whether anything but the ring and the completions wants to be looked after.
@@ -88,7 +89,6 @@ extension Core {
     workers.interruptStopping(in: activations.runs)
     workers.withdrawStopping(&activations)
     workers.relieve()
-    workers.isHurrying = false
     inRing.cancelDue()
     help(until: count, deadline)
     // What the owner helped with may go on on a worker, or have met a ring that failed.

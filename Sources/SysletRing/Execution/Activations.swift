@@ -144,7 +144,7 @@ internal import Synchronization
       atom: atom.pointer, privateData: privateData, result: result, executed: executed, reason: reason, waiter: waiter)
   }
 
-  /// The end of a syslet whose lone call in the ring has succeeded (`StagedCall.isLone`).
+  /// The end of a syslet whose lone call in the ring has succeeded (`StagedCall.isLone`): `complete` without what cannot be, 70 of a no-op's 174 instructions.
   @inline(__always)
   mutating func completeLone(_ run: Reference<Run>, result: Int) {
     if run.pointee.reached.heldDescriptor >= 0 { run.pointee.letGo() }

@@ -51,7 +51,7 @@ extension StagedCall {
 }
 
 @safe struct CallRecord {
-  /// The slab's own, or a plan's, which is the same for all of its activations.
+  /// The slab's own, a plan's, which is the same for all of its activations, or the run's lone one.
   var call: Reference<StagedCall>
   var value: Int32
   var runSlot: UInt32

@@ -37,21 +37,19 @@ struct FileSystems {
   @inline(__always)
   private mutating func entry(of descriptor: Int32, on device: UInt64) -> Entry {
     let now = syslet_ticks()
-    // The one that most have been on.
+    // Where there is one disk, all are on it.
     if entries.0.device == device, entries.0.askedAt != 0, now &- entries.0.askedAt < ticksMax { return entries.0 }
     return find(descriptor, device, now)
   }
 
   @inline(never)
   private mutating func find(_ descriptor: Int32, _ device: UInt64, _ now: UInt64) -> Entry {
-    for index in 0..<4 where self[index].device == device && self[index].askedAt != 0 {
-      if now &- self[index].askedAt < ticksMax { return self[index] }
-      self[index].askedAt = 0
-    }
+    let known = (0..<4).first { self[$0].device == device && self[$0].askedAt != 0 }
+    if let known, now &- self[known].askedAt < ticksMax { return self[known] }
     let type = syslet_file_system(descriptor)
     let entry = Entry(device: device, type: type, isKnown: Self.known.contains(type), askedAt: max(now, 1))
-    self[oldest] = entry
-    oldest = (oldest + 1) % 4
+    self[known ?? oldest] = entry
+    if known == nil { oldest = (oldest + 1) % 4 }
     return entry
   }
 

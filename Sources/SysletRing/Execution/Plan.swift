@@ -1,6 +1,7 @@
 // What an engine has translated of a prepared syslet, kept: its segments are issued again as they are, as long as what they rest on holds.
 //
-// Unsafe fence: a plan's memory is the table's. It names the steps of a syslet, which are there while the plan is. A run has its plan's number from `PlanTable.begin` to `end`, and its segment's staged calls stay until then.
+// Unsafe fence: a plan's memory is the table's. It names the steps of a syslet, which are there while the plan is. A run has its plan's number from
+// `PlanTable.begin` to `end`, and its segment's staged calls stay until then.
 
 internal import CLiburing
 internal import Glibc
@@ -107,7 +108,8 @@ internal import Glibc
     let patchedCalls = unsafe (memory + patchedOffset).bindMemory(to: Call.self, capacity: patches.isEmpty ? 0 : count)
     var waits = 0
     var isFlight = count <= UserData.flightMax
-    var isLone = false
+    let first = segment.call(0).pointee
+    let isLone = count == 1 && segment.after == nil && segment.isExact && StagedCall.canBeLone(first.flags, first.nature, first.encoding)
     for position in 0..<count {
       unsafe (sqes + position).initialize(to: segment.sqes[position].pointee)
       var call = segment.call(position).pointee
@@ -117,9 +119,6 @@ internal import Glibc
       if !call.nature.isDisjoint(with: [.open, .descriptors]) || call.encoding == .poll { isFlight = false }
       call.isQuiet =
         position < count - 1 && call.result == 0 && call.flags.stopClasses.isSubset(of: .negative) && !call.nature.contains(.waits)
-      isLone =
-        isFlight && count == 1 && segment.after == nil && segment.isExact
-        && StagedCall.canBeLone(call.flags, call.nature, call.encoding)
       call.isLone = isLone
       unsafe (calls + position).initialize(to: call)
       unsafe (sqes + position).pointee.user_data = UserData.position(position, of: Reference(calls + position))

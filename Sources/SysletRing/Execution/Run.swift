@@ -75,11 +75,11 @@ struct ReachedCall {
   /// Calls that are still out, and how many there are.
   var callsOut: UInt32 = 0
   var callCount: UInt32 = 0
-  /// A flight: the calls of a planned segment that has no records, because all went well so far. The user_data of its next CQE, as if that were a quiet
+  /// A flight: the calls of a planned segment, or a lone call, that have no records, because all went well so far. The user_data of its next CQE, as if that were a quiet
   /// call's (`UserData.isQuiet`); 0 for no flight. Over those before it the run has been advanced: `Run.last.result` is theirs, and all else follows from how
   /// many they are when the flight ends.
   var awaited: UInt64 = 0
-  /// Its calls, which are the plan's; nil for a segment that had records from the beginning.
+  /// Its calls, which are the plan's, or the lone one (`RingPlace.loneCall`); nil for a segment that had records from the beginning.
   var flight: Reference<StagedCall>?
   /// When it has ended before its end, over how many calls the run had been advanced.
   var callsAdvanced: UInt32 = 0

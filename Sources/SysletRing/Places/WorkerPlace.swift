@@ -17,8 +17,6 @@ struct WorkerPlace {
   var stopping = StoppingRuns()
   /// The pool has work and could not start a thread.
   var isStalled = false
-  /// The owner's sleep is cut short, to see whether the threads are stuck.
-  var isHurrying = false
   /// Runs that threads have had and given back, and the calls that they have made for them.
   private(set) var hops = 0
   private(set) var calls = 0

@@ -1,7 +1,7 @@
 // A syslet that was read once: its atoms decoded into steps, in memory of the library's.
 //
-// Unsafe fence: the steps, and the count of who uses them in front of them, go with the last of their `PreparedSyslet` and its activations; the steps are
-// written before anybody else has them.
+// Unsafe fence: the steps, and the count of who uses them in front of them, go with the last of their `PreparedSyslet`, its activations and engines' plans of
+// it; the steps are written before anybody else has them.
 
 internal import Glibc
 internal import Synchronization

@@ -89,6 +89,27 @@ struct TypedRuntimeTests {
     #expect(admission.enterNow(0) == .closed)
   }
 
+  @Test("Nobody is told that all have left by a leave that lets another one enter")
+  func admissionEmpty() async {
+    let admission = Admission(max: 1, mayWait: true, descriptorsMax: 8)
+    #expect(admission.enterNow(0) == .entered)
+    // Both wait when these return.
+    let waiter = Task.immediate { await admission.waitForTurn(0) }
+    let emptier = Task.immediate { await admission.waitUntilEmpty() }
+    admission.leave(0)
+    let answer = await waiter.value
+    #expect(answer == .entered)
+    let isEmpty = Locked(false)
+    let watch = Task {
+      await emptier.value
+      isEmpty.withLock { $0 = true }
+    }
+    try? await Task.sleep(for: .milliseconds(20))
+    #expect(!isEmpty.withLock { $0 })
+    admission.leave(0)
+    await watch.value
+  }
+
   private struct Broken: Error {}
 
   @Test("Inputs that come slowly, that fail, and results that nobody takes")

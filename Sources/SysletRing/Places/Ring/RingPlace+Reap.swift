@@ -99,8 +99,7 @@ extension RingPlace {
     guard cqe.res >= 0, UserData.quieted(cqe.user_data) == run.pointee.inRing.awaited else { return false }
     let result = run.pointee.inRing.flight!.pointee.result
     if result != 0, activations.memory.store(Int(cqe.res), result) < 0 { return false }
-    runs &-= 1
-    if run.pointee.isCancelled.load(ordering: .relaxed) { stopping.leave() }
+    comeBack(run)
     records.giveBack(1)
     run.pointee.inRing.awaited = 0
     activations.completeLone(run, result: Int(cqe.res))

@@ -178,7 +178,7 @@ internal import Synchronization
   }
 }
 
-/// What the ring has done (`Statistics`).
+/// What the ring has done (`Statistics`). Of calls, what it has not done of those that it was given is with the kernel (`RingPlace.calls`).
 struct RingCounts {
   var enters = 0
   var sqes = 0
