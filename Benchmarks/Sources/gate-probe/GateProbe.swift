@@ -142,7 +142,7 @@ enum Row: String, CaseIterable {
   }
 
   /// What other threads do is not the same in every run: only some counts are.
-  var isThreaded: Bool { self == .threadsNop32 }
+  var isThreaded: Bool { self == .threadsNop32 || self == .typedReadFile32 }
 
   /// Syslets enough that what is counted once in a while shows, and few enough for valgrind.
   var count: Int {

@@ -11,7 +11,7 @@ struct TypedProgramTests {
   static let backends = SysletEngine.Backend.available.filter { $0 != .inline }
 
   static func withRuntime(
-    _ backend: SysletEngine.Backend, _ adjust: (inout SysletRuntime.Options) -> Void = { _ in },
+    _ backend: SysletEngine.Backend, isPrepared: Bool = false, _ adjust: (inout SysletRuntime.Options) -> Void = { _ in },
     _ body: (SysletRuntime) async throws -> Void
   ) async throws {
     var options = SysletRuntime.Options()
@@ -19,6 +19,13 @@ struct TypedProgramTests {
     options.shards = 1
     adjust(&options)
     let runtime = try SysletRuntime(options)
+    if isPrepared {
+      runtime.prepare(Files.read)
+      runtime.prepare(Files.copy)
+      runtime.prepare(Files.replace)
+      runtime.prepare(Files.respond)
+      runtime.prepare(Files.append)
+    }
     do { try await body(runtime) } catch {
       await runtime.shutDown()
       throw error
@@ -28,10 +35,10 @@ struct TypedProgramTests {
 
   private static func content(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) } }
 
-  @Test("A whole file is read into lent memory, which may be larger or smaller", arguments: backends)
-  func read(backend: SysletEngine.Backend) async throws {
+  @Test("A whole file is read into lent memory, which may be larger or smaller", arguments: backends, [false, true])
+  func read(backend: SysletEngine.Backend, isPrepared: Bool) async throws {
     let scratch = Scratch()
-    try await Self.withRuntime(backend) { runtime in
+    try await Self.withRuntime(backend, isPrepared: isPrepared) { runtime in
       for size in [0, 1, 4096, 100_000] {
         let expected = Self.content(size)
         let path = FilePath(scratch.file("file", expected))
@@ -65,10 +72,10 @@ struct TypedProgramTests {
     }
   }
 
-  @Test("A copy is the same file, and a failure leaves no descriptor open", arguments: backends)
-  func copy(backend: SysletEngine.Backend) async throws {
+  @Test("A copy is the same file, and a failure leaves no descriptor open", arguments: backends, [false, true])
+  func copy(backend: SysletEngine.Backend, isPrepared: Bool) async throws {
     let scratch = Scratch()
-    try await Self.withRuntime(backend) { runtime in
+    try await Self.withRuntime(backend, isPrepared: isPrepared) { runtime in
       for size in [0, 1, 262_144, 700_000] {
         let expected = Self.content(size)
         let from = FilePath(scratch.file("from", expected))
@@ -85,11 +92,11 @@ struct TypedProgramTests {
     }
   }
 
-  @Test("A file is replaced, or nothing is left of the attempt", arguments: backends)
-  func replace(backend: SysletEngine.Backend) async throws {
+  @Test("A file is replaced, or nothing is left of the attempt", arguments: backends, [false, true])
+  func replace(backend: SysletEngine.Backend, isPrepared: Bool) async throws {
     let scratch = Scratch()
     let (temporary, target) = (FilePath(scratch.path("temporary")), FilePath(scratch.file("target", "old")))
-    try await Self.withRuntime(backend) { runtime in
+    try await Self.withRuntime(backend, isPrepared: isPrepared) { runtime in
       let bytes = Array("new content".utf8)
       try await runtime.run(Files.replace, temporary, target, FilePath(scratch.path), from: bytes.span)
       #expect(scratch.content("target") == bytes && scratch.content("temporary") == nil)
@@ -288,12 +295,12 @@ struct TypedProgramTests {
     try reading.close()
   }
 
-  @Test("What a request names is sent", arguments: backends)
-  func respond(backend: SysletEngine.Backend) async throws {
+  @Test("What a request names is sent", arguments: backends, [false, true])
+  func respond(backend: SysletEngine.Backend, isPrepared: Bool) async throws {
     let scratch = Scratch()
     let expected = Self.content(200_000)
     scratch.file("answer", expected)
-    try await Self.withRuntime(backend) { runtime in
+    try await Self.withRuntime(backend, isPrepared: isPrepared) { runtime in
       let folder = try FileDescriptor.open(FilePath(scratch.path), .readOnly, options: .directory)
       defer { try? folder.close() }
       var pair: [Int32] = [0, 0]
@@ -317,10 +324,10 @@ struct TypedProgramTests {
     }
   }
 
-  @Test("A record is appended, all of it or nothing", arguments: backends)
-  func append(backend: SysletEngine.Backend) async throws {
+  @Test("A record is appended, all of it or nothing", arguments: backends, [false, true])
+  func append(backend: SysletEngine.Backend, isPrepared: Bool) async throws {
     let scratch = Scratch()
-    try await Self.withRuntime(backend) { runtime in
+    try await Self.withRuntime(backend, isPrepared: isPrepared) { runtime in
       let log = try FileDescriptor.open(FilePath(scratch.file("log", "abc")), .readWrite)
       defer { try? log.close() }
       let record = Array("defg".utf8)

@@ -22,10 +22,15 @@ extension RingPlace {
     guard let ring else { return }
     while case let count = ring.ready, count > 0 {
       let cqes = ring.cqes
-      var position = takeQuietly(cqes, from: 0, to: count)
+      var position = 0
       while position < count {
-        take(cqes[position], &activations, &descriptors)
-        position = takeQuietly(cqes, from: position &+ 1, to: count)
+        let cqe = cqes[position]
+        if UserData.isQuiet(cqe.user_data), case let next = takeQuietly(cqes, from: position, to: count), next > position {
+          position = next
+          continue
+        }
+        take(cqe, &activations, &descriptors)
+        position &+= 1
       }
       noteTaken(count)
       ring.advance(count)
