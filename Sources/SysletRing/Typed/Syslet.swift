@@ -94,6 +94,13 @@ public final class SysletRecorder {
     return SysletValue(.word(word), ValueOrigin(builder, builder.root, "a parameter", place, descriptor))
   }
 
+  /// Bytes that are copied into the frame, and how many they are, in the word behind that of their address.
+  func address<T>(_ byteCount: Int) -> SysletValue<T> {
+    let (address, count) = (builder.newWord(), builder.newWord())
+    slots.append((address, builder.newRegion(byteCount)))
+    return SysletValue(.word(address), ValueOrigin(builder, builder.root, "an address", place), count: .word(count))
+  }
+
   func lent<T>(_ name: String) -> SysletValue<T> {
     let (address, count) = (builder.newWord(), builder.newWord())
     slots.append((address, count))

@@ -5,7 +5,7 @@ public import SystemPackage
 
 // MARK: Parameters
 
-/// What a program can be given: `FilePath`, `FileDescriptor`, `Int`, `Bytes` and `MutableBytes`.
+/// What a program can be given: `FilePath`, `FileDescriptor`, `SysletSocketAddress`, `Int`, `Bytes` and `MutableBytes`.
 public protocol SysletParameter: Sendable {
   /// The library's own: the value of it in a program.
   static func declare(in recorder: SysletRecorder) -> SysletValue<Self>

@@ -250,6 +250,24 @@ extension SysletValue where Wrapped == FileDescriptor {
     step.complete(SystemCall.sendto, address, count, flags: .zero, isFilling: false)
   }
 
+  /// Gives the socket an address of its own. bind(2).
+  public func bind(to address: SysletValue<SysletSocketAddress>, fileID: StaticString = #fileID, line: UInt = #line) {
+    self.address(SystemCall.bind, "bind", address, fileID, line)
+  }
+
+  func address(
+    _ number: Int, _ name: String, _ address: SysletValue<SysletSocketAddress>, _ fileID: StaticString, _ line: UInt
+  ) {
+    let step = DescriptorStep(self, name, fileID, line)
+    step.call(number, step.operand(address), address.count ?? .zero)
+  }
+
+  /// Lets others connect: so many may wait to be accepted. listen(2).
+  public func listen(backlog: Int = 128, fileID: StaticString = #fileID, line: UInt = #line) {
+    let step = DescriptorStep(self, "listen", fileID, line)
+    step.call(SystemCall.listen, .integer(backlog))
+  }
+
   /// Accepts a connection. The end of the block closes it, unless the program returns it. accept4(2).
   public func accept(fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<FileDescriptor> {
     let step = DescriptorStep(self, "accept", fileID, line)

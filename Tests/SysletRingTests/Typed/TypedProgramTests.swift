@@ -324,6 +324,79 @@ struct TypedProgramTests {
     }
   }
 
+  private enum Sockets {
+    static let serve = Syslet(FileDescriptor.self) { s, listener in
+      let connection = listener.accept()
+      let buffer = s.buffer(count: 64)
+      connection.sendAll(buffer, count: connection.receive(into: buffer))
+    }
+    static func ask(_ family: SysletSocketFamily) -> Syslet<SysletSocketAddress, Int> {
+      Syslet(SysletSocketAddress.self) { s, address in
+        let socket = s.socket(family)
+        s.connect(socket, to: address)
+        let buffer = s.buffer(count: 64)
+        socket.sendAll(buffer, count: 5)
+        return socket.receive(into: buffer)
+      }
+    }
+    static let nobody = Syslet { s in
+      let socket = s.socket(.internet, .stream)
+      s.connect(socket, to: try! SysletSocketAddress("127.0.0.1", port: 1))
+    }
+    static let listen = Syslet(SysletSocketAddress.self) { s, address in
+      let socket = s.socket(.unix)
+      socket.bind(to: address)
+      socket.listen(backlog: 4)
+      return socket
+    }
+  }
+
+  @Test("Sockets are made, named, listened at and connected, by path and by number", arguments: backends)
+  func sockets(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    try await Self.withRuntime(backend) { runtime in
+      let path = FilePath(scratch.path("socket"))
+      let address = try SysletSocketAddress(path: path)
+      let listener = try await runtime.run(Sockets.listen, address)
+      defer { try? listener.close() }
+      async let served: Void = runtime.run(Sockets.serve, listener)
+      #expect(try await runtime.run(Sockets.ask(.unix), address) == 5)
+      try await served
+      // It is taken, and nobody listens at the other one.
+      for (program, operation, reason) in [("listen", "bind", Errno.addressInUse), ("nobody", "connect", .connectionRefused)] {
+        do {
+          if program == "listen" { try await runtime.run(Sockets.listen, address).close() } else { try await runtime.run(Sockets.nobody) }
+          Issue.record("\(operation) should have failed")
+        } catch let error as SysletError {
+          #expect(error.operation == operation && error.reason == .failed(reason), "\(error)")
+        }
+      }
+      for (digits, family) in [("127.0.0.1", AF_INET), ("::1", AF_INET6)] {
+        let listener = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var name = sockaddr_storage()
+        var count = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let port = unsafe withUnsafeMutablePointer(to: &name) { name in
+          unsafe name.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
+            guard Glibc.listen(listener, 4) == 0, unsafe getsockname(listener, name, &count) == 0 else { return UInt16(0) }
+            // The same place in both.
+            return unsafe UnsafeRawPointer(name).load(fromByteOffset: 2, as: UInt16.self).bigEndian
+          }
+        }
+        // Without IPv6.
+        guard port > 0 else { continue }
+        async let served: Void = runtime.run(Sockets.serve, FileDescriptor(rawValue: listener))
+        let address = try SysletSocketAddress(digits, port: port)
+        #expect(try await runtime.run(Sockets.ask(address.family), address) == 5)
+        try await served
+      }
+    }
+    #expect(throws: SysletSocketAddress.Problem.self) { _ = try SysletSocketAddress("localhost", port: 80) }
+    #expect(throws: SysletSocketAddress.Problem.self) { _ = try SysletSocketAddress(path: FilePath(String(repeating: "a", count: 108))) }
+    #expect(throws: SysletSocketAddress.Problem.self) { _ = try SysletSocketAddress(path: "") }
+    #expect(scratch.openFiles() == 0)
+  }
+
   @Test("A record is appended, all of it or nothing", arguments: backends, [false, true])
   func append(backend: SysletEngine.Backend, isPrepared: Bool) async throws {
     let scratch = Scratch()
