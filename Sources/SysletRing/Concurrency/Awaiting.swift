@@ -132,7 +132,9 @@ internal import Glibc
   mutating func begin(
     _ head: AtomAddress, from step: AtomAddress, isShielded: Bool, deadline: Int64?, isIdle: Bool
   ) throws(EngineError) -> Outcome? {
-    guard beginsLeft > 0, pending == 0, !isClosing, let number = takeWaiter() else { return nil }
+    guard beginsLeft > 0, pending == 0, !isClosing, deadline.map({ $0 > syslet_now() }) ?? true, let number = takeWaiter() else {
+      return nil
+    }
     beginsLeft -= 1
     let begun: (slot: UInt32, completion: Completion?)
     do throws(EngineError) { begun = try engine.begin(head, from: step, waiter: number, isAlone: isIdle) } catch {

@@ -110,6 +110,22 @@ struct TypedRuntimeTests {
     await watch.value
   }
 
+  @Test("A deadline that has passed lets no step be made", arguments: backends)
+  func past(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    let path = FilePath(scratch.file("file", "abc"))
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      // On the shard's thread too, where a program's first turn may come at once.
+      for executor in [runtime.executor, nil] {
+        let outcome = await Task(executorPreference: executor) {
+          await runtime.outcome(of: Files.status, path, deadline: .now - .seconds(1))
+        }.value
+        #expect(outcome.isUntouched)
+        #expect(throws: SysletError.self) { _ = try outcome.result.get() }
+      }
+    }
+  }
+
   private struct Broken: Error {}
 
   @Test("Inputs that come slowly, that fail, and results that nobody takes")
