@@ -119,7 +119,7 @@ struct RunOnWorker: ~Copyable {
 struct RunLinks {
   /// The next one in whatever list it is in.
   var next = RunSlab.end
-  /// In `RunIndex`, while it is kept.
+  /// Of the same bucket of `RunIndex`, while that is kept.
   var nextOfHead = RunSlab.end
   var previousOfHead = RunSlab.end
 }
