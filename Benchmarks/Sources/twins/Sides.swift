@@ -50,7 +50,7 @@ protocol Side {
         unsafe inputs.file.offsets.withUnsafeBufferPointer {
           unsafe twin_reads(twin, inputs.file.descriptor, $0.baseAddress!, UInt32($0.count), rounds, &bytes)
         }
-      case .openReadClose:
+      case .openReadClose, .preparedOpenReadClose:
         unsafe twin_files(twin, inputs.tree.paths.baseAddress!, UInt32(inputs.tree.count), rounds, &bytes)
       default: preconditionFailure(Self.others)
       }
@@ -85,6 +85,7 @@ extension SysletEngine {
   private let atoms: UnsafeMutablePointer<Atom>
   private let atomsPerSyslet: Int
   private let descriptors: UnsafeMutablePointer<Int>
+  private let paths: UnsafeMutablePointer<UnsafePointer<CChar>?>
   private let counts: UnsafeMutablePointer<Int>
   private let buffers: UnsafeMutableRawPointer
   private let completions: UnsafeMutableBufferPointer<Completion>
@@ -99,12 +100,14 @@ extension SysletEngine {
       switch name {
       case .nop, .readCached, .preparedNop, .preparedReadCached: 1
       case .nopChain, .preparedNopChain: RowName.chainLength
-      case .openReadClose: 3
+      case .openReadClose, .preparedOpenReadClose: 3
       default: preconditionFailure(TwinSide.others)
       }
     unsafe atoms = .allocate(capacity: depth * atomsPerSyslet)
     unsafe descriptors = .allocate(capacity: depth)
     unsafe descriptors.initialize(repeating: 0, count: depth)
+    unsafe paths = .allocate(capacity: depth)
+    unsafe paths.initialize(repeating: inputs.tree.paths[0], count: depth)
     unsafe counts = .allocate(capacity: depth)
     unsafe counts.initialize(repeating: 0, count: depth)
     unsafe buffers = .allocate(byteCount: depth * CachedFile.block, alignment: CachedFile.block)
@@ -119,6 +122,7 @@ extension SysletEngine {
     try? engine.close()
     unsafe atoms.deallocate()
     unsafe descriptors.deallocate()
+    unsafe paths.deallocate()
     unsafe counts.deallocate()
     unsafe buffers.deallocate()
     unsafe completions.deallocate()
@@ -141,9 +145,12 @@ extension SysletEngine {
         to: Atom(
           SystemCall.pread64, UInt64(argument: inputs.file.descriptor), UInt64(argument: buffer), UInt64(argument: CachedFile.block),
           UInt64(argument: counts + slot), pointers: 0b1000))
-    case .openReadClose:
+    case .openReadClose, .preparedOpenReadClose:
       unsafe head.initializeOpenReadClose(
         descriptor: descriptors + slot, buffer: buffer, byteCount: CachedFile.block, count: counts + slot)
+      guard name.isPrepared else { return }
+      unsafe head.pointee.args.1 = UInt64(argument: paths + slot)
+      unsafe head.pointee.pmap |= 0b10
     default: preconditionFailure(TwinSide.others)
     }
   }
@@ -176,6 +183,14 @@ extension SysletEngine {
           unsafe words[slot] = Int(offsets[item])
           try unsafe prepared[slot]._withUnsafeGuaranteedRef(engine.enqueue)
         }, least: CachedFile.block, read: { _ in CachedFile.block })
+    case .preparedOpenReadClose:
+      let (files, paths, counts) = unsafe (inputs.tree.paths, paths, counts)
+      return try run(
+        batches, of: files.count,
+        start: { slot, item in
+          unsafe paths[slot] = files[item]
+          try unsafe prepared[slot]._withUnsafeGuaranteedRef(engine.enqueue)
+        }, least: 0, read: { unsafe counts[$0] })
     case .openReadClose:
       let (paths, counts) = unsafe (inputs.tree.paths, counts)
       return try run(

@@ -117,6 +117,8 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
   case preparedNopChain = "prepared-nop-chain"
   /// The offset stands behind a pointer.
   case preparedReadCached = "prepared-read-cached"
+  /// The path stands behind a pointer.
+  case preparedOpenReadClose = "prepared-open-read-close"
   /// A message of 64 bytes over TCP, and its answer: what a server with one thread computes for it, by C with io_uring.
   case echo = "tcp-echo"
   case preparedEcho = "prepared-tcp-echo"
@@ -134,7 +136,7 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
 
   var isPrepared: Bool {
     switch self {
-    case .preparedNop, .preparedNopChain, .preparedReadCached, .preparedEcho, .preparedWorkingEcho: true
+    case .preparedNop, .preparedNopChain, .preparedReadCached, .preparedOpenReadClose, .preparedEcho, .preparedWorkingEcho: true
     default: false
     }
   }
@@ -147,7 +149,7 @@ enum RowName: String, CaseIterable, ExpressibleByArgument {
   var depths: [Int] {
     switch self {
     case .nop, .readCached, .preparedNop, .preparedReadCached: [1, 32]
-    case .openReadClose: [1, 64]
+    case .openReadClose, .preparedOpenReadClose: [1, 64]
     case .echo, .preparedEcho, .workingEcho, .preparedWorkingEcho: [64]
     default: [1]
     }
