@@ -1,6 +1,6 @@
 // A row of typed programs: tasks on a runtime's executor, each of which runs one program after the other.
 
-internal import Glibc
+internal import Programs
 internal import SysletRing
 internal import SystemPackage
 
@@ -25,51 +25,30 @@ enum TypedProbe {
     do { runtime = try SysletRuntime(options) } catch { throw .machine("\(error)") }
     let file = FileDescriptor(rawValue: scratch.descriptor)
     let paths = (0..<scratch.pathCount).map { unsafe FilePath(platformString: scratch.path($0)) }
-    let ended = Ended()
-    Task(executorPreference: runtime.executor) {
-      await withTaskGroup { group in
-        for slot in 0..<row.depth {
-          group.addTask {
-            for item in stride(from: slot, to: count, by: row.depth) {
-              let got =
-                row == .typedRead32
-                ? try? await runtime.run(TypedProbe.read, file, item * 37 % 256 * block)
-                : try? await runtime.run(TypedProbe.readFile, paths[item % fileCount])
-              if got != block { ended.noteWrong() }
+    let wrong: Int
+    do {
+      wrong = try Blocking.run(on: runtime.executor) {
+        await withTaskGroup { group in
+          for slot in 0..<row.depth {
+            group.addTask {
+              var wrong = 0
+              for item in stride(from: slot, to: count, by: row.depth) {
+                let got =
+                  row == .typedRead32
+                  ? try? await runtime.run(TypedProbe.read, file, item * 37 % 256 * block)
+                  : try? await runtime.run(TypedProbe.readFile, paths[item % fileCount])
+                if got != block { wrong += 1 }
+              }
+              return wrong
             }
           }
+          return await group.reduce(0, +)
         }
       }
-      ended.post()
+    } catch {
+      throw .machine("\(error)")
     }
-    let wrong = ended.wait()
     if wrong > 0 { throw .wrong("\(row.rawValue): \(wrong) results are wrong") }
     print("completed\t\(count)")
-  }
-}
-
-/// Waits on a thread for a task.
-@safe private final class Ended: @unchecked Sendable {
-  private let semaphore: UnsafeMutablePointer<sem_t>
-  /// Written on the executor's one thread, and read when it is done.
-  private var wrong = 0
-
-  init() {
-    unsafe semaphore = .allocate(capacity: 1)
-    unsafe semaphore.initialize(to: sem_t())
-    unsafe sem_init(semaphore, 0, 0)
-  }
-
-  deinit {
-    unsafe sem_destroy(semaphore)
-    unsafe semaphore.deallocate()
-  }
-
-  func noteWrong() { wrong += 1 }
-  func post() { unsafe sem_post(semaphore) }
-
-  func wait() -> Int {
-    while unsafe sem_wait(semaphore) != 0 {}
-    return wrong
   }
 }

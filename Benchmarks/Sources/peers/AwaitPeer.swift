@@ -1,6 +1,7 @@
 // Ours, awaited: `depth` tasks on an executor, each of which awaits one syslet after the other.
 
 internal import Measuring
+internal import Programs
 internal import SysletRing
 
 /// On a ring, so that what it takes longer than `RingPeer` is what awaiting costs.

@@ -7,6 +7,7 @@ internal import CPeers
 @unsafe @preconcurrency internal import Dispatch
 internal import Glibc
 internal import Measuring
+internal import Programs
 internal import SystemPackage
 
 final class IORingAwaitPeer: Peer {

@@ -1,6 +1,7 @@
 // Ours as a program would use it: typed programs, run by `depth` tasks on a runtime's executor.
 
 internal import Measuring
+internal import Programs
 internal import SysletRing
 internal import SystemPackage
 

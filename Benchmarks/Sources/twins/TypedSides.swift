@@ -3,6 +3,7 @@
 internal import CTwins
 internal import Glibc
 internal import Measuring
+internal import Programs
 internal import SysletRing
 internal import SystemPackage
 

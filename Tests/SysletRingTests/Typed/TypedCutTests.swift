@@ -73,6 +73,14 @@ struct TypedCutTests {
     }
   }
 
+  /// The two ends of a connection, the caller's to close.
+  private func socketPair() throws -> [Int32] {
+    var pair: [Int32] = [0, 0]
+    let made = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
+    try #require(made == 0)
+    return pair
+  }
+
   private func withEngines(_ body: (SysletEngine) throws -> Void) throws {
     // Those on which a run is cut short behind a given step: workers count for themselves.
     for backend in SysletEngine.Backend.available where backend == .inline || backend == .ring {
@@ -157,9 +165,7 @@ struct TypedCutTests {
     let path = FilePath(scratch.file("page", content))
     let folder = try FileDescriptor.open(FilePath(scratch.path), .readOnly, options: .directory)
     defer { try? folder.close() }
-    var pair: [Int32] = [0, 0]
-    let made = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
-    #expect(made == 0)
+    let pair = try socketPair()
     defer { for end in pair { close(end) } }
     func drain(_ end: Int32) -> [UInt8] {
       var all: [UInt8] = []
@@ -210,9 +216,7 @@ struct TypedCutTests {
     scratch.file("answer", "abc")
     let folder = try FileDescriptor.open(FilePath(scratch.path), .readOnly, options: .directory)
     defer { try? folder.close() }
-    var pair: [Int32] = [0, 0]
-    let made = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
-    #expect(made == 0)
+    let pair = try socketPair()
     defer { for end in pair { close(end) } }
     try withEngines { engine in
       try enumerate(Self.answer.program, on: engine, by: way) {
