@@ -94,7 +94,7 @@ where Inputs.Element: SysletParameter {
 }
 
 /// What the tasks that make results and the one that takes them share. Ends with the last that has it: the tasks have only the queue.
-private final class ResultStream<Element: Sendable>: Sendable {
+final class ResultStream<Element: Sendable>: Sendable {
   private let queue: ResultQueue<Element>
   private let task = Locked<Task<Void, Never>?>(nil)
 

@@ -48,6 +48,8 @@ public final class SysletRuntime: Sendable {
   private let turn = Atomic(0)
   private let admission: Admission
   private let isShared: Bool
+  /// Who appends to which descriptor.
+  let appends = Turns()
 
   /// The process's: made with the defaults when it is first used, and never ended.
   ///

@@ -1,5 +1,6 @@
 // What a call's row and its arguments tell together: whether it may wait for another party, and whether it is about the thread that makes it.
 
+internal import CLiburing
 internal import Glibc
 
 /// Where a call may be made, as far as it reads or changes what the kernel keeps for each thread.
@@ -34,6 +35,10 @@ extension Operation.Traits {
     case SystemCall.sendto, SystemCall.recvfrom, SystemCall.sendmmsg, SystemCall.recvmmsg: return arguments.low(3) & Self.dontWait == 0
     case SystemCall.sendmsg, SystemCall.recvmsg: return arguments.low(2) & Self.dontWait == 0
     case SystemCall.poll: return arguments.low(2) != 0
+    // Of a file, which is there. To a socket that waits for nobody.
+    case SystemCall.sendfile:
+      let flags = syslet_call(SystemCall.fcntl, arguments[0], UInt64(F_GETFL), 0, 0, 0, 0)
+      return flags >= 0 && flags & Int(O_NONBLOCK) == 0
     case SystemCall.epoll_wait, SystemCall.epoll_pwait: return arguments.low(3) != 0
     default: return true
     }

@@ -20,6 +20,10 @@ enum WordOperation: Int, CaseIterable {
   case load8 = -10
   /// Stores the second word's lowest byte at the address that is the first.
   case store1 = -11
+  /// Stores the second word at the address that is the first.
+  case store8 = -12
+  /// The bits that both words have.
+  case and = -13
 
   var name: StaticString {
     switch self {
@@ -33,6 +37,8 @@ enum WordOperation: Int, CaseIterable {
     case .load4: "load4"
     case .load8: "load8"
     case .store1: "store1"
+    case .store8: "store8"
+    case .and: "and"
     }
   }
 
@@ -53,11 +59,15 @@ enum WordOperation: Int, CaseIterable {
     case .store1:
       unsafe UnsafeMutablePointer<UInt8>(bitPattern: left)!.pointee = UInt8(truncatingIfNeeded: right)
       return 0
+    case .store8:
+      unsafe UnsafeMutableRawPointer(bitPattern: left)!.storeBytes(of: right, as: Int.self)
+      return 0
+    case .and: return left & right
     }
   }
 
   /// The row of each: made once, and kept as the table's rows are. The costs are those of `umem_add`'s row.
-  func row() -> Reference<Operation> { Self.rows[self.rawValue - Self.store1.rawValue] }
+  func row() -> Reference<Operation> { Self.rows[self.rawValue - Self.and.rawValue] }
 
   private static let rows: [Reference<Operation>] = {
     let memory = UnsafeMutablePointer<Operation>.allocate(capacity: allCases.count)

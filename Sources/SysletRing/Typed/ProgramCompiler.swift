@@ -139,9 +139,9 @@ struct ProgramCompiler {
       if owned.mayBeClosed { forget(owned, behind: step, closed) }
       // Behind an inner block it may have been closed or not, which its word says.
       if call.closesOwn { scope = closed }
-    case .raise(let errno, var call):
+    case .raise(let error, var call):
       call.number = WordOperation.move.rawValue
-      call.arguments = [.integer(-Int(errno)), .zero]
+      call.arguments = [error, .zero]
       emit(call, scope, scope)
     case .loop(let body):
       let (head, exit) = (newLabel(), newLabel())

@@ -81,8 +81,8 @@ indirect enum Node {
   case attempt(Block, Block, failure: Int)
   /// Fails as the step did whose number the word has.
   case fail(word: Int)
-  /// Fails with an error of its own.
-  case raise(errno: Int32, CallNode)
+  /// Fails with an error that no call has just given: the word or the constant has it, negative as a result has.
+  case raise(Operand, CallNode)
   case ensure(Block)
   case onFailure(Block)
   case within(nanoseconds: Int64, Block)

@@ -106,16 +106,16 @@ extension SysletBuilder {
     }
     for (limit, isLess) in [(Operand.zero, true), (.integer(buffer.count), false)] {
       let comparison = Comparison(left: operand, right: limit, holdsForLess: isLess, holdsForEqual: false, holdsForGreater: !isLess)
-      append(.when(comparison, failing(EINVAL, name, place, descriptor), record(.branch, place) {}), place)
+      append(.when(comparison, failing(.integer(-EINVAL), name, place, descriptor), record(.branch, place) {}), place)
     }
     return (address, operand)
   }
 
-  /// A block that fails as a step does.
-  func failing(_ errno: Int32, _ name: String, _ place: SourcePlace, _ descriptor: Operand?) -> Block {
+  /// A block that fails as a step does whose result is `error`.
+  func failing(_ error: Operand, _ name: String, _ place: SourcePlace, _ descriptor: Operand?) -> Block {
     record(.branch, place) {
       let node = CallNode(number: 0, arguments: [], result: newWord(), name: name, place: place, descriptor: descriptor)
-      append(.raise(errno: errno, node), place)
+      append(.raise(error, node), place)
     }
   }
 
@@ -189,5 +189,5 @@ extension SysletStatus {
   static let mask = 0x7FF
   // Where struct statx has them.
   static let (linksOffset, userOffset, groupOffset, modeOffset, inodeOffset, sizeOffset) = (16, 20, 24, 28, 32, 40)
-  static let (blocksOffset, modifiedOffset) = (48, 112)
+  static let (blocksOffset, modifiedOffset, deviceOffset) = (48, 112, 136)
 }

@@ -10,7 +10,8 @@ public struct SysletError: Error, Sendable, CustomStringConvertible {
   public struct Reason: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
       case failed(Errno)
-      case timedOut, full, closed, stepLimit
+      case timedOut, full, closed, stepLimit, endOfStream
+      case limitExceeded(Int)
       case engine(EngineError)
     }
     let kind: Kind
@@ -25,6 +26,10 @@ public struct SysletError: Error, Sendable, CustomStringConvertible {
     public static let stepLimit = Reason(kind: .stepLimit)
     /// The runtime was shut down.
     public static let closed = Reason(kind: .closed)
+    /// There is more than so many bytes, which was the limit.
+    public static func limitExceeded(_ limit: Int) -> Reason { Reason(kind: .limitExceeded(limit)) }
+    /// The other side has closed in the middle of what was to be received.
+    public static let endOfStream = Reason(kind: .endOfStream)
 
     /// The error of the system call that failed; nil for another reason.
     public var errno: Errno? {
@@ -76,6 +81,8 @@ public struct SysletError: Error, Sendable, CustomStringConvertible {
     case .timedOut: text += operation.isEmpty ? "the deadline passed" : "its time limit passed"
     case .full: text += "as many syslets as Options.maxPending are running"
     case .closed: text += "the runtime was shut down"
+    case .limitExceeded(let limit): text += "it has more than the \(limit) bytes that the limit allows"
+    case .endOfStream: text += "the other side has closed before all of it had come"
     case .stepLimit: text += "there are more steps than Options.maxSteps of them"
     case .engine(let error): text += "\(error)"
     }

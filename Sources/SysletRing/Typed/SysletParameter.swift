@@ -99,7 +99,13 @@ extension SysletStatus: SysletResult {
     return SysletStatus(
       size: field(sizeOffset, as: UInt64.self), mode: field(modeOffset, as: UInt16.self), links: field(linksOffset, as: UInt32.self),
       user: field(userOffset, as: UInt32.self), group: field(groupOffset, as: UInt32.self), inode: field(inodeOffset, as: UInt64.self),
+      device: device(major: field(deviceOffset, as: UInt32.self), minor: field(deviceOffset + 4, as: UInt32.self)),
       blocks: field(blocksOffset, as: UInt64.self), modifiedSeconds: field(modifiedOffset, as: Int64.self),
       modifiedNanoseconds: field(modifiedOffset + 8, as: UInt32.self))
+  }
+
+  /// As makedev(3).
+  private static func device(major: UInt64, minor: UInt64) -> UInt64 {
+    (major & ~0xFFF) << 32 | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | minor & 0xFF
   }
 }

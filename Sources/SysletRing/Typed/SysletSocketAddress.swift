@@ -1,5 +1,6 @@
 // Where a socket is.
 
+internal import CLiburing
 internal import Glibc
 public import SystemPackage
 
@@ -48,6 +49,33 @@ public struct SysletSocketAddress: Sendable, Hashable {
     bytes = Self.bytes(of: sa_family_t(AF_UNIX)) + name + [0]
   }
 
+  /// The address that a socket has: whose port the kernel has chosen, for example. The corresponding C function is `getsockname`.
+  ///
+  /// - Returns: nil for what is no socket, or has an address of another kind.
+  public static func local(of socket: FileDescriptor) -> SysletSocketAddress? {
+    SysletSocketAddress(SystemCall.getsockname, of: socket)
+  }
+
+  /// The address of the other side of a connection. The corresponding C function is `getpeername`.
+  ///
+  /// - Returns: nil for what is no connection, or has an address of another kind.
+  public static func remote(of socket: FileDescriptor) -> SysletSocketAddress? {
+    SysletSocketAddress(SystemCall.getpeername, of: socket)
+  }
+
+  private init?(_ number: Int, of socket: FileDescriptor) {
+    var storage = sockaddr_storage()
+    var count = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = unsafe syslet_call(
+      number, UInt64(argument: socket.rawValue), UInt64(duringCall: &storage), UInt64(duringCall: &count), 0, 0, 0)
+    guard result == 0, let family = SysletSocketFamily(rawValue: Int32(storage.ss_family)) else { return nil }
+    self.family = family
+    bytes = Array(Self.bytes(of: storage).prefix(Int(count)))
+  }
+
+  /// The port of an Internet address; nil for a path.
+  public var port: UInt16? { family == .unix ? nil : UInt16(bytes[2]) << 8 | UInt16(bytes[3]) }
+
   private static func bytes<T>(of value: T) -> [UInt8] { unsafe withUnsafeBytes(of: value) { unsafe Array($0) } }
 }
 
@@ -69,6 +97,21 @@ public enum SysletSocketType: Int32, Sendable {
   case datagram = 2
   /// Messages on a connection. `SOCK_SEQPACKET`.
   case sequencedPacket = 5
+}
+
+extension SysletSocketAddress: CustomStringConvertible {
+  /// `127.0.0.1:80`, `[::1]:80`, or the path.
+  public var description: String {
+    if family == .unix { return String(decoding: bytes.dropFirst(2).prefix { $0 != 0 }, as: UTF8.self) }
+    let isFour = family == .internet
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    let digits = unsafe bytes.dropFirst(isFour ? 4 : 8).withUnsafeBytes { address in
+      unsafe text.withUnsafeMutableBufferPointer {
+        unsafe inet_ntop(family.rawValue, address.baseAddress!, $0.baseAddress!, socklen_t($0.count)).map { unsafe String(cString: $0) }
+      }
+    }
+    return "\(isFour ? digits ?? "?" : "[\(digits ?? "?")]"):\(port ?? 0)"
+  }
 }
 
 extension SysletSocketAddress: SysletParameter {

@@ -5,7 +5,7 @@ internal import Glibc
 public import SystemPackage
 
 /// What stands behind a descriptor's step: its recorder, its operand and its place.
-private struct DescriptorStep {
+struct DescriptorStep {
   let builder: SysletBuilder
   let descriptor: Operand
   let name: String
@@ -31,7 +31,7 @@ private struct DescriptorStep {
     builder.memory(buffer, count, name, place, descriptor: descriptor)
   }
 
-  private func append(_ node: Node) { builder.append(node, place) }
+  func append(_ node: Node) { builder.append(node, place) }
 
   /// The same of what was lent.
   func memory<T>(_ lent: SysletValue<T>) -> (Operand, Operand) { (operand(lent), lent.count ?? .zero) }
@@ -77,7 +77,7 @@ private struct DescriptorStep {
       if !isFilling {
         // Nothing was taken, and no error told.
         let isShort = Comparison(left: .word(left), right: .zero, holdsForLess: false, holdsForEqual: false, holdsForGreater: true)
-        append(.when(isShort, builder.failing(EIO, name, place, descriptor), builder.record(.branch, place) {}))
+        append(.when(isShort, builder.failing(.integer(-EIO), name, place, descriptor), builder.record(.branch, place) {}))
       }
     }
     let isShort = Comparison(left: .word(done), right: count, holdsForLess: true, holdsForEqual: false, holdsForGreater: false)
@@ -115,6 +115,13 @@ extension SysletValue where Wrapped == FileDescriptor {
     let step = DescriptorStep(self, "read", fileID, line)
     let (address, count) = step.memory(lent)
     return step.builder.value(step.complete(SystemCall.read, address, count, isFilling: true), "read", step.place)
+  }
+
+  /// Reads until the buffer is full, or the file ends: how many bytes. read(2).
+  public func read(filling buffer: SysletBuffer, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
+    let step = DescriptorStep(self, "read", fileID, line)
+    let (address, count) = step.memory(buffer)
+    return step.builder.value(step.complete(SystemCall.read, address, count, isFilling: true), "read", step.place).bounded(buffer.count)
   }
 
   /// Writes at the file's own position: how many bytes, which may be fewer than were given. write(2).
@@ -234,6 +241,21 @@ extension SysletValue where Wrapped == FileDescriptor {
     return step.call(SystemCall.recvfrom, address, count, .zero, .zero, .zero).bounded(buffer.count)
   }
 
+  /// Takes what has come, up to as much as was lent: how many bytes, 0 when the other side has closed. recvfrom(2).
+  public func receive(into lent: SysletValue<MutableBytes>, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
+    let step = DescriptorStep(self, "receive", fileID, line)
+    let (address, count) = step.memory(lent)
+    return step.call(SystemCall.recvfrom, address, count, .zero, .zero, .zero)
+  }
+
+  /// Receives until what was lent is full, or the other side closes: how many bytes. recvfrom(2).
+  public func receive(filling lent: SysletValue<MutableBytes>, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
+    let step = DescriptorStep(self, "receive", fileID, line)
+    let (address, count) = step.memory(lent)
+    return step.builder.value(
+      step.complete(SystemCall.recvfrom, address, count, flags: .zero, isFilling: true), "receive", step.place)
+  }
+
   /// Sends the first `count` bytes of a buffer, all of them. sendto(2).
   public func sendAll(
     _ buffer: SysletBuffer, count: SysletValue<Int>, fileID: StaticString = #fileID, line: UInt = #line
@@ -304,7 +326,7 @@ extension DescriptorStep {
 }
 
 extension SysletValue where Wrapped == Int {
-  fileprivate func bounded(_ count: Int) -> SysletValue {
+  func bounded(_ count: Int) -> SysletValue {
     var value = self
     value.bound = count
     return value

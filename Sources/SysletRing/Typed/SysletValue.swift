@@ -81,6 +81,8 @@ public struct SysletStatus: Sendable, Hashable {
   public var group: UInt32
   /// The inode's number.
   public var inode: UInt64
+  /// The device that has the file, as `st_dev`: an inode's number is one of its.
+  public var device: UInt64
   /// Blocks of 512 bytes that it has on its device.
   public var blocks: Int
   /// The last change of its bytes: seconds since 1970, and nanoseconds.

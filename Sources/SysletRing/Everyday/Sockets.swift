@@ -1,0 +1,178 @@
+// Connections: made, accepted, and what goes through them.
+
+internal import CLiburing
+internal import Glibc
+public import SystemPackage
+
+extension SysletRuntime {
+  /// Connects to an address, with a socket of its own. On the Internet it sends without delay (`TCP_NODELAY`). The corresponding C functions
+  /// are `socket` and `connect`.
+  ///
+  /// - Returns: The connection, which the caller closes.
+  /// - Throws: `SysletError`; `CancellationError`.
+  public nonisolated(nonsending) func connect(to address: SysletSocketAddress) async throws -> FileDescriptor {
+    switch address.family {
+    case .unix: try await run(Everyday.connectUnix, address)
+    case .internet: try await run(Everyday.connectInternet, address)
+    case .internet6: try await run(Everyday.connectInternet6, address)
+    }
+  }
+
+  /// Listens for connections. An address of the Internet can be used again at once (`SO_REUSEADDR`), and what is accepted sends without delay
+  /// (`TCP_NODELAY`). The corresponding C functions are `socket`, `bind` and `listen`.
+  ///
+  /// - Parameters:
+  ///   - address: With port 0 the kernel chooses one: `SysletSocketAddress.local(of:)` tells which.
+  ///   - backlog: So many may have connected and not been accepted, at the most what `net.core.somaxconn` says.
+  /// - Returns: The socket, which the caller closes. A path (`SysletSocketAddress.init(path:)`) stays until it is removed.
+  /// - Throws: `SysletError`; `CancellationError`.
+  public nonisolated(nonsending) func listen(on address: SysletSocketAddress, backlog: Int = 1024) async throws -> FileDescriptor {
+    switch address.family {
+    case .unix: try await run(Everyday.listenUnix, address, backlog)
+    case .internet: try await run(Everyday.listenInternet, address, backlog)
+    case .internet6: try await run(Everyday.listenInternet6, address, backlog)
+    }
+  }
+
+  /// Accepts connections, one after the other, for as long as they are asked for. The corresponding C function is `accept`.
+  ///
+  /// ```swift
+  /// for try await connection in runtime.accept(on: listener) { group.addTask { try await serve(connection) } }
+  /// ```
+  ///
+  /// A connection that was given up before it was accepted is passed over. Where the process or the system has no descriptor or memory for one more, it tries
+  /// again 20 times a second, and who connects waits meanwhile.
+  ///
+  /// - Parameter listener: A socket that listens. It is not closed.
+  public func accept(on listener: FileDescriptor) -> SysletConnections { SysletConnections(runtime: self, listener: listener) }
+
+  /// Sends bytes, all of them. They are not copied. The corresponding C function is `send`.
+  ///
+  /// - Throws: `SysletError`, with EPIPE where the other side takes no more: there is no signal; `CancellationError`, by which some may have been sent.
+  public nonisolated(nonsending) func sendAll(_ bytes: borrowing Span<UInt8>, to socket: FileDescriptor) async throws {
+    try await run(Everyday.sendAll, socket, from: bytes)
+  }
+
+  /// Receives what has come, in place; waits until something has. The corresponding C function is `recv`.
+  ///
+  /// - Returns: How many bytes; 0 when the other side has closed.
+  /// - Throws: `SysletError`; `CancellationError`.
+  public nonisolated(nonsending) func receive(from socket: FileDescriptor, into bytes: inout MutableSpan<UInt8>) async throws -> Int {
+    try await run(Everyday.receive, socket, into: &bytes)
+  }
+
+  /// Receives so many bytes, no more and no fewer.
+  ///
+  /// - Parameter count: How many: they have memory at once, so what another has sent as a number is to be looked at before.
+  /// - Returns: nil when the other side has closed before the first of them.
+  /// - Throws: `SysletError`, with the reason `endOfStream` when it has closed behind the first of them; `CancellationError`.
+  public nonisolated(nonsending) func receive(exactly count: Int, from socket: FileDescriptor) async throws -> [UInt8]? {
+    guard count > 0 else {
+      if count == 0 { return [] }
+      throw Everyday.error("receive", socket, .failed(.invalidArgument))
+    }
+    var bytes = [UInt8](repeating: 0, count: count)
+    var span = bytes.mutableSpan
+    let received = try await run(Everyday.receiveAll, socket, into: &span)
+    if received == 0 { return nil }
+    if received < count { throw Everyday.error("receive", socket, .endOfStream) }
+    return bytes
+  }
+
+  /// Sends bytes of a file, without a copy in between. The corresponding C function is `sendfile`.
+  ///
+  /// While it sends, the socket is set not to wait (`O_NONBLOCK`), so that a receiver that takes nothing keeps no thread: nobody else may use it meanwhile.
+  ///
+  /// - Parameters:
+  ///   - offset: Where they begin. The file's own position is neither used nor moved.
+  ///   - count: How many.
+  /// - Returns: How many were sent: fewer than `count` only where the file ends before.
+  /// - Throws: `SysletError`; `CancellationError`, by which some may have been sent.
+  @discardableResult
+  public nonisolated(nonsending) func sendFile(
+    _ file: FileDescriptor, offset: Int = 0, count: Int, to socket: FileDescriptor
+  ) async throws -> Int {
+    try await run(Everyday.sendFile, file, socket, offset, count)
+  }
+}
+
+/// The connections that a socket accepts. Each is to be closed by whoever gets it.
+public struct SysletConnections: AsyncSequence, Sendable {
+  /// A connection.
+  public typealias Element = FileDescriptor
+
+  let runtime: SysletRuntime
+  let listener: FileDescriptor
+
+  /// Accepts from now on.
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(connections: self) }
+
+  /// Gives the connections as they come.
+  public struct AsyncIterator: AsyncIteratorProtocol {
+    fileprivate let connections: SysletConnections
+
+    /// The next connection; it never ends by itself.
+    ///
+    /// - Throws: `SysletError` where the socket cannot accept any more; `CancellationError`.
+    public mutating func next() async throws -> FileDescriptor? {
+      while true {
+        do { return try await connections.runtime.run(Everyday.accept, connections.listener) } catch let error as SysletError {
+          switch error.reason.errno?.rawValue {
+          // accept(2): errors of the connection, not of the socket.
+          case ECONNABORTED, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, ENETDOWN: continue
+          case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await Task.sleep(for: .milliseconds(50))
+          default: throw error
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Everyday {
+  static let connectUnix = connect(.unix)
+  static let connectInternet = connect(.internet)
+  static let connectInternet6 = connect(.internet6)
+  static let listenUnix = listen(.unix)
+  static let listenInternet = listen(.internet)
+  static let listenInternet6 = listen(.internet6)
+  static let accept = Syslet(FileDescriptor.self) { s, listener in listener.accept() }
+  static let sendAll = Syslet(FileDescriptor.self, Bytes.self) { s, socket, bytes in socket.sendAll(bytes) }
+  static let receive = Syslet(FileDescriptor.self, MutableBytes.self) { s, socket, bytes in socket.receive(into: bytes) }
+  static let receiveAll = Syslet(FileDescriptor.self, MutableBytes.self) { s, socket, bytes in socket.receive(filling: bytes) }
+  static let sendFile = Syslet(FileDescriptor.self, FileDescriptor.self, Int.self, Int.self) { s, file, socket, offset, count in
+    socket.sendFile(file, fromAbsoluteOffset: offset, count: count)
+  }
+
+  private static func connect(_ family: SysletSocketFamily) -> Syslet<SysletSocketAddress, FileDescriptor> {
+    Syslet(SysletSocketAddress.self, function: "connect") { s, address in
+      let socket = s.socket(family)
+      if family != .unix { socket.set(Int32(IPPROTO_TCP), TCP_NODELAY) }
+      s.connect(socket, to: address)
+      return socket
+    }
+  }
+
+  private static func listen(_ family: SysletSocketFamily) -> Syslet<SysletSocketAddress, Int, FileDescriptor> {
+    Syslet(SysletSocketAddress.self, Int.self, function: "listen") { s, address, backlog in
+      let socket = s.socket(family)
+      if family != .unix {
+        socket.set(SOL_SOCKET, SO_REUSEADDR)
+        // Connections have it from here.
+        socket.set(Int32(IPPROTO_TCP), TCP_NODELAY)
+      }
+      socket.bind(to: address)
+      socket.step(SystemCall.listen, "listen") { [s.operand(backlog, "listen", SourcePlace(fileID: #fileID, line: #line))] }
+      return socket
+    }
+  }
+}
+
+extension SysletValue where Wrapped == FileDescriptor {
+  /// Sets an option of a socket to 1. setsockopt(2).
+  fileprivate func set(_ level: Int32, _ option: Int32) {
+    guard let builder = origin?.builder else { fatalError("a descriptor is never a literal") }
+    let one = builder.words([1])
+    step(SystemCall.setsockopt, "setOption") { [.integer(level), .integer(option), .address(region: one), .integer(4)] }
+  }
+}

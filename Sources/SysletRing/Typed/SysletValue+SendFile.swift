@@ -1,0 +1,90 @@
+// From a file to a socket, without a copy in between.
+
+internal import CLiburing
+internal import Glibc
+public import SystemPackage
+
+extension SysletValue where Wrapped == FileDescriptor {
+  /// Sends `count` bytes of a file to this socket, from `offset` on: how many, which are fewer where the file ends before. sendfile(2).
+  ///
+  /// Where the socket takes no more, the program waits until it does, with no thread of its own: until the steps are done the socket is
+  /// set not to wait itself (`O_NONBLOCK`), so that nobody else may use it meanwhile. A socket that is set so already stays so. The file's own
+  /// position is neither used nor moved.
+  @discardableResult
+  public func sendFile(
+    _ file: SysletValue<FileDescriptor>, fromAbsoluteOffset offset: SysletValue<Int> = 0, count: SysletValue<Int>,
+    fileID: StaticString = #fileID, line: UInt = #line
+  ) -> SysletValue<Int> {
+    let step = DescriptorStep(self, "sendFile", fileID, line)
+    let (builder, place) = (step.builder, step.place)
+    let (file, offset, count) = (step.operand(file), step.operand(offset), step.operand(count))
+    let (left, sent) = (builder.newWord(), builder.newWord())
+    let (position, room) = (Operand.address(region: builder.newRegion(8)), Operand.address(region: builder.newRegion(8)))
+    builder.word(.store8, position, offset, place)
+    builder.word(.move, count, into: left, place)
+    builder.word(.move, .zero, into: sent, place)
+    // struct pollfd: the descriptor, and POLLOUT.
+    let wanted = builder.word(.add, step.descriptor, .integer(4 << 32), place)
+    builder.word(.store8, room, .word(wanted), place)
+    let flags = builder.call(
+      SystemCall.fcntl, [step.descriptor, .integer(F_GETFL)], step.name, place, descriptor: step.descriptor)
+    let isSet = builder.word(.and, .word(flags), .integer(O_NONBLOCK), place)
+
+    func transfer(_ builder: SysletBuilder) {
+      let moved = builder.newWord()
+      let loop = builder.record(.loop, place) {
+        step.callUnchecked(SystemCall.sendfile, [step.descriptor, file, position, .word(left)], into: moved)
+        let isFull = step.compare(.word(moved), .integer(-EAGAIN), equal: true)
+        builder.append(
+          .when(
+            step.compare(.word(moved), .zero, less: true),
+            builder.record(.branch, place) {
+              builder.append(
+                .when(
+                  isFull,
+                  builder.record(.branch, place) {
+                    builder.call(SystemCall.poll, [room, .integer(1), .integer(-1)], step.name, place, descriptor: step.descriptor)
+                  }, builder.failing(.word(moved), step.name, place, step.descriptor)), place)
+            },
+            builder.record(.branch, place) {
+              builder.word(.add, .word(sent), .word(moved), into: sent, place)
+              builder.word(.subtract, .word(left), .word(moved), into: left, place)
+            }), place)
+        // The file has ended, or all is sent. What has waited tries again.
+        builder.append(.exit(step.compare(.word(moved), .zero, equal: true), ObjectIdentifier(builder.block)), place)
+        builder.append(.exit(step.compare(.word(left), .zero, less: true, equal: true), ObjectIdentifier(builder.block)), place)
+      }
+      builder.append(.loop(loop), place)
+    }
+    let isWaiting = step.compare(.word(isSet), .zero, equal: true)
+    builder.append(
+      .when(
+        isWaiting,
+        builder.record(.branch, place) {
+          step.setWaiting(false)
+          builder.append(.ensure(builder.record(.cleanUp, place) { step.setWaiting(true) }), place)
+          transfer(builder)
+        }, builder.record(.branch, place) { transfer(builder) }), place)
+    return builder.value(sent, step.name, place)
+  }
+}
+
+extension DescriptorStep {
+  /// A call whose failure is a result like any other.
+  func callUnchecked(_ number: Int, _ arguments: [Operand], into word: Int) {
+    append(
+      .call(
+        CallNode(
+          number: number, arguments: arguments, result: word, name: name, place: place, descriptor: descriptor, mayFail: false)))
+  }
+
+  func compare(_ left: Operand, _ right: Operand, less: Bool = false, equal: Bool = false) -> Comparison {
+    Comparison(left: left, right: right, holdsForLess: less, holdsForEqual: equal, holdsForGreater: false)
+  }
+
+  /// Whether calls of the socket wait. FIONBIO changes this alone of its flags.
+  fileprivate func setWaiting(_ isWaiting: Bool) {
+    let value = builder.words([isWaiting ? 0 : 1])
+    callUnchecked(SystemCall.ioctl, [descriptor, .integer(FIONBIO), .address(region: value)], into: builder.newWord())
+  }
+}
