@@ -32,7 +32,10 @@ public struct SysletOutcome<Output: Sendable>: Sendable {
 extension SysletRuntime {
   /// Runs a program, and tells how it ended and how far it came.
   ///
-  /// - Parameter deadline: When it is cut short if it is not done by then.
+  /// - Parameters:
+  ///   - syslet: The program.
+  ///   - arguments: One for each parameter that it was made with.
+  ///   - deadline: When it is cut short if it is not done by then.
   public nonisolated(nonsending) func outcome<each P: SysletParameter, O: Sendable>(
     of syslet: Syslet<repeat each P, O>, _ arguments: repeat each P, deadline: ContinuousClock.Instant? = nil
   ) async -> SysletOutcome<O> {

@@ -101,7 +101,10 @@ public final class SysletRuntime: Sendable {
 
   /// Runs a program and gives its result.
   ///
-  /// - Parameter deadline: When it is cut short if it is not done by then.
+  /// - Parameters:
+  ///   - syslet: The program.
+  ///   - arguments: One for each parameter that it was made with.
+  ///   - deadline: When it is cut short if it is not done by then.
   /// - Throws: `SysletError`, which names the step that failed; `CancellationError` when the task is cancelled.
   public nonisolated(nonsending) func run<each P: SysletParameter, O: Sendable>(
     _ syslet: Syslet<repeat each P, O>, _ arguments: repeat each P, deadline: ContinuousClock.Instant? = nil
