@@ -106,7 +106,7 @@ struct PositionParityTests {
     #expect(Parity.differences(testCase, on: backend) == [])
   }
 
-  // MARK: the loop of the README
+  // MARK: the loop of the article on the raw API
 
   @Test(
     "A file is read to its end, with O_DIRECT too, and what was read is counted once", arguments: SysletEngine.Backend.available,
