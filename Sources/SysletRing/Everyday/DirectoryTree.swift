@@ -15,7 +15,9 @@ extension SysletRuntime {
   /// at, or not be listed, is an entry with the error: a folder that cannot be listed is there twice then, once with its status. It begins with the first
   /// look for an entry, and ends when nobody looks any more. The corresponding C functions are `getdents64` and `statx`.
   ///
-  /// - Parameter width: Entries that are on their way, or have come and nobody has taken yet, at the most.
+  /// - Parameters:
+  ///   - root: The folder.
+  ///   - width: Entries that are on their way, or have come and nobody has taken yet, at the most.
   public func walk(_ root: FilePath, width: Int = 64) -> DirectoryTree {
     DirectoryTree(runtime: self, root: root, width: max(1, width))
   }

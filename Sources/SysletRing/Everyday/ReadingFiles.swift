@@ -8,8 +8,10 @@ extension SysletRuntime {
   ///
   /// A small file takes one program, with the memory that it has: open, read and close. The corresponding C functions are `open`, `read` and `close`.
   ///
-  /// - Parameter limit: How many bytes it may have: what has more is an error, and is not read to its end. A file that grows, or that is no
-  ///   file but a device, has no end that could be relied on.
+  /// - Parameters:
+  ///   - path: Which file.
+  ///   - limit: How many bytes it may have: what has more is an error, and is not read to its end. A file that grows, or that is no
+  ///     file but a device, has no end that could be relied on.
   /// - Throws: `SysletError`, with the reason `limitExceeded` for more than `limit` bytes; `CancellationError`.
   public nonisolated(nonsending) func readFile(_ path: FilePath, limit: Int) async throws -> [UInt8] {
     let (bytes, isAll) = try await run(Everyday.readSmall, path)
@@ -39,7 +41,9 @@ extension SysletRuntime {
 
   /// Reads a file of UTF-8 to its end.
   ///
-  /// - Parameter limit: How many bytes it may have.
+  /// - Parameters:
+  ///   - path: Which file.
+  ///   - limit: How many bytes it may have.
   /// - Throws: As `readFile(_:limit:)`; `SysletError` with EILSEQ for what is not UTF-8.
   public nonisolated(nonsending) func readString(_ path: FilePath, limit: Int) async throws -> String {
     let bytes = try await readFile(path, limit: limit)
@@ -67,8 +71,11 @@ extension SysletRuntime {
   /// Opens a file for as long as `body` runs. It is closed on every road, also when the task is cancelled.
   ///
   /// - Parameters:
+  ///   - path: Which file.
+  ///   - mode: What it is opened for.
   ///   - options: `create` and `exclusiveCreate` need `permissions`.
   ///   - permissions: What a file that is made may be used for, less the process's mask (umask).
+  ///   - body: What is done with it. The descriptor is not valid behind it.
   /// - Throws: What `body` throws; `SysletError` of opening, and of closing when `body` has not thrown; `CancellationError`.
   public nonisolated(nonsending) func withFile<R>(
     _ path: FilePath, _ mode: FileDescriptor.AccessMode, options: FileDescriptor.OpenOptions = [], permissions: FilePermissions? = nil,

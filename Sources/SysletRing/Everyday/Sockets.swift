@@ -63,7 +63,9 @@ extension SysletRuntime {
 
   /// Receives so many bytes, no more and no fewer.
   ///
-  /// - Parameter count: How many: they have memory at once, so what another has sent as a number is to be looked at before.
+  /// - Parameters:
+  ///   - count: How many: they have memory at once, so what another has sent as a number is to be looked at before.
+  ///   - socket: The connection.
   /// - Returns: nil when the other side has closed before the first of them.
   /// - Throws: `SysletError`, with the reason `endOfStream` when it has closed behind the first of them; `CancellationError`.
   public nonisolated(nonsending) func receive(exactly count: Int, from socket: FileDescriptor) async throws -> [UInt8]? {
@@ -84,8 +86,10 @@ extension SysletRuntime {
   /// While it sends, the socket is set not to wait (`O_NONBLOCK`), so that a receiver that takes nothing keeps no thread: nobody else may use it meanwhile.
   ///
   /// - Parameters:
+  ///   - file: The file.
   ///   - offset: Where they begin. The file's own position is neither used nor moved.
   ///   - count: How many.
+  ///   - socket: The connection.
   /// - Returns: How many were sent: fewer than `count` only where the file ends before.
   /// - Throws: `SysletError`; `CancellationError`, by which some may have been sent.
   @discardableResult

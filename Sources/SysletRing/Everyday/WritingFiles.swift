@@ -14,6 +14,7 @@ extension SysletRuntime {
   /// Whoever reads it meanwhile finds a part, and so does everybody after a failure: `replaceFile(at:from:permissions:)` has no such moment.
   ///
   /// - Parameters:
+  ///   - path: Which file.
   ///   - bytes: All that it is to have. They are not copied.
   ///   - permissions: Of a file that is made, less the process's mask (umask).
   /// - Throws: `SysletError`; `CancellationError`.
@@ -46,7 +47,9 @@ extension SysletRuntime {
   /// On failure, and when the task is cancelled before the sync, the file has its old size again: no part of a record is left. Appends
   /// to one descriptor by one runtime take turns, in the order in which they come; whoever appends to the file by another one must see to that itself.
   ///
-  /// - Parameter file: Open for writing, without `append`: with that flag the kernel writes at the end whatever the offset, and nothing can be taken back.
+  /// - Parameters:
+  ///   - bytes: What is added. They are not copied.
+  ///   - file: Open for writing, without `append`: with that flag the kernel writes at the end whatever the offset.
   /// - Returns: Where the bytes begin.
   /// - Throws: `SysletError`; `CancellationError`.
   public nonisolated(nonsending) func append(_ bytes: borrowing Span<UInt8>, to file: FileDescriptor) async throws -> Int {
@@ -62,7 +65,9 @@ extension SysletRuntime {
 
   /// Makes a folder. The corresponding C function is `mkdir`.
   ///
-  /// - Parameter permissions: Less the process's mask (umask).
+  /// - Parameters:
+  ///   - path: Its name; the folder that it is in has to be there.
+  ///   - permissions: Less the process's mask (umask).
   /// - Throws: `SysletError`; `CancellationError`.
   public nonisolated(nonsending) func makeDirectory(
     _ path: FilePath, permissions: FilePermissions = [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute]
