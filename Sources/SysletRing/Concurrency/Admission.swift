@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// Used by any thread.
 final class Admission: Sendable {
-  enum Answer { case entered, full, cancelled, closed }
+  enum Answer { case entered, full, cancelled, closed, late }
 
   /// What a program takes while it runs.
   private struct Waiting {
@@ -79,11 +79,17 @@ final class Admission: Sendable {
   private func enterBusy(_ descriptors: Int) -> Answer? { state.withLock { enter(descriptors, &$0) } ?? (mayWait ? nil : .full) }
 
   @inline(never)
-  nonisolated(nonsending) func waitForTurn(_ descriptors: Int) async -> Answer {
+  nonisolated(nonsending) func waitForTurn(_ descriptors: Int, until deadline: ContinuousClock.Instant? = nil) async -> Answer {
     let number = state.withLock { state in
       state.numbers += 1
       return state.numbers
     }
+    let timer = deadline.map { deadline in
+      Task {
+        if (try? await Task.sleep(until: deadline, clock: .continuous)) != nil { giveUp(number, .late) }
+      }
+    }
+    defer { timer?.cancel() }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let answer = state.withLock { state -> Answer? in
@@ -102,13 +108,18 @@ final class Admission: Sendable {
         if let answer { continuation.resume(returning: answer) }
       }
     } onCancel: {
-      let (cancelled, next) = state.withLock { state in
-        // Those behind it may need less than it did.
-        (state.waiting.removeValue(forKey: number), takeNext(&state))
-      }
-      cancelled?.continuation.resume(returning: .cancelled)
-      for continuation in next { continuation.resume(returning: .entered) }
+      giveUp(number, .cancelled)
     }
+  }
+
+  /// Ends the wait of one that is no more to have its turn, if it has not had it.
+  private func giveUp(_ number: UInt64, _ answer: Answer) {
+    let (waiting, next) = state.withLock { state in
+      // Those behind it may need less than it did.
+      (state.waiting.removeValue(forKey: number), takeNext(&state))
+    }
+    waiting?.continuation.resume(returning: answer)
+    for continuation in next { continuation.resume(returning: .entered) }
   }
 
   @inline(__always)

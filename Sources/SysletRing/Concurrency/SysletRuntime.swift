@@ -148,7 +148,7 @@ public final class SysletRuntime: Sendable {
     if Task.isCancelled { return Activation.Ending(error: CancellationError()) }
     let descriptors = frame.program.descriptors
     var answer = admission.enterNow(descriptors)
-    if answer == nil { answer = await admission.waitForTurn(descriptors) }
+    if answer == nil { answer = await admission.waitForTurn(descriptors, until: deadline) }
     guard answer == .entered else { return Self.refusal(answer!) }
     defer { admission.leave(descriptors) }
     var activation = Activation(frame, deadline.map(Self.moment), admission)
@@ -175,6 +175,7 @@ public final class SysletRuntime: Sendable {
     switch answer {
     case .full: Activation.Ending(error: Activation.error(.full))
     case .closed: Activation.Ending(error: Activation.error(.closed))
+    case .late: Activation.Ending(error: Activation.error(.timedOut))
     case .cancelled, .entered: Activation.Ending(error: CancellationError())
     }
   }

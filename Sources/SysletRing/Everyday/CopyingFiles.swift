@@ -33,13 +33,13 @@ extension SysletRuntime {
 }
 
 extension Everyday {
-  static let empty = Syslet(FileDescriptor.self) { s, file in file.resize(to: 0) }
+  static let empty = Syslet(FileDescriptor.self, function: "copyFile") { s, file in file.resize(to: 0) }
 
   /// So many bytes are copied by one call: a call is not interrupted.
   private static let stretchMax = 16 << 20
 
   /// From the beginning of one file to that of another, which is empty.
-  static let copy = Syslet(FileDescriptor.self, FileDescriptor.self) { s, input, output in
+  static let copy = Syslet(FileDescriptor.self, FileDescriptor.self, function: "copyFile") { s, input, output in
     let size = input.status().size
     let done = s.variable(0)
     s.loop {

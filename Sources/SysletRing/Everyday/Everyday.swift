@@ -22,32 +22,34 @@ enum Everyday {
       return (bytes, bytes.count < smallMax)
     }
   }()
-  static let readInto = Syslet(FilePath.self, MutableBytes.self) { s, path, bytes in s.open(path, .readOnly).read(filling: bytes) }
-  static let fill = Syslet(FileDescriptor.self, Int.self, MutableBytes.self) { s, file, first, bytes in
+  static let readInto = Syslet(FilePath.self, MutableBytes.self, function: "readFile") { s, path, bytes in
+    s.open(path, .readOnly).read(filling: bytes)
+  }
+  static let fill = Syslet(FileDescriptor.self, Int.self, MutableBytes.self, function: "readFile") { s, file, first, bytes in
     file.read(filling: s.dropping(first, of: bytes))
   }
-  static let size = Syslet(FileDescriptor.self) { s, file in file.status().size }
-  static let status = Syslet(FilePath.self) { s, path in s.status(of: path) }
-  static let statusOfLink = Syslet(FilePath.self) { s, path in s.status(of: path, followSymlink: false) }
-  static let statusOfFile = Syslet(FileDescriptor.self) { s, file in file.status() }
+  static let size = Syslet(FileDescriptor.self, function: "readFile") { s, file in file.status().size }
+  static let status = Syslet(FilePath.self, function: "status") { s, path in s.status(of: path) }
+  static let statusOfLink = Syslet(FilePath.self, function: "status") { s, path in s.status(of: path, followSymlink: false) }
+  static let statusOfFile = Syslet(FileDescriptor.self, function: "copyFile") { s, file in file.status() }
 
   // MARK: Descriptors
 
   /// Flags and permissions as open(2) has them.
-  static let open = Syslet(FilePath.self, Int.self, Int.self) { s, path, flags, permissions in
+  static let open = Syslet(FilePath.self, Int.self, Int.self, function: "withFile") { s, path, flags, permissions in
     s.open(path, flags: flags, permissions: permissions)
   }
-  static let close = Syslet(FileDescriptor.self) { s, file in file.close() }
+  static let close = Syslet(FileDescriptor.self, function: "close") { s, file in file.close() }
 
   // MARK: Writing
 
-  static let write = Syslet(FilePath.self, Int.self, Bytes.self) { s, path, permissions, bytes in
+  static let write = Syslet(FilePath.self, Int.self, Bytes.self, function: "writeFile") { s, path, permissions, bytes in
     let flags = s.constant(Int(O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC))
     let file = s.open(path, flags: flags, permissions: permissions)
     file.writeAll(bytes)
     file.close()
   }
-  static let replace = Syslet(FilePath.self, FilePath.self, FilePath.self, Int.self, Bytes.self) {
+  static let replace = Syslet(FilePath.self, FilePath.self, FilePath.self, Int.self, Bytes.self, function: "replaceFile") {
     s, temporary, target, folder, permissions, bytes in
     let directory = s.open(folder, .readOnly, options: .directory)
     let file = s.open(
@@ -59,22 +61,22 @@ enum Everyday {
     s.rename(temporary, to: target)
     directory.sync()
   }
-  static let append = Syslet(FileDescriptor.self, Bytes.self) { s, file, bytes in
+  static let append = Syslet(FileDescriptor.self, Bytes.self, function: "append") { s, file, bytes in
     let end = file.seek(offset: 0, from: .end)
     s.onFailure { file.resize(to: end) }
     file.writeAll(bytes, toAbsoluteOffset: end)
     file.sync(dataOnly: true)
     return end
   }
-  static let remove = Syslet(FilePath.self) { s, path in s.unlink(path) }
-  static let makeDirectory = Syslet(FilePath.self, Int.self) { s, path, permissions in
+  static let remove = Syslet(FilePath.self, function: "removeFile") { s, path in s.unlink(path) }
+  static let makeDirectory = Syslet(FilePath.self, Int.self, function: "makeDirectory") { s, path, permissions in
     s.step(SystemCall.mkdirat, "makeDirectory", path: path) { [.integer(AT_FDCWD), $0, s.operand(permissions, "makeDirectory", $1)] }
   }
 
   // MARK: Folders
 
-  static let openFolder = Syslet(FilePath.self) { s, path in s.open(path, .readOnly, options: [.directory, .noFollow]) }
-  static let openRoot = Syslet(FilePath.self) { s, path in s.open(path, .readOnly, options: .directory) }
+  static let openFolder = Syslet(FilePath.self, function: "walk") { s, path in s.open(path, .readOnly, options: [.directory, .noFollow]) }
+  static let openRoot = Syslet(FilePath.self, function: "walk") { s, path in s.open(path, .readOnly, options: .directory) }
   /// Some entries of a folder, as getdents64(2) has them: how many bytes, 0 at the end.
   static let entries: Syslet<FileDescriptor, [UInt8]> = {
     let recorder = SysletRecorder(#fileID, #line)

@@ -140,11 +140,15 @@ extension Everyday {
   static let listenUnix = listen(.unix)
   static let listenInternet = listen(.internet)
   static let listenInternet6 = listen(.internet6)
-  static let accept = Syslet(FileDescriptor.self) { s, listener in listener.accept() }
-  static let sendAll = Syslet(FileDescriptor.self, Bytes.self) { s, socket, bytes in socket.sendAll(bytes) }
-  static let receive = Syslet(FileDescriptor.self, MutableBytes.self) { s, socket, bytes in socket.receive(into: bytes) }
-  static let receiveAll = Syslet(FileDescriptor.self, MutableBytes.self) { s, socket, bytes in socket.receive(filling: bytes) }
-  static let sendFile = Syslet(FileDescriptor.self, FileDescriptor.self, Int.self, Int.self) { s, file, socket, offset, count in
+  static let accept = Syslet(FileDescriptor.self, function: "accept") { s, listener in listener.accept() }
+  static let sendAll = Syslet(FileDescriptor.self, Bytes.self, function: "sendAll") { s, socket, bytes in socket.sendAll(bytes) }
+  static let receive = Syslet(FileDescriptor.self, MutableBytes.self, function: "receive") { s, socket, bytes in socket.receive(into: bytes)
+  }
+  static let receiveAll = Syslet(FileDescriptor.self, MutableBytes.self, function: "receive") { s, socket, bytes in
+    socket.receive(filling: bytes)
+  }
+  static let sendFile = Syslet(FileDescriptor.self, FileDescriptor.self, Int.self, Int.self, function: "sendFile") {
+    s, file, socket, offset, count in
     socket.sendFile(file, fromAbsoluteOffset: offset, count: count)
   }
 

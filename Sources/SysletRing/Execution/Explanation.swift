@@ -7,7 +7,7 @@ internal import CLiburing
 public struct Explanation: Sendable, CustomStringConvertible {
   /// One atom.
   public struct Line: Sendable {
-    /// The atom's position in the order of discovery: the head is 0, `next` edges first.
+    /// The atom's position in the order of discovery: the head is 0, `next` edges first. Of a typed program the number of the step, from 0.
     public var atom: Int
     /// The system call's name.
     public var call: String
@@ -36,9 +36,12 @@ public struct Explanation: Sendable, CustomStringConvertible {
 
   /// The listing as a text of a line and its reason for each atom.
   public var description: String {
-    var text = "\(lines.count) atom\(lines.count == 1 ? "" : "s") on \(backend.rawValue)\n"
+    let isTyped = lines.contains { $0.location != nil }
+    var text = "\(lines.count) \(isTyped ? "step" : "atom")\(lines.count == 1 ? "" : "s") on \(backend.rawValue)\n"
     for line in lines {
-      text += "atom \(line.atom): \(line.call)\(line.edges.isEmpty ? "" : ", \(line.edges)")"
+      // As the errors of a typed program count its steps.
+      text += isTyped ? "step \(line.atom + 1): " : "atom \(line.atom): "
+      text += "\(line.call)\(line.edges.isEmpty ? "" : ", \(line.edges)")"
       text += line.location.map { ", at \($0)\n" } ?? "\n"
       text += "    \(line.place)"
       if let segment = line.segment { text += ", segment \(segment)" }

@@ -4,7 +4,7 @@ public import SystemPackage
 
 /// Why a typed syslet gave no result: which step failed, on what, and with which error.
 ///
-/// `open "/etc/shadow": permission denied (EACCES), step 1 of Files.read at Files.swift:12`
+/// `open "/etc/shadow": permission denied (EACCES), step 1 of Files at Files.swift:12`
 public struct SysletError: Error, Sendable, CustomStringConvertible {
   /// What ended the syslet.
   public struct Reason: Sendable, Equatable {

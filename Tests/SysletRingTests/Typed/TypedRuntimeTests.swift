@@ -60,6 +60,25 @@ struct TypedRuntimeTests {
     }
   }
 
+  @Test("A deadline ends the wait for a turn too, and the next has it", arguments: backends)
+  func deadlineInLine(backend: SysletEngine.Backend) async throws {
+    let (reading, writing) = try FileDescriptor.pipe()
+    defer { for end in [reading, writing] { try? end.close() } }
+    let read = Syslet(FileDescriptor.self) { s, pipe in pipe.read(into: s.buffer(count: 1)) }
+    var options = SysletRuntime.Options()
+    (options.engine.backend, options.maxPending) = (backend, 1)
+    let runtime = try SysletRuntime(options)
+    let first = Task { try await runtime.run(read, reading) }
+    try await Task.sleep(for: .milliseconds(20))
+    let error = await #expect(throws: SysletError.self) { try await runtime.run(read, reading, deadline: .now + .milliseconds(20)) }
+    #expect(error?.reason == .timedOut && error?.executed == 0)
+    let next = Task { try await runtime.run(read, reading, deadline: .now + .seconds(100)) }
+    _ = try writing.writeAll([1, 2])
+    let counts = (try await first.value, try await next.value)
+    #expect(counts == (1, 1))
+    await runtime.shutDown()
+  }
+
   @Test("As many enter as may, on many threads and with waiting, and all have left in the end")
   func admission() async {
     let admission = Admission(max: 3, mayWait: true, descriptorsMax: 8)
@@ -487,7 +506,7 @@ struct TypedRuntimeTests {
       let explanation = Files.copy.explain(on: runtime)
       #expect(explanation.lines.count == Files.copy.program.compiled.templates.count)
       #expect(explanation.lines.first?.call == "open" && explanation.lines.first?.location == "SixPrograms.swift:14")
-      #expect(explanation.description.contains("atom 0: open, ") && explanation.description.contains("SixPrograms.swift:19"))
+      #expect(explanation.description.contains("step 1: open, ") && explanation.description.contains("SixPrograms.swift:19"))
       let inside = await Task(executorPreference: runtime.executor) { Files.copy.explain(on: runtime).lines.count }.value
       #expect(inside == explanation.lines.count)
     }
