@@ -8,13 +8,18 @@ extension SysletRuntime {
   /// Connects to an address, with a socket of its own. On the Internet it sends without delay (`TCP_NODELAY`). The corresponding C functions
   /// are `socket` and `connect`.
   ///
+  /// - Parameters:
+  ///   - address: Of the other side.
+  ///   - deadline: When it is given up if it is not done by then.
   /// - Returns: The connection, which the caller closes.
   /// - Throws: `SysletError`; `CancellationError`.
-  public nonisolated(nonsending) func connect(to address: SysletSocketAddress) async throws -> FileDescriptor {
+  public nonisolated(nonsending) func connect(
+    to address: SysletSocketAddress, deadline: ContinuousClock.Instant? = nil
+  ) async throws -> FileDescriptor {
     switch address.family {
-    case .unix: try await run(Everyday.connectUnix, address)
-    case .internet: try await run(Everyday.connectInternet, address)
-    case .internet6: try await run(Everyday.connectInternet6, address)
+    case .unix: try await run(Everyday.connectUnix, address, deadline: deadline)
+    case .internet: try await run(Everyday.connectInternet, address, deadline: deadline)
+    case .internet6: try await run(Everyday.connectInternet6, address, deadline: deadline)
     }
   }
 
@@ -46,19 +51,31 @@ extension SysletRuntime {
   /// - Parameter listener: A socket that listens. It is not closed.
   public func accept(on listener: FileDescriptor) -> SysletConnections { SysletConnections(runtime: self, listener: listener) }
 
-  /// Sends bytes, all of them. They are not copied. The corresponding C function is `send`.
+  /// Sends bytes, all of them. The corresponding C function is `send`.
   ///
+  /// - Parameters:
+  ///   - bytes: They are not copied.
+  ///   - socket: The connection.
+  ///   - deadline: When it is given up if it is not done by then.
   /// - Throws: `SysletError`, with EPIPE where the other side takes no more: there is no signal; `CancellationError`, by which some may have been sent.
-  public nonisolated(nonsending) func sendAll(_ bytes: borrowing Span<UInt8>, to socket: FileDescriptor) async throws {
-    try await run(Everyday.sendAll, socket, from: bytes)
+  public nonisolated(nonsending) func sendAll(
+    _ bytes: borrowing Span<UInt8>, to socket: FileDescriptor, deadline: ContinuousClock.Instant? = nil
+  ) async throws {
+    try await run(Everyday.sendAll, socket, from: bytes, deadline: deadline)
   }
 
   /// Receives what has come, in place; waits until something has. The corresponding C function is `recv`.
   ///
+  /// - Parameters:
+  ///   - socket: The connection.
+  ///   - bytes: Where it goes.
+  ///   - deadline: When it is given up if it is not done by then.
   /// - Returns: How many bytes; 0 when the other side has closed.
   /// - Throws: `SysletError`; `CancellationError`.
-  public nonisolated(nonsending) func receive(from socket: FileDescriptor, into bytes: inout MutableSpan<UInt8>) async throws -> Int {
-    try await run(Everyday.receive, socket, into: &bytes)
+  public nonisolated(nonsending) func receive(
+    from socket: FileDescriptor, into bytes: inout MutableSpan<UInt8>, deadline: ContinuousClock.Instant? = nil
+  ) async throws -> Int {
+    try await run(Everyday.receive, socket, into: &bytes, deadline: deadline)
   }
 
   /// Receives so many bytes, no more and no fewer.
@@ -66,16 +83,19 @@ extension SysletRuntime {
   /// - Parameters:
   ///   - count: How many: they have memory at once, so what another has sent as a number is to be looked at before.
   ///   - socket: The connection.
+  ///   - deadline: When it is given up if it is not done by then.
   /// - Returns: nil when the other side has closed before the first of them.
   /// - Throws: `SysletError`, with the reason `endOfStream` when it has closed behind the first of them; `CancellationError`.
-  public nonisolated(nonsending) func receive(exactly count: Int, from socket: FileDescriptor) async throws -> [UInt8]? {
+  public nonisolated(nonsending) func receive(
+    exactly count: Int, from socket: FileDescriptor, deadline: ContinuousClock.Instant? = nil
+  ) async throws -> [UInt8]? {
     guard count > 0 else {
       if count == 0 { return [] }
       throw Everyday.error("receive", socket, .failed(.invalidArgument))
     }
     var bytes = [UInt8](repeating: 0, count: count)
     var span = bytes.mutableSpan
-    let received = try await run(Everyday.receiveAll, socket, into: &span)
+    let received = try await run(Everyday.receiveAll, socket, into: &span, deadline: deadline)
     if received == 0 { return nil }
     if received < count { throw Everyday.error("receive", socket, .endOfStream) }
     return bytes
@@ -90,13 +110,14 @@ extension SysletRuntime {
   ///   - offset: Where they begin. The file's own position is neither used nor moved.
   ///   - count: How many.
   ///   - socket: The connection.
+  ///   - deadline: When it is given up if it is not done by then.
   /// - Returns: How many were sent: fewer than `count` only where the file ends before.
   /// - Throws: `SysletError`; `CancellationError`, by which some may have been sent.
   @discardableResult
   public nonisolated(nonsending) func sendFile(
-    _ file: FileDescriptor, offset: Int = 0, count: Int, to socket: FileDescriptor
+    _ file: FileDescriptor, offset: Int = 0, count: Int, to socket: FileDescriptor, deadline: ContinuousClock.Instant? = nil
   ) async throws -> Int {
-    try await run(Everyday.sendFile, file, socket, offset, count)
+    try await run(Everyday.sendFile, file, socket, offset, count, deadline: deadline)
   }
 }
 

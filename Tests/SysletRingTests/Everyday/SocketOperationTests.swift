@@ -82,6 +82,42 @@ struct SocketOperationTests {
     }
   }
 
+  @Test("What waits for the other side is given up at its deadline", arguments: backends)
+  func deadlines(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    let path = FilePath(scratch.file("file", [UInt8](repeating: 1, count: 8 << 20)))
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      for address in try Self.addresses(scratch) {
+        try await Self.withConnection(runtime, address) { client, server in
+          var buffer: [UInt8] = [0]
+          var span = buffer.mutableSpan
+          func expectTimedOut(_ error: SysletError?) { #expect(error?.reason == .timedOut) }
+          expectTimedOut(
+            await #expect(throws: SysletError.self) {
+              try await runtime.receive(exactly: 1, from: server, deadline: .now + .milliseconds(10))
+            })
+          do {
+            _ = try await runtime.receive(from: server, into: &span, deadline: .now + .milliseconds(10))
+            Issue.record("nothing was sent")
+          } catch { expectTimedOut(error as? SysletError) }
+          let bytes = [UInt8](repeating: 1, count: 8 << 20)
+          expectTimedOut(
+            await #expect(throws: SysletError.self) {
+              try await runtime.sendAll(bytes.span, to: client, deadline: .now + .milliseconds(10))
+            })
+          try await runtime.withFile(path, .readOnly) { file in
+            expectTimedOut(
+              await #expect(throws: SysletError.self) {
+                try await runtime.sendFile(file, count: 8 << 20, to: server, deadline: .now + .milliseconds(10))
+              })
+          }
+          #expect(fcntl(server.rawValue, F_GETFL) & O_NONBLOCK == 0)
+        }
+        unsafe unlink(scratch.path("socket"))
+      }
+    }
+  }
+
   @Test("Who sends to a side that has closed has EPIPE or ECONNRESET, and no signal", arguments: backends)
   func closedPeer(backend: SysletEngine.Backend) async throws {
     let scratch = Scratch()
