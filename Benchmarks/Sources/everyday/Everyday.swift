@@ -42,7 +42,7 @@ struct Everyday: ParsableCommand {
     commandName: "everyday",
     abstract: "Measures the everyday operations beside other ways to do the same.",
     discussion: """
-      The rows are \(RowName.allCases.map(\.rawValue).joined(separator: ", ")). `÷ ours` is how many times as long a way takes as the first one \
+      The rows are \(RowName.allCases.map(\.rawValue).joined(separator: ", ")). `÷ first` is how many times as long a way takes as the first one \
       of its row, from repeats taken side by side.
       """,
     subcommands: [Measure.self, Serve.self], defaultSubcommand: Measure.self)
@@ -76,7 +76,7 @@ struct Measure: ParsableCommand {
 
   func run() throws {
     let table = TextTable([
-      .text("row", 13), .text("way", 30), .number("median", 9), .text("min–max", 22), .text("÷ ours (95 %)", 23),
+      .text("row", 13), .text("way", 30), .number("median", 9), .text("min–max", 22), .text("÷ first (95 %)", 23),
     ])
     Program.show(table.heading)
     for row in rows.isEmpty ? RowName.allCases : rows {

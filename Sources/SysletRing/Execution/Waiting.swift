@@ -57,6 +57,8 @@ struct Waiting {
   /// Of the socket, -1 for none. They never change, and are asked once for each try.
   private lazy var family = option(SO_DOMAIN) ?? -1
   private lazy var type = option(SO_TYPE) ?? -1
+  /// SO_RCVLOWAT: how many bytes a receive waits for at the least.
+  private lazy var lowWater = option(SO_RCVLOWAT) ?? 1
 
   init(_ call: Reference<Call>) { self.call = call }
 
@@ -151,10 +153,10 @@ struct Waiting {
 
   /// How many bytes a receive that waits takes at the least: SO_RCVLOWAT says so, of streams. Asked only when fewer have come than were asked for.
   private mutating func goal(_ length: UInt64, _ flags: UInt32) -> UInt64 {
-    guard isStream else { return 0 }
-    if flags & Self.waitAll != 0 { return isNonblocking ? 0 : length }
-    guard let mark = option(SO_RCVLOWAT), mark > 1, !isNonblocking else { return 0 }
-    return min(length, UInt64(mark))
+    let isWhole = flags & Self.waitAll != 0
+    // Most receives are neither; each question is 0.15 µs of a message's 3.
+    guard isWhole || hasMark, isStream, !isNonblocking else { return 0 }
+    return isWhole ? length : min(length, UInt64(lowWater))
   }
 
   private mutating func send() -> Attempt {
@@ -348,8 +350,8 @@ struct Waiting {
 
   private func option(_ name: Int32) -> Int32? { DescriptorFacts.socketOption(descriptor, name, into: 0) }
   private var isSocket: Bool { mutating get { type >= 0 } }
-  /// SO_RCVLOWAT: a receive waits for more than a byte.
-  private var hasMark: Bool { option(SO_RCVLOWAT).map { $0 > 1 } ?? false }
+  /// A receive waits for more than a byte.
+  private var hasMark: Bool { mutating get { lowWater > 1 } }
   private var isStream: Bool { mutating get { type == Int32(SOCK_STREAM.rawValue) } }
   /// A connection of AF_UNIX. Of datagrams a receiver that will not read any more is found by the next send, not by one that waits.
   private var isLocal: Bool { mutating get { family == AF_UNIX && type != Int32(SOCK_DGRAM.rawValue) } }
