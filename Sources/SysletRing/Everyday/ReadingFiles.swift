@@ -99,11 +99,14 @@ extension SysletRuntime {
   ///
   /// - Throws: `SysletError`.
   public nonisolated(nonsending) func close(_ descriptor: FileDescriptor) async throws {
-    do { try await run(Everyday.close, descriptor) } catch let error as SysletError where error.reason.errno != nil {
-      throw error
-    } catch {
+    let outcome = await outcome(of: Everyday.close, descriptor)
+    switch outcome.result {
+    case .failure where outcome.isUntouched:
       // Cancelled, or shut down: it is closed here then, since nobody else would do it.
-      try? descriptor.close()
+      do { try descriptor.close() } catch { throw Everyday.error("close", descriptor, .failed(error as? Errno ?? .ioError)) }
+    case .failure(let error as SysletError) where error.reason.errno != nil: throw error
+    // What was cut short behind the close is closed.
+    case .failure, .success: break
     }
   }
 }
