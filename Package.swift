@@ -15,10 +15,9 @@ let swiftSettings: [SwiftSetting] =
 
 let package = Package(
   name: "SysletRing",
-  products: [
-    .library(name: "SysletRing", targets: ["SysletRing"]),
-    .executable(name: "syslet-bench", targets: ["syslet-bench"]),
-  ],
+  // syslet-bench is no product: what only tools and tests need is not resolved by those who use the library. As the root package SwiftPM builds it, and
+  // `--product syslet-bench` names it, all the same. `scripts/consumer` holds that.
+  products: [.library(name: "SysletRing", targets: ["SysletRing"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
