@@ -1,5 +1,11 @@
 /* The ring. Set-up, mapping and tear-down are liburing's; the queue is filled and drained here in batches, on the fields that
  * every liburing since 2.1 has, so that Debian 12, Ubuntu 22.04 and newer ones all work. */
+/* Before the compiler says that there is no such file, and ends: who builds a program that only uses this package learns so what to install. SwiftPM's own
+ * way, a system library with providers, asks pkg-config's files, and warns of a library that is there where pkg-config is not installed. */
+#if !__has_include(<liburing.h>)
+#error "liburing.h is missing: apt install liburing-dev (Debian, Ubuntu), dnf install liburing-devel (Fedora)"
+#endif
+
 #include <errno.h>
 #include <liburing.h>
 #include <stddef.h>
