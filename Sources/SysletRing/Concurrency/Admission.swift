@@ -65,6 +65,11 @@ final class Admission: Sendable {
     return Swift.max(1, Int(limit.rlim_cur) - reserved)
   }
 
+  /// How many run, and how many wait for their turn. Others come and go meanwhile.
+  var counts: (running: Int, waiting: Int) {
+    (Load(word: load.load(ordering: .relaxed)).running, state.withLock { $0.waiting.count })
+  }
+
   var isCut: Bool { cut.load(ordering: .sequentiallyConsistent) }
 
   /// Whether a program may run; nil if it has to wait for its turn.
@@ -211,6 +216,9 @@ final class Admission: Sendable {
   // MARK: The end
 
   /// Nobody enters any more.
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  /// Nobody enters from here on.
   func close() {
     let waiting = state.withLock { state in
       state.isClosed = true

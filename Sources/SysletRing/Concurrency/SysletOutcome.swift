@@ -71,6 +71,7 @@ extension SysletRuntime {
   ) async -> SysletOutcome<O> {
     let ending = await perform(frame, deadline)
     defer { pool.giveBack(frame) }
+    if let error = ending.error { tell(error) }
     let last = ending.last.map { number in
       let template = frame.program.templates[number]
       return SysletOutcome<O>.Step(

@@ -7,6 +7,13 @@ internal import CLiburing
 internal import Glibc
 internal import Synchronization
 
+#if Logging
+  public import Logging
+#endif
+#if Metrics
+  public import CoreMetrics
+#endif
+
 /// Runs typed syslets for tasks.
 ///
 /// ```swift
@@ -39,6 +46,23 @@ public final class SysletRuntime: Sendable {
     public var engine = SysletEngine.Options()
     /// Told once, while the runtime is made, when `automatic` has to do without io_uring: with the reason. Results are the same.
     public var onFallback: (@Sendable (EngineError) -> Void)?
+    #if Logging
+      /// Told of the runtime's end (info), of programs that give no result (debug), and, in place of stderr, when `automatic` has to do without io_uring
+      /// (warning); nil: nobody. With the trait `Logging`.
+      public var logger: Logger?
+    #endif
+    #if Metrics
+      /// Makes the metrics that docs/SEMANTICS.md lists, such as `MetricsSystem.factory`; nil: there are none. With the trait `Metrics`.
+      public var metrics: (any MetricsFactory)?
+      /// How often the gauges are set.
+      public var metricsInterval: Duration = .seconds(5)
+      /// What the metrics' labels begin with: different ones tell a process's runtimes apart.
+      public var metricsPrefix = "sysletring"
+    #endif
+    #if ServiceLifecycle
+      /// How long programs may go on when the runtime, as a `Service`, is asked to shut down, before they are cut short. With the trait `ServiceLifecycle`.
+      public var gracePeriod: Duration = .seconds(20)
+    #endif
 
     /// The defaults.
     public init() {}
@@ -46,10 +70,19 @@ public final class SysletRuntime: Sendable {
 
   private let shards: [SysletExecutor]
   private let turn = Atomic(0)
-  private let admission: Admission
-  private let isShared: Bool
+  let admission: Admission
+  let isShared: Bool
   /// Who appends to which descriptor.
   let appends = Turns()
+  #if Logging
+    let log: RuntimeLog
+  #endif
+  #if Metrics
+    let metrics: RuntimeMetrics?
+  #endif
+  #if ServiceLifecycle
+    let gracePeriod: Duration
+  #endif
 
   /// The process's: made with the defaults when it is first used, and never ended.
   ///
@@ -74,6 +107,9 @@ public final class SysletRuntime: Sendable {
     }
     var engine = options.engine
     engine.maxPending = max(engine.maxPending, options.maxPending)
+    #if Logging
+      if options.logger != nil, engine.onFallback == nil { engine.onFallback = { _ in } }
+    #endif
     var shards: [SysletExecutor] = []
     do throws(EngineError) {
       for _ in 0..<count { shards.append(try SysletExecutor(engine)) }
@@ -83,8 +119,23 @@ public final class SysletRuntime: Sendable {
     }
     self.shards = shards
     self.isShared = isShared
-    if let reason = shards[0].ringUnavailability { options.onFallback?(reason) }
-    admission = Admission(max: options.maxPending, mayWait: options.overload == .wait)
+    let admission = Admission(max: options.maxPending, mayWait: options.overload == .wait)
+    self.admission = admission
+    #if Logging
+      log = RuntimeLog(logger: options.logger)
+    #endif
+    #if Metrics
+      metrics = options.metrics.map { RuntimeMetrics($0, options.metricsPrefix, options.metricsInterval, admission) }
+    #endif
+    #if ServiceLifecycle
+      gracePeriod = options.gracePeriod
+    #endif
+    if let reason = shards[0].ringUnavailability {
+      #if Logging
+        log.fellBack(reason)
+      #endif
+      options.onFallback?(reason)
+    }
   }
 
   deinit { for shard in shards { shard.close() } }
@@ -139,8 +190,22 @@ public final class SysletRuntime: Sendable {
   /// The result of a run, whose frame is given back.
   private func result<O>(_ ending: Activation.Ending, _ frame: SysletFrame, _ pool: FramePool, _ decode: (SysletFrame) -> O) throws -> O {
     defer { pool.giveBack(frame) }
-    if let error = ending.error { throw error }
+    if let error = ending.error {
+      tell(error)
+      throw error
+    }
     return decode(frame)
+  }
+
+  /// Whom the traits tell why a program gave no result. Nothing is counted on the way of those that give one.
+  @inline(__always)
+  func tell(_ error: any Error) {
+    #if Logging
+      log.failed(error)
+    #endif
+    #if Metrics
+      metrics?.failed(error)
+    #endif
   }
 
   @inline(__always)
@@ -224,7 +289,10 @@ public final class SysletRuntime: Sendable {
   ///
   /// The process's `shared` one has no end.
   public func shutDown(grace: Duration = .zero) async {
-    guard !isShared else { fatalError("SysletRuntime.shared is the whole process's and has no end: make a SysletRuntime of your own") }
+    guard !isShared else { fatalError(Self.sharedHasNoEnd) }
+    #if Logging
+      log.begunEnding(admission, grace)
+    #endif
     admission.close()
     if grace > .zero {
       await withTaskGroup { group in
@@ -242,7 +310,15 @@ public final class SysletRuntime: Sendable {
     cutShort()
     await admission.waitUntilEmpty()
     for shard in shards { shard.close() }
+    #if Logging
+      log.ended()
+    #endif
+    #if Metrics
+      metrics?.end()
+    #endif
   }
+
+  static let sharedHasNoEnd = "SysletRuntime.shared is the whole process's and has no end: make a SysletRuntime of your own"
 
   private func cutShort() {
     admission.cutShort()
