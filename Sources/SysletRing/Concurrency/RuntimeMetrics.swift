@@ -32,8 +32,8 @@
       cancelled = Counter(label: "\(prefix).programs.cancelled", factory: factory)
       let load = LoadGauges(prefix, admission, factory)
       self.load = load
-      // It has the gauges only, so that the runtime can end.
-      sampling = Task {
+      // It has the gauges only, so that the runtime can end, and nothing of the task that makes the runtime.
+      sampling = Task.detached(priority: .utility) {
         while !Task.isCancelled {
           load.sample()
           try? await Task.sleep(for: interval)

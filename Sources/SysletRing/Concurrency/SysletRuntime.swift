@@ -54,7 +54,7 @@ public final class SysletRuntime: Sendable {
     #if Metrics
       /// Makes the metrics that docs/SEMANTICS.md lists, such as `MetricsSystem.factory`; nil: there are none. With the trait `Metrics`.
       public var metrics: (any MetricsFactory)?
-      /// How often the gauges are set.
+      /// How long it is from one setting of the gauges to the next; above 0.
       public var metricsInterval: Duration = .seconds(5)
       /// What the metrics' labels begin with: different ones tell a process's runtimes apart.
       public var metricsPrefix = "sysletring"
@@ -105,6 +105,11 @@ public final class SysletRuntime: Sendable {
     guard (1...(1 << 24)).contains(options.maxPending) else {
       throw .invalidOption(name: "maxPending", value: String(options.maxPending), rule: "it must be from 1 to 16777216")
     }
+    #if Metrics
+      guard options.metricsInterval > .zero else {
+        throw .invalidOption(name: "metricsInterval", value: "\(options.metricsInterval)", rule: "it must be above 0")
+      }
+    #endif
     var engine = options.engine
     engine.maxPending = max(engine.maxPending, options.maxPending)
     #if Logging

@@ -82,6 +82,11 @@
       try writing.close()
     }
 
+    @Test("An interval that is none is refused")
+    func interval() {
+      #expect(throws: EngineError.self) { try Self.runtime(TestMetrics()) { $0.metricsInterval = .zero } }
+    }
+
     @Test("A runtime that nobody has any more ends, and its sampling with it")
     func forgotten() async throws {
       let metrics = TestMetrics()
