@@ -75,6 +75,8 @@
       case .full: "full"
       case .closed: "closed"
       case .engine: "engine"
+      case .limitExceeded: "limitExceeded"
+      case .endOfStream: "endOfStream"
       }
     }
 
