@@ -14,7 +14,7 @@ let swiftSettings: [SwiftSetting] =
   ] + (isChecked ? [.treatAllWarnings(as: .error)] : [])
 
 // Each example is a folder in Sources.
-let examples = ["cp", "treehash"]
+let examples = ["cp", "durable-log", "treehash"]
 
 // A package of its own, as a user's would be.
 let package = Package(
