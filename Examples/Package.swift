@@ -14,7 +14,7 @@ let swiftSettings: [SwiftSetting] =
   ] + (isChecked ? [.treatAllWarnings(as: .error)] : [])
 
 // Each example is a folder in Sources.
-let examples = ["cp", "durable-log", "treehash"]
+let examples = ["cp", "durable-log", "echo", "treehash"]
 
 // A package of its own, as a user's would be.
 let package = Package(
@@ -30,5 +30,8 @@ let package = Package(
         .product(name: "SysletRing", package: "SysletRing"), .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: swiftSettings)
-  }
+  } + [
+    // For trying them without io_uring.
+    .executableTarget(name: "deny-ring")
+  ]
 )
