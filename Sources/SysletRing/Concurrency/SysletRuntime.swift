@@ -112,9 +112,12 @@ public final class SysletRuntime: Sendable {
     #endif
     var engine = options.engine
     engine.maxPending = max(engine.maxPending, options.maxPending)
+    // Who is told below need not be told by each engine, on stderr.
+    var isToldBelow = options.onFallback != nil
     #if Logging
-      if options.logger != nil, engine.onFallback == nil { engine.onFallback = { _ in } }
+      isToldBelow = isToldBelow || options.logger != nil
     #endif
+    if isToldBelow, engine.onFallback == nil { engine.onFallback = { _ in } }
     var shards: [SysletExecutor] = []
     do throws(EngineError) {
       for _ in 0..<count { shards.append(try SysletExecutor(engine)) }

@@ -1,5 +1,6 @@
 // What a runtime is beside running one program: results over many inputs, outcomes, admission, its end.
 
+import CTestSupport
 import Glibc
 import SystemPackage
 import Testing
@@ -498,6 +499,24 @@ struct TypedRuntimeTests {
       precondition(size == 3)
     }
     await #expect(processExitsWith: .failure) { await SysletRuntime.shared.shutDown() }
+  }
+
+  @Test("Who is told why there is no ring is told in place of stderr")
+  func fallbackToHook() async {
+    await #expect(processExitsWith: .success) {
+      precondition(test_deny(test_setup_number(), EPERM) == 0)
+      let scratch = Scratch()
+      let errors = unsafe open(scratch.file("stderr"), O_WRONLY)
+      precondition(dup2(errors, STDERR_FILENO) == STDERR_FILENO)
+      var options = SysletRuntime.Options()
+      let told = Locked(0)
+      options.onFallback = { _ in told.withLock { $0 += 1 } }
+      let runtime = try SysletRuntime(options)
+      await runtime.shutDown()
+      let isSilent = lseek(errors, 0, SEEK_END) == 0
+      // A failed expectation would be told on stderr.
+      exit(isSilent && told.withLock { $0 } == 1 ? 0 : 1)
+    }
   }
 
   @Test("A listing names each step and its place in the source", arguments: backends)
