@@ -148,7 +148,10 @@ public final class SysletRuntime: Sendable {
 
   deinit { for shard in shards { shard.close() } }
 
-  /// On whose threads a task saves the way to the runtime and back: `Task(executorPreference: runtime.executor)`.
+  /// On whose thread a task saves the way to the runtime and back: `Task(executorPreference: runtime.executor)`.
+  ///
+  /// It is the first shard's: a task that prefers it runs its programs there, so with several shards leave some tasks without. Child tasks prefer what their parent
+  /// prefers; a `Task { }` prefers nothing.
   public var executor: any TaskExecutor { shards[0] }
 
   /// What the engines really run on.

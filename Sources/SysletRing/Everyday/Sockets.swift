@@ -45,6 +45,9 @@ extension SysletRuntime {
   /// for try await connection in runtime.accept(on: listener) { group.addTask { try await serve(connection) } }
   /// ```
   ///
+  /// A program that serves a connection runs for as long as that is there, so `SysletRuntime.Options.maxPending` has to allow for as many as are to be served
+  /// at a time: those beyond it wait for their turn, accepted and not answered.
+  ///
   /// A connection that was given up before it was accepted is passed over. Where the process or the system has no descriptor or memory for one more, it tries
   /// again 20 times a second, and who connects waits meanwhile.
   ///

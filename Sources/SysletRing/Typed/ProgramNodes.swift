@@ -27,6 +27,8 @@ final class OwnedDescriptor {
   unowned let block: Block
   let place: SourcePlace
   var isReturned = false
+  /// A socket that tells by a poll when it is connected.
+  var connectsWithoutWaiting = false
   /// Where it is closed in so many words.
   var closed: SourcePlace?
   /// That is in another block than the one that it belongs to, so that its word says whether it has happened.

@@ -135,15 +135,25 @@ extension SysletBuilder {
   ) -> SysletValue<FileDescriptor> {
     let place = SourcePlace(fileID: fileID, line: line)
     let kind = type.rawValue | Int32(SOCK_CLOEXEC.rawValue)
-    return open(SystemCall.socket, [.integer(family.rawValue), .integer(kind), .zero], "socket", place)
+    let socket = open(SystemCall.socket, [.integer(family.rawValue), .integer(kind), .zero], "socket", place)
+    // A path's socket whose listener has no room says so at once, and no poll tells when it has.
+    socket.origin?.descriptor?.connectsWithoutWaiting = family != .unix && type == .stream
+    return socket
   }
 
   /// Connects a socket. connect(2).
+  ///
+  /// A stream of the Internet that the program has made itself waits for the other side without a thread: it is set not to wait (`O_NONBLOCK`) until it is
+  /// connected, so that hosts that do not answer keep nobody from others. Where another one is connected without io_uring, a thread waits.
   public func connect(
     _ socket: SysletValue<FileDescriptor>, to address: SysletValue<SysletSocketAddress>, fileID: StaticString = #fileID,
     line: UInt = #line
   ) {
-    socket.address(SystemCall.connect, "connect", address, fileID, line)
+    guard socket.origin?.descriptor?.connectsWithoutWaiting == true else {
+      socket.address(SystemCall.connect, "connect", address, fileID, line)
+      return
+    }
+    DescriptorStep(socket, "connect", fileID, line).connectWithoutWaiting(address)
   }
 
   /// Connects a socket. connect(2).

@@ -90,6 +90,8 @@ public struct SysletStatus: Sendable, Hashable {
   var modifiedSeconds: Int64
   var modifiedNanoseconds: UInt32
 
+  /// What it may be used for: the lowest twelve bits of `mode`.
+  public var permissions: FilePermissions { FilePermissions(rawValue: CModeT(mode & 0o7777)) }
   /// Whether it is a folder.
   public var isDirectory: Bool { mode & 0o170000 == 0o040000 }
   /// Whether it is a file with bytes of its own.

@@ -82,6 +82,50 @@ struct SocketOperationTests {
     }
   }
 
+  @Test("A connection that is refused says so", arguments: backends)
+  func refused(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      for address in try Self.addresses(scratch) {
+        let listener = try await runtime.listen(on: address)
+        let local = try #require(SysletSocketAddress.local(of: listener))
+        try listener.close()
+        let error = await #expect(throws: SysletError.self) { try await runtime.connect(to: local) }
+        #expect(error?.reason == .failed(.connectionRefused) && error?.operation == "connect")
+      }
+    }
+  }
+
+  @Test("Hosts that do not answer keep no thread: others are connected to, and accepted", arguments: backends)
+  func silentHosts(backend: SysletEngine.Backend) async throws {
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      let loopback = try SysletSocketAddress("127.0.0.1", port: 0)
+      // It accepts nobody, and has room for one or two: whoever else knocks hears nothing.
+      let silent = try await runtime.listen(on: loopback, backlog: 0)
+      defer { try? silent.close() }
+      let address = try #require(SysletSocketAddress.local(of: silent))
+      try await withThrowingTaskGroup { group in
+        for _ in 0..<100 {
+          group.addTask {
+            let client = try await runtime.connect(to: address, deadline: .now + .seconds(60))
+            try? client.close()
+          }
+        }
+        try await Task.sleep(for: .milliseconds(50))
+        try await Self.withConnection(runtime, loopback) { client, server in
+          try await runtime.sendAll([7].span, to: client)
+          let received = try await runtime.receive(exactly: 1, from: server)
+          #expect(received == [7])
+          #expect(fcntl(client.rawValue, F_GETFL) & O_NONBLOCK == 0)
+        }
+        group.cancelAll()
+        while let result = await group.nextResult() {
+          do { try result.get() } catch { #expect(error is CancellationError) }
+        }
+      }
+    }
+  }
+
   @Test("What waits for the other side is given up at its deadline", arguments: backends)
   func deadlines(backend: SysletEngine.Backend) async throws {
     let scratch = Scratch()

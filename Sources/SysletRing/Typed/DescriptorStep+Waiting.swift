@@ -1,4 +1,4 @@
-// From a file to a socket, without a copy in between.
+// What waits for the other side without a thread of its own: files sent to sockets, and connections made.
 
 internal import CLiburing
 internal import Glibc
@@ -19,13 +19,11 @@ extension SysletValue where Wrapped == FileDescriptor {
     let (builder, place) = (step.builder, step.place)
     let (file, offset, count) = (step.operand(file), step.operand(offset), step.operand(count))
     let (left, sent) = (builder.newWord(), builder.newWord())
-    let (position, room) = (Operand.address(region: builder.newRegion(8)), Operand.address(region: builder.newRegion(8)))
+    let position = Operand.address(region: builder.newRegion(8))
     builder.word(.store8, position, offset, place)
     builder.word(.move, count, into: left, place)
     builder.word(.move, .zero, into: sent, place)
-    // struct pollfd: the descriptor, and POLLOUT.
-    let wanted = builder.word(.add, step.descriptor, .integer(4 << 32), place)
-    builder.word(.store8, room, .word(wanted), place)
+    let room = step.pollForWriting()
     let flags = builder.call(
       SystemCall.fcntl, [step.descriptor, .integer(F_GETFL)], step.name, place, descriptor: step.descriptor)
     let isSet = builder.word(.and, .word(flags), .integer(O_NONBLOCK), place)
@@ -42,9 +40,8 @@ extension SysletValue where Wrapped == FileDescriptor {
               builder.append(
                 .when(
                   isFull,
-                  builder.record(.branch, place) {
-                    builder.call(SystemCall.poll, [room, .integer(1), .integer(-1)], step.name, place, descriptor: step.descriptor)
-                  }, builder.failing(.word(moved), step.name, place, step.descriptor)), place)
+                  builder.record(.branch, place) { step.wait(for: room) }, builder.failing(.word(moved), step.name, place, step.descriptor)),
+                place)
             },
             builder.record(.branch, place) {
               builder.word(.add, .word(sent), .word(moved), into: sent, place)
@@ -80,6 +77,45 @@ extension DescriptorStep {
 
   func compare(_ left: Operand, _ right: Operand, less: Bool = false, equal: Bool = false) -> Comparison {
     Comparison(left: left, right: right, holdsForLess: less, holdsForEqual: equal, holdsForGreater: false)
+  }
+
+  /// The address of a struct pollfd that asks whether the descriptor takes bytes.
+  fileprivate func pollForWriting() -> Operand {
+    let entry = Operand.address(region: builder.newRegion(8))
+    // The descriptor, and POLLOUT.
+    let wanted = builder.word(.add, descriptor, .integer(4 << 32), place)
+    builder.word(.store8, entry, .word(wanted), place)
+    return entry
+  }
+
+  fileprivate func wait(for entry: Operand) {
+    builder.call(SystemCall.poll, [entry, .integer(1), .integer(-1)], name, place, descriptor: descriptor)
+  }
+
+  /// connect(2), EINPROGRESS: when the socket takes bytes, SO_ERROR tells what has become of it.
+  func connectWithoutWaiting(_ address: SysletValue<SysletSocketAddress>) {
+    let (address, count) = (operand(address), address.count ?? .zero)
+    let (result, outcome) = (builder.newWord(), builder.newRegion(8))
+    setWaiting(false)
+    callUnchecked(SystemCall.connect, [descriptor, address, count], into: result)
+    let isUnderWay = builder.record(.branch, place) {
+      wait(for: pollForWriting())
+      let size = Operand.address(region: builder.newRegion(8))
+      builder.word(.store8, .address(region: outcome), .zero, place)
+      builder.word(.store8, size, .integer(4), place)
+      builder.call(
+        SystemCall.getsockopt, [descriptor, .integer(SOL_SOCKET), .integer(SO_ERROR), .address(region: outcome), size], name, place,
+        descriptor: descriptor)
+      let error = builder.word(.load4, .address(region: outcome), .zero, place)
+      builder.word(.subtract, .zero, .word(error), into: result, place)
+    }
+    let nothing = builder.record(.branch, place) {}
+    append(.when(compare(.word(result), .integer(-EINPROGRESS), equal: true), isUnderWay, nothing))
+    append(
+      .when(
+        compare(.word(result), .zero, less: true), builder.failing(.word(result), name, place, descriptor),
+        builder.record(.branch, place) {}))
+    setWaiting(true)
   }
 
   /// Whether calls of the socket wait. FIONBIO changes this alone of its flags.
