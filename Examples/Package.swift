@@ -14,7 +14,7 @@ let swiftSettings: [SwiftSetting] =
   ] + (isChecked ? [.treatAllWarnings(as: .error)] : [])
 
 // Each example is a folder in Sources.
-let examples = ["cp", "durable-log", "echo", "treehash"]
+let examples = ["cp", "durable-log", "echo", "static-http", "treehash"]
 
 // A package of its own, as a user's would be.
 let package = Package(
