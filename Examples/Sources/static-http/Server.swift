@@ -58,7 +58,9 @@ struct Server: Sendable {
         s.exit(if: sent.value < s.constant(Self.piece))
         s.add(-1, to: left)
       }
-      s.within(timeout) { s.add(socket.sendFile(file, fromAbsoluteOffset: offset.value, count: rest), to: offset) }
+      s.when(rest > 0) {
+        s.within(timeout) { s.add(socket.sendFile(file, fromAbsoluteOffset: offset.value, count: rest), to: offset) }
+      }
       return offset.value
     }
   }
