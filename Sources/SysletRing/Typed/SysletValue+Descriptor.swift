@@ -110,6 +110,15 @@ extension SysletValue where Wrapped == FileDescriptor {
     return step.call(SystemCall.pread64, address, count, step.operand(offset)).bounded(buffer.count)
   }
 
+  /// Reads from an offset on, up to as much as was lent: how many bytes, 0 at the end. pread(2).
+  public func read(
+    fromAbsoluteOffset offset: SysletValue<Int>, into lent: SysletValue<MutableBytes>, fileID: StaticString = #fileID, line: UInt = #line
+  ) -> SysletValue<Int> {
+    let step = DescriptorStep(self, "read", fileID, line)
+    let (address, count) = step.memory(lent)
+    return step.call(SystemCall.pread64, address, count, step.operand(offset))
+  }
+
   /// Reads until what was lent is full, or the file ends: how many bytes. read(2).
   public func read(filling lent: SysletValue<MutableBytes>, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
     let step = DescriptorStep(self, "read", fileID, line)
