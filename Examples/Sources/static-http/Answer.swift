@@ -3,17 +3,23 @@
 import SystemPackage
 
 extension Connection {
-  static func head(_ status: Status, _ fields: String, _ count: Int, isKept: Bool) -> [UInt8] {
-    let connection = isKept ? "keep-alive" : "close"
-    let head = "HTTP/1.1 \(status.rawValue) \(status.reason)\r\n\(fields)Content-Length: \(count)\r\nConnection: \(connection)\r\n\r\n"
-    return Array(head.utf8)
+  /// - Parameter fields: With CR and LF behind each.
+  static func head(_ status: Status, _ fields: String..., type: String, count: Int, isKept: Bool) -> [UInt8] {
+    var head: [UInt8] = []
+    head.reserveCapacity(256)
+    // Piece by piece: an interpolation makes strings of strings.
+    func append(_ texts: String...) { for text in texts { head.append(contentsOf: text.utf8) } }
+    append("HTTP/1.1 ", status.line)
+    for field in fields { head.append(contentsOf: field.utf8) }
+    append("Content-Type: ", type, "\r\nContent-Length: ", String(count), "\r\nConnection: ", isKept ? "keep-alive" : "close", "\r\n\r\n")
+    return head
   }
 
   /// False where the connection has come to its end.
   func refuse(_ status: Status, _ fields: String = "", isHead: Bool = false, isKept: Bool) async -> Bool {
-    let text = "\(status.rawValue) \(status.reason)\n"
-    let fields = (status == .notAllowed ? "Allow: GET, HEAD\r\n" : fields) + "Content-Type: text/plain\r\n"
-    let head = Self.head(status, fields, text.utf8.count, isKept: isKept)
+    let text = status.line
+    let fields = status == .notAllowed ? "Allow: GET, HEAD\r\n" : fields
+    let head = Self.head(status, fields, type: "text/plain", count: text.utf8.count, isKept: isKept)
     let bytes = isHead ? head : head + Array(text.utf8)
     return await send(bytes.span)
   }

@@ -71,16 +71,16 @@ struct Connection {
     guard status.isRegularFile else { throw .forbidden }
     let isSmall = status.size <= Server.smallMax
     let size = isSmall ? count : status.size
-    var fields = "Accept-Ranges: bytes\r\nContent-Type: \(path.contentType)\r\n"
-    var bytes = 0..<size
+    var (bytes, place) = (0..<size, "")
     if let range = request.range {
       guard let part = Self.bytes(range, of: size) else {
         return await refuse(.notSatisfiable, "Content-Range: bytes */\(size)\r\n", isKept: request.isKept)
       }
-      fields += "Content-Range: bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)\r\n"
-      bytes = part
+      (bytes, place) = (part, "Content-Range: bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)\r\n")
     }
-    let head = Self.head(request.range == nil ? .ok : .partial, fields, bytes.count, isKept: request.isKept)
+    let head = Self.head(
+      request.range == nil ? .ok : .partial, "Accept-Ranges: bytes\r\n", place, type: path.contentType, count: bytes.count,
+      isKept: request.isKept)
     if request.isHead { return await send(head.span) }
     guard isSmall else { return await sendFile(head, path, bytes) }
     // In place, in front of the bytes.

@@ -3,34 +3,24 @@
 import SystemPackage
 
 /// How a request is answered.
-enum Status: Int, Error {
-  case ok = 200
-  case partial = 206
-  case badRequest = 400
-  case forbidden = 403
-  case notFound = 404
-  case notAllowed = 405
-  case tooMuch = 413
-  case notSatisfiable = 416
-  case headTooLarge = 431
-  case failed = 500
-  case unavailable = 503
-  case otherVersion = 505
+enum Status: Error {
+  case ok, partial, badRequest, forbidden, notFound, notAllowed, tooMuch, notSatisfiable, headTooLarge, failed, unavailable, otherVersion
 
-  var reason: String {
+  /// Its number and what that means.
+  var line: String {
     switch self {
-    case .ok: "OK"
-    case .partial: "Partial Content"
-    case .badRequest: "Bad Request"
-    case .forbidden: "Forbidden"
-    case .notFound: "Not Found"
-    case .notAllowed: "Method Not Allowed"
-    case .tooMuch: "Content Too Large"
-    case .notSatisfiable: "Range Not Satisfiable"
-    case .headTooLarge: "Request Header Fields Too Large"
-    case .failed: "Internal Server Error"
-    case .unavailable: "Service Unavailable"
-    case .otherVersion: "HTTP Version Not Supported"
+    case .ok: "200 OK\r\n"
+    case .partial: "206 Partial Content\r\n"
+    case .badRequest: "400 Bad Request\r\n"
+    case .forbidden: "403 Forbidden\r\n"
+    case .notFound: "404 Not Found\r\n"
+    case .notAllowed: "405 Method Not Allowed\r\n"
+    case .tooMuch: "413 Content Too Large\r\n"
+    case .notSatisfiable: "416 Range Not Satisfiable\r\n"
+    case .headTooLarge: "431 Request Header Fields Too Large\r\n"
+    case .failed: "500 Internal Server Error\r\n"
+    case .unavailable: "503 Service Unavailable\r\n"
+    case .otherVersion: "505 HTTP Version Not Supported\r\n"
     }
   }
 }

@@ -19,7 +19,8 @@ struct Server: Sendable {
   static let receive = Syslet(FileDescriptor.self, MutableBytes.self) { s, socket, bytes in socket.receive(into: bytes) }
   static let send = Syslet(FileDescriptor.self, Bytes.self) { s, socket, bytes in socket.sendAll(bytes) }
 
-  /// What a name below the root stands for, and the bytes of a small file. Without `nonBlocking` a named pipe would have it wait.
+  /// What a name below the root stands for, and the bytes of a small file: one read gives all of a regular one. Without `nonBlocking` a named
+  /// pipe would have it wait.
   static let load = Syslet(FileDescriptor.self, FilePath.self, MutableBytes.self) { s, root, path, bytes in
     let file = root.open(path, .readOnly, options: .nonBlocking, resolve: .beneath)
     let status = file.status()
@@ -27,7 +28,7 @@ struct Server: Sendable {
     // A regular file's mode.
     s.when(status.mode < 0o120000) {
       s.when(status.mode >= 0o100000) {
-        s.when(status.size <= s.constant(smallMax)) { s.set(count, to: file.read(filling: bytes)) }
+        s.when(status.size <= s.constant(smallMax)) { s.set(count, to: file.read(fromAbsoluteOffset: 0, into: bytes)) }
       }
     }
     return (status, count.value)
