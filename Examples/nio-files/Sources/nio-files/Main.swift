@@ -33,7 +33,7 @@ struct NIOFiles {
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+          try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
           try channel.pipeline.syncOperations.addHandler(FileHandler(folder, files))
         }
       }
@@ -57,36 +57,37 @@ struct NIOFiles {
   }
 }
 
-/// Answers GET and HEAD. One request is on its way at a time: the pipeline holds back those that come meanwhile.
+/// Answers GET and HEAD, one request after the other.
 final class FileHandler: ChannelInboundHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
 
   private let folder: FilePath
   private let files: any FileSource
-  private var request: HTTPRequestHead?
+  /// The one that is being answered, and those behind it. SwiftNIO's own handler for this stops reading meanwhile: two epoll_ctl for each request.
+  private var requests: CircularBuffer<HTTPRequestHead> = []
+  private static let requestsMax = 64
 
   init(_ folder: FilePath, _ files: any FileSource) { (self.folder, self.files) = (folder, files) }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch unwrapInboundIn(data) {
-    case .head(let head): request = head
-    case .body: break
-    case .end:
-      guard let request else { return }
-      self.request = nil
-      let isHead = request.method == .HEAD
-      guard isHead || request.method == .GET else { return answer(request, .methodNotAllowed, nil, context) }
-      // nil for what is not below the folder.
-      guard let path = folder.lexicallyResolving(FilePath(String(request.uri.prefix { $0 != "?" }))) else {
-        return answer(request, .forbidden, nil, context)
-      }
-      // Back on the event loop, where this and `context` belong.
-      files.read(path, on: context.eventLoop).assumeIsolated().whenComplete { result in
-        switch result {
-        case .success(let bytes): self.answer(request, .ok, bytes, context)
-        case .failure: self.answer(request, .notFound, nil, context)
-        }
+    guard case .head(let request) = unwrapInboundIn(data) else { return }
+    guard requests.count < Self.requestsMax else { return context.close(promise: nil) }
+    requests.append(request)
+    if requests.count == 1 { begin(request, context) }
+  }
+
+  private func begin(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    guard request.method == .GET || request.method == .HEAD else { return answer(request, .methodNotAllowed, nil, context) }
+    // nil for what is not below the folder.
+    guard let path = folder.lexicallyResolving(FilePath(String(request.uri.prefix { $0 != "?" }))) else {
+      return answer(request, .forbidden, nil, context)
+    }
+    // Back on the event loop, where this and `context` belong.
+    files.read(path, on: context.eventLoop).assumeIsolated().whenComplete { result in
+      switch result {
+      case .success(let bytes): self.answer(request, .ok, bytes, context)
+      case .failure: self.answer(request, .notFound, nil, context)
       }
     }
   }
@@ -98,8 +99,14 @@ final class FileHandler: ChannelInboundHandler {
     if !request.isKeepAlive { head.headers.add(name: "connection", value: "close") }
     context.write(wrapOutboundOut(.head(head)), promise: nil)
     if let bytes, request.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil) }
-    let isWritten = context.eventLoop.makePromise(of: Void.self)
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: isWritten)
-    if !request.isKeepAlive { isWritten.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) } }
+    guard request.isKeepAlive else {
+      requests.removeAll()
+      let isWritten = context.eventLoop.makePromise(of: Void.self)
+      isWritten.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+      return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: isWritten)
+    }
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    requests.removeFirst()
+    if let next = requests.first { begin(next, context) }
   }
 }
