@@ -60,6 +60,9 @@ struct Measure: ParsableCommand {
   @Option(help: ArgumentHelp("How often each way has its turn, at least 3.", valueName: "count"))
   var repeats = 11
 
+  @Option(help: ArgumentHelp("Only the ways whose names begin so.", valueName: "name"))
+  var way = ""
+
   @Option(help: ArgumentHelp("The tree whose files are read.", valueName: "tree"))
   var dir = "/usr/include"
 
@@ -80,7 +83,8 @@ struct Measure: ParsableCommand {
     ])
     Program.show(table.heading)
     for row in rows.isEmpty ? RowName.allCases : rows {
-      let ways = try self.ways(row)
+      let ways = try self.ways(row).filter { $0.name.hasPrefix(way) }
+      guard !ways.isEmpty else { throw Failure("no way of \(row.rawValue) begins with '\(way)'", exitCode: 2) }
       var figures = ways.map { _ in [Double]() }
       for repetition in 0..<repeats {
         // Each goes first once in a while, so that none is always behind the same one.

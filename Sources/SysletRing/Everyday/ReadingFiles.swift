@@ -14,14 +14,15 @@ extension SysletRuntime {
   ///     file but a device, has no end that could be relied on.
   /// - Throws: `SysletError`, with the reason `limitExceeded` for more than `limit` bytes; `CancellationError`.
   public nonisolated(nonsending) func readFile(_ path: FilePath, limit: Int) async throws -> [UInt8] {
-    let (bytes, isAll) = try await run(Everyday.readSmall, path)
-    if bytes.count > limit { throw Everyday.error("readFile", path, .limitExceeded(limit)) }
-    if isAll { return bytes }
-    return try await withFile(path, .readOnly) { file in
+    let beginning = try await run(Everyday.readBeginning, path)
+    guard let file = beginning.file else { return try whole(beginning.bytes) }
+    return try await closing(file) {
+      _ = try whole(beginning.bytes)
+      var count = beginning.isStream ? beginning.bytes.count : 0
       // A byte more than there should be, which tells that this is the end.
-      let size = try await run(Everyday.size, file)
-      var bytes = [UInt8](repeating: 0, count: min(max(size, Everyday.smallMax), max(limit, 0)) + 1)
-      var count = 0
+      let size = max(try await run(Everyday.size, file), beginning.bytes.count)
+      var bytes = [UInt8](repeating: 0, count: min(size, limit) + 1)
+      if count > 0 { bytes.replaceSubrange(..<count, with: beginning.bytes) }
       while true {
         count += try await fill(&bytes, from: count, of: file)
         if count < bytes.count { break }
@@ -30,6 +31,10 @@ extension SysletRuntime {
         bytes += [UInt8](repeating: 0, count: min(bytes.count, limit - count + 1))
       }
       bytes.removeSubrange(count...)
+      return bytes
+    }
+    func whole(_ bytes: [UInt8]) throws -> [UInt8] {
+      if bytes.count > limit { throw Everyday.error("readFile", path, .limitExceeded(limit)) }
       return bytes
     }
   }
@@ -84,8 +89,15 @@ extension SysletRuntime {
     if options.contains(.create), permissions == nil { throw Everyday.error("open", path, .failed(.invalidArgument)) }
     let flags = Int(mode.rawValue | options.rawValue | O_CLOEXEC)
     let file = try await run(Everyday.open, path, flags, Int(permissions?.rawValue ?? 0))
+    return try await closing(file) { try await body(file) }
+  }
+
+  /// What is opened is closed behind `body`, on every road.
+  private nonisolated(nonsending) func closing<R>(
+    _ file: FileDescriptor, _ body: nonisolated(nonsending) () async throws -> R
+  ) async throws -> R {
     let result: R
-    do { result = try await body(file) } catch {
+    do { result = try await body() } catch {
       try? await close(file)
       throw error
     }

@@ -123,14 +123,33 @@ extension SysletValue where Wrapped == FileDescriptor {
   public func read(filling lent: SysletValue<MutableBytes>, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
     let step = DescriptorStep(self, "read", fileID, line)
     let (address, count) = step.memory(lent)
-    return step.builder.value(step.complete(SystemCall.read, address, count, isFilling: true), "read", step.place)
+    return step.fill(SystemCall.read, address, count)
   }
 
   /// Reads until the buffer is full, or the file ends: how many bytes. read(2).
   public func read(filling buffer: SysletBuffer, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
     let step = DescriptorStep(self, "read", fileID, line)
     let (address, count) = step.memory(buffer)
-    return step.builder.value(step.complete(SystemCall.read, address, count, isFilling: true), "read", step.place).bounded(buffer.count)
+    return step.fill(SystemCall.read, address, count).bounded(buffer.count)
+  }
+
+  /// Reads from an offset on until the buffer is full, or the file ends: how many bytes. pread(2).
+  public func read(
+    fromAbsoluteOffset offset: SysletValue<Int>, filling buffer: SysletBuffer, fileID: StaticString = #fileID, line: UInt = #line
+  ) -> SysletValue<Int> {
+    let step = DescriptorStep(self, "read", fileID, line)
+    let (address, count) = step.memory(buffer)
+    return step.fill(SystemCall.pread64, address, count, at: step.operand(offset)).bounded(buffer.count)
+  }
+
+  /// Reads from an offset on until what was lent is full, or the file ends: how many bytes. pread(2).
+  public func read(
+    fromAbsoluteOffset offset: SysletValue<Int>, filling lent: SysletValue<MutableBytes>, fileID: StaticString = #fileID,
+    line: UInt = #line
+  ) -> SysletValue<Int> {
+    let step = DescriptorStep(self, "read", fileID, line)
+    let (address, count) = step.memory(lent)
+    return step.fill(SystemCall.pread64, address, count, at: step.operand(offset))
   }
 
   /// Writes at the file's own position: how many bytes, which may be fewer than were given. write(2).
@@ -261,8 +280,7 @@ extension SysletValue where Wrapped == FileDescriptor {
   public func receive(filling lent: SysletValue<MutableBytes>, fileID: StaticString = #fileID, line: UInt = #line) -> SysletValue<Int> {
     let step = DescriptorStep(self, "receive", fileID, line)
     let (address, count) = step.memory(lent)
-    return step.builder.value(
-      step.complete(SystemCall.recvfrom, address, count, flags: .zero, isFilling: true), "receive", step.place)
+    return step.fill(SystemCall.recvfrom, address, count, flags: .zero)
   }
 
   /// Sends the first `count` bytes of a buffer, all of them. sendto(2).
@@ -325,6 +343,12 @@ public enum SysletShutdown: Int32, Sendable {
 }
 
 extension DescriptorStep {
+  func fill(
+    _ number: Int, _ address: Operand, _ count: Operand, at offset: Operand? = nil, flags: Operand? = nil
+  ) -> SysletValue<Int> {
+    builder.value(complete(number, address, count, at: offset, flags: flags, isFilling: true), name, place)
+  }
+
   func writeAll(_ address: Operand, _ count: Operand, _ offset: SysletValue<Int>?) {
     guard let offset else {
       complete(SystemCall.write, address, count, isFilling: false)

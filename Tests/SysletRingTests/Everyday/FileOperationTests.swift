@@ -57,6 +57,33 @@ struct FileOperationTests {
     }
   }
 
+  @Test("What has no offsets is read once, from its beginning to its end", arguments: backends)
+  func streams(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    let path = FilePath(scratch.path("fifo"))
+    try #require(unsafe mkfifo(path.string, 0o600) == 0)
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      for size in [0, 10, Everyday.smallMax + 1, 300_000] {
+        let bytes = Self.bytes(size)
+        let writer = Task.detached {
+          try await runtime.withFile(path, .writeOnly) { try await runtime.run(Self.writeAll, $0, from: bytes.span) }
+        }
+        if size == 10 {
+          var part = [UInt8](repeating: 0, count: 100)
+          var span = part.mutableSpan
+          let count = try await runtime.readFile(path, into: &span)
+          #expect(count == 10 && part.prefix(10) == bytes[...])
+        } else {
+          let read = try await runtime.readFile(path, limit: size)
+          #expect(read == bytes)
+        }
+        try await writer.value
+      }
+    }
+  }
+
+  private static let writeAll = Syslet(FileDescriptor.self, Bytes.self) { s, file, bytes in file.writeAll(bytes) }
+
   @Test("What fails names operation, path and error", arguments: backends)
   func failures(backend: SysletEngine.Backend) async throws {
     let scratch = Scratch()
