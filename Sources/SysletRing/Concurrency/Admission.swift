@@ -101,6 +101,8 @@ final class Admission: Sendable {
           // Whoever cancels after this finds it.
           if Task.isCancelled { return .cancelled }
           if let answer = enter(descriptors, &state, orBusy: true) { return answer }
+          // The timer may have come before there was anything to find, and comes once.
+          if let deadline, deadline <= .now { return .late }
           state.waiting[number] = Waiting(descriptors: descriptors, continuation: continuation)
           state.order.append(number)
           // Of those that were cancelled while the first one waits.
@@ -215,7 +217,7 @@ final class Admission: Sendable {
 
   // MARK: The end
 
-  /// Nobody enters any more.
+  /// Whether nobody enters any more.
   var isClosed: Bool { state.withLock { $0.isClosed } }
 
   /// Nobody enters from here on.

@@ -45,6 +45,9 @@ final class Turns: Sendable {
     if !isMine { throw CancellationError() }
   }
 
+  /// How many wait.
+  func waiterCount(_ thing: Int32) -> Int { state.withLock { $0.waiting[thing]?.count ?? 0 } }
+
   func end(_ thing: Int32) {
     let next = state.withLock { state -> Waiting? in
       guard state.waiting[thing]?.isEmpty == false else {

@@ -26,7 +26,9 @@ extension SysletRuntime {
           throw Everyday.error("copyFile", target, .failed(.invalidArgument))
         }
         if other.isRegularFile, other.size > 0 { try await run(Everyday.empty, output) }
-        return try await run(Everyday.copy, input, output)
+        // A device or a FIFO has no holes to leave out, and keeps what a hole would pass over; of files that the kernel makes up the size is 0.
+        let hasRanges = status.isRegularFile && other.isRegularFile && status.size > 0
+        return try await run(hasRanges ? Everyday.copy : Everyday.copyWhole, input, output)
       }
     }
   }
@@ -38,14 +40,20 @@ extension Everyday {
   /// So many bytes are copied by one call: a call is not interrupted.
   private static let stretchMax = 16 << 20
 
+  static let copyWhole = Syslet(FileDescriptor.self, FileDescriptor.self, function: "copyFile") { s, input, output in
+    let done = s.variable(0)
+    copyPlainly(s, input, output, done, limit: nil)
+    return done.value
+  }
+
   /// From the beginning of one file to that of another, which is empty.
   static let copy = Syslet(FileDescriptor.self, FileDescriptor.self, function: "copyFile") { s, input, output in
-    let size = input.status().size
     let done = s.variable(0)
     s.loop {
       let data = input.attempted(SystemCall.lseek, done.value, seekData)
       s.when(data == s.constant(-Int(ENXIO))) {
-        // Nothing but a hole is left.
+        // Nothing but a hole is left, if it has not become shorter meanwhile.
+        let size = input.status().size
         s.when(size > done.value) {
           output.resize(to: size)
           s.set(done, to: size)
@@ -57,12 +65,13 @@ extension Everyday {
       s.exit(if: data < 0)
       let hole = input.attempted(SystemCall.lseek, data, seekHole)
       // It has become shorter meanwhile.
-      s.exit(if: hole < 0)
+      s.exit(if: hole <= data)
       input.seek(offset: data, from: .start)
       output.seek(offset: data, from: .start)
       s.set(done, to: data)
       copyRange(s, input, output, done, limit: hole)
-      // As above.
+      // As above: there is what has been copied, and no hole behind it.
+      s.when(done.value < hole) { output.resize(to: done.value) }
       s.exit(if: done.value < hole)
     }
     return done.value

@@ -11,7 +11,8 @@ extension SysletRuntime {
   /// for try await entry in runtime.walk("/usr/include") { print(entry.path, try entry.status.get().size) }
   /// ```
   ///
-  /// The order is not promised. Symbolic links are entries, and are not followed, but for `root` itself, which is not among the entries. What cannot be looked
+  /// The order is not promised. Symbolic links are entries, and are not followed, but for `root` itself, which is not among the entries, and where a folder on the way becomes one
+  /// meanwhile. What cannot be looked
   /// at, or not be listed, is an entry with the error: a folder that cannot be listed is there twice then, once with its status. It begins with the first
   /// look for an entry, and ends when nobody looks any more. The corresponding C functions are `getdents64` and `statx`.
   ///
@@ -94,7 +95,13 @@ extension DirectoryTree {
             begin()
             for path in listing.paths {
               guard await queue.hasRoom() else { throw CancellationError() }
-              statuses.addTask { queue.put(DirectoryEntry(path: path, status: try await status(of: path))) }
+              statuses.addTask {
+                do { queue.put(DirectoryEntry(path: path, status: try await status(of: path))) } catch {
+                  // Its room is not given back, for which whoever has begun it may be waiting.
+                  if !Task.isCancelled { queue.end(error) }
+                  throw error
+                }
+              }
             }
             if let error = listing.error {
               guard await queue.hasRoom() else { throw CancellationError() }

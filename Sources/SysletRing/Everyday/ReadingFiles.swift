@@ -11,7 +11,8 @@ extension SysletRuntime {
   /// - Parameters:
   ///   - path: Which file.
   ///   - limit: How many bytes it may have: what has more is an error, and is not read to its end. A file that grows, or that is no
-  ///     file but a device, has no end that could be relied on.
+  ///     file but a device, has no end that could be relied on. Memory for what the file says to have is taken at once: where there is not so much, the process
+  ///     ends.
   /// - Throws: `SysletError`, with the reason `limitExceeded` for more than `limit` bytes; `CancellationError`.
   public nonisolated(nonsending) func readFile(_ path: FilePath, limit: Int) async throws -> [UInt8] {
     let beginning = try await run(Everyday.readBeginning, path)
@@ -21,7 +22,10 @@ extension SysletRuntime {
       var count = beginning.isStream ? beginning.bytes.count : 0
       // A byte more than there should be, which tells that this is the end.
       let size = max(try await run(Everyday.size, file), beginning.bytes.count)
-      var bytes = [UInt8](repeating: 0, count: min(size, limit) + 1)
+      if size > limit { throw Everyday.error("readFile", path, .limitExceeded(limit)) }
+      // More than addresses reach.
+      if size >= 1 << 46 { throw Everyday.error("readFile", path, .failed(.noMemory)) }
+      var bytes = [UInt8](repeating: 0, count: size + 1)
       if count > 0 { bytes.replaceSubrange(..<count, with: beginning.bytes) }
       while true {
         count += try await fill(&bytes, from: count, of: file)

@@ -45,11 +45,11 @@ extension SysletRuntime {
   /// for try await connection in runtime.accept(on: listener) { group.addTask { try await serve(connection) } }
   /// ```
   ///
-  /// A program that serves a connection runs for as long as that is there, so `SysletRuntime.Options.maxPending` has to allow for as many as are to be served
-  /// at a time: those beyond it wait for their turn, accepted and not answered.
+  /// A program that serves a connection, or waits for it, runs for as long as that takes, and counts. With as many as `SysletRuntime.Options.maxPending`
+  /// (4,096) all else on this runtime waits, other operations too: raise it, or give connections a runtime of their own.
   ///
   /// A connection that was given up before it was accepted is passed over. Where the process or the system has no descriptor or memory for one more, it tries
-  /// again 20 times a second, and who connects waits meanwhile.
+  /// again 20 times a second, and who connects waits meanwhile. Leave the process some: without any for a second Swift's own threads end it.
   ///
   /// - Parameter listener: A socket that listens. It is not closed.
   public func accept(on listener: FileDescriptor) -> SysletConnections { SysletConnections(runtime: self, listener: listener) }
@@ -148,7 +148,8 @@ public struct SysletConnections: AsyncSequence, Sendable {
           switch error.reason.errno?.rawValue {
           // accept(2): errors of the connection, not of the socket.
           case ECONNABORTED, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, ENETDOWN: continue
-          case EMFILE, ENFILE, ENOBUFS, ENOMEM: try await Task.sleep(for: .milliseconds(50))
+          case EMFILE, ENFILE, ENOBUFS, ENOMEM:  // Without a descriptor a `Task.sleep` may find no timer.
+            try await connections.runtime.run(Everyday.pause)
           default: throw error
           }
         }
@@ -164,6 +165,8 @@ extension Everyday {
   static let listenUnix = listen(.unix)
   static let listenInternet = listen(.internet)
   static let listenInternet6 = listen(.internet6)
+  /// 50 ms.
+  static let pause: Syslet<Void> = Syslet(function: "accept") { s in s.pause(nanoseconds: 50_000_000) }
   static let accept = Syslet(FileDescriptor.self, function: "accept") { s, listener in listener.accept() }
   static let sendAll = Syslet(FileDescriptor.self, Bytes.self, function: "sendAll") { s, socket, bytes in socket.sendAll(bytes) }
   static let receive = Syslet(FileDescriptor.self, MutableBytes.self, function: "receive") { s, socket, bytes in socket.receive(into: bytes)
@@ -197,6 +200,16 @@ extension Everyday {
       socket.step(SystemCall.listen, "listen") { [s.operand(backlog, "listen", SourcePlace(fileID: #fileID, line: #line))] }
       return socket
     }
+  }
+}
+
+extension SysletBuilder {
+  /// clock_nanosleep(2), which ends early for nobody.
+  fileprivate func pause(nanoseconds: Int) {
+    let time = words([nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000])
+    call(
+      SystemCall.clock_nanosleep, [.integer(CLOCK_MONOTONIC), .zero, .address(region: time), .zero], "accept",
+      SourcePlace(fileID: #fileID, line: #line))
   }
 }
 

@@ -30,11 +30,14 @@ extension SysletRuntime {
   /// when the task is cancelled that file is removed. What the name stood for is let go of: a symbolic link is replaced, not followed, and owner and permissions
   /// are those of a new file. The corresponding C functions are `open`, `write`, `fsync`, `rename` and `fsync`.
   ///
-  /// - Throws: `SysletError`; `CancellationError`. After an error of the folder's sync the new file has the name, and may not survive a crash.
+  /// - Throws: `SysletError`; `CancellationError`. After an error of the folder's sync, and cancelled behind the rename, the new file has the name, and may
+  ///   not survive a crash.
   public nonisolated(nonsending) func replaceFile(
     at path: FilePath, from bytes: borrowing Span<UInt8>, permissions: FilePermissions = .sysletDefault
   ) async throws {
-    guard path.lastComponent != nil else { throw Everyday.error("replaceFile", path, .failed(.isDirectory)) }
+    guard path.lastComponent != nil else {
+      throw Everyday.error("replaceFile", path, .failed(path.isEmpty ? .noSuchFileOrDirectory : .isDirectory))
+    }
     var folder = path.removingLastComponent()
     if folder.isEmpty { folder = "." }
     let digits = String(UInt64.random(in: .min ... .max), radix: 16)

@@ -231,8 +231,15 @@ final class FramePool: Sendable {
   /// program after the other takes what it has just given back, for which a lock, twice, took 20 ns.
   private let last = Atomic<UInt>(0)
   private let free = Locked<[SysletFrame]>([])
+  /// So many are kept: of a program with large buffers fewer, so that a crowd that was there once does not have the memory for ever.
+  private let framesMax: Int
 
-  init(_ program: CompiledProgram) { self.program = program }
+  init(_ program: CompiledProgram) {
+    self.program = program
+    framesMax = max(64, Self.bytesMax / max(program.layout.byteCount, 1))
+  }
+
+  private static let bytesMax = 32 << 20
 
   deinit { _ = takeLast() }
 
@@ -254,7 +261,7 @@ final class FramePool: Sendable {
     frame.freeOwned()
     let word = unsafe UInt(bitPattern: retained.toOpaque())
     guard !last.compareExchange(expected: 0, desired: word, ordering: .releasing).exchanged else { return }
-    free.withLock { $0.append(frame) }
+    free.withLock { if $0.count < framesMax { $0.append(frame) } }
     unsafe retained.release()
   }
 }

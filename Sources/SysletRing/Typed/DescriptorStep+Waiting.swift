@@ -31,7 +31,9 @@ extension SysletValue where Wrapped == FileDescriptor {
     func transfer(_ builder: SysletBuilder) {
       let moved = builder.newWord()
       let loop = builder.record(.loop, place) {
-        step.callUnchecked(SystemCall.sendfile, [step.descriptor, file, position, .word(left)], into: moved)
+        // An offset and a count beyond what a file may have are refused.
+        let part = builder.word(.minimum, .word(left), .integer(1 << 30), place)
+        step.callUnchecked(SystemCall.sendfile, [step.descriptor, file, position, .word(part)], into: moved)
         let isFull = step.compare(.word(moved), .integer(-EAGAIN), equal: true)
         builder.append(
           .when(
@@ -57,11 +59,8 @@ extension SysletValue where Wrapped == FileDescriptor {
     builder.append(
       .when(
         isWaiting,
-        builder.record(.branch, place) {
-          step.setWaiting(false)
-          builder.append(.ensure(builder.record(.cleanUp, place) { step.setWaiting(true) }), place)
-          transfer(builder)
-        }, builder.record(.branch, place) { transfer(builder) }), place)
+        builder.record(.branch, place) { step.withoutWaiting { transfer(builder) } }, builder.record(.branch, place) { transfer(builder) }),
+      place)
     return builder.value(sent, step.name, place)
   }
 }
@@ -96,30 +95,45 @@ extension DescriptorStep {
   func connectWithoutWaiting(_ address: SysletValue<SysletSocketAddress>) {
     let (address, count) = (operand(address), address.count ?? .zero)
     let (result, outcome) = (builder.newWord(), builder.newRegion(8))
-    setWaiting(false)
-    callUnchecked(SystemCall.connect, [descriptor, address, count], into: result)
-    let isUnderWay = builder.record(.branch, place) {
-      wait(for: pollForWriting())
-      let size = Operand.address(region: builder.newRegion(8))
-      builder.word(.store8, .address(region: outcome), .zero, place)
-      builder.word(.store8, size, .integer(4), place)
-      builder.call(
-        SystemCall.getsockopt, [descriptor, .integer(SOL_SOCKET), .integer(SO_ERROR), .address(region: outcome), size], name, place,
-        descriptor: descriptor)
-      let error = builder.word(.load4, .address(region: outcome), .zero, place)
-      builder.word(.subtract, .zero, .word(error), into: result, place)
+    withoutWaiting {
+      callUnchecked(SystemCall.connect, [descriptor, address, count], into: result)
+      let isUnderWay = compare(.word(result), .integer(-EINPROGRESS), equal: true)
+      append(
+        .when(
+          isUnderWay,
+          builder.record(.branch, place) {
+            wait(for: pollForWriting())
+            let size = Operand.address(region: builder.newRegion(8))
+            builder.word(.store8, .address(region: outcome), .zero, place)
+            builder.word(.store8, size, .integer(4), place)
+            builder.call(
+              SystemCall.getsockopt, [descriptor, .integer(SOL_SOCKET), .integer(SO_ERROR), .address(region: outcome), size], name, place,
+              descriptor: descriptor)
+            let error = builder.word(.load4, .address(region: outcome), .zero, place)
+            builder.word(.subtract, .zero, .word(error), into: result, place)
+          }, builder.record(.branch, place) {}))
+      append(
+        .when(
+          compare(.word(result), .zero, less: true), builder.failing(.word(result), name, place, descriptor),
+          builder.record(.branch, place) {}))
     }
-    let nothing = builder.record(.branch, place) {}
-    append(.when(compare(.word(result), .integer(-EINPROGRESS), equal: true), isUnderWay, nothing))
+  }
+
+  /// The steps of `body`, in a block of their own: until that ends, however it does, calls of the socket do not wait.
+  fileprivate func withoutWaiting(_ body: () -> Void) {
+    let always = compare(.zero, .zero, equal: true)
     append(
       .when(
-        compare(.word(result), .zero, less: true), builder.failing(.word(result), name, place, descriptor),
-        builder.record(.branch, place) {}))
-    setWaiting(true)
+        always,
+        builder.record(.branch, place) {
+          setWaiting(false)
+          append(.ensure(builder.record(.cleanUp, place) { setWaiting(true) }))
+          body()
+        }, builder.record(.branch, place) {}))
   }
 
   /// Whether calls of the socket wait. FIONBIO changes this alone of its flags.
-  fileprivate func setWaiting(_ isWaiting: Bool) {
+  private func setWaiting(_ isWaiting: Bool) {
     let value = builder.words([isWaiting ? 0 : 1])
     callUnchecked(SystemCall.ioctl, [descriptor, .integer(FIONBIO), .address(region: value)], into: builder.newWord())
   }

@@ -70,7 +70,9 @@ public struct SysletSocketAddress: Sendable, Hashable {
       number, UInt64(argument: socket.rawValue), UInt64(duringCall: &storage), UInt64(duringCall: &count), 0, 0, 0)
     guard result == 0, let family = SysletSocketFamily(rawValue: Int32(storage.ss_family)) else { return nil }
     self.family = family
-    bytes = Array(Self.bytes(of: storage).prefix(Int(count)))
+    // A path that fills its room is told with a zero that it has no room for (unix(7)).
+    let room = family == .unix ? MemoryLayout<sockaddr_un>.size : MemoryLayout<sockaddr_storage>.size
+    bytes = Array(Self.bytes(of: storage).prefix(min(Int(count), room)))
   }
 
   /// The port of an Internet address; nil for a path.

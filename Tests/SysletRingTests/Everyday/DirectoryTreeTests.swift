@@ -105,6 +105,21 @@ struct DirectoryTreeTests {
     }
   }
 
+  @Test("A runtime that is shut down meanwhile ends it with an error", arguments: backends)
+  func shutDown(backend: SysletEngine.Backend) async throws {
+    for width in [1, 8, 64] {
+      var options = SysletRuntime.Options()
+      options.engine.backend = backend
+      let runtime = try SysletRuntime(options)
+      let seen = Locked(0)
+      let walk = Task { for try await _ in runtime.walk("/usr", width: width) { seen.withLock { $0 += 1 } } }
+      while seen.withLock({ $0 }) == 0 { await Task.yield() }
+      await runtime.shutDown()
+      let error = await #expect(throws: SysletError.self) { try await walk.value }
+      #expect(error?.reason == .closed)
+    }
+  }
+
   @Test("Records are taken apart, and those that are cut short end them")
   func records() {
     func record(_ name: String, length: Int? = nil) -> [UInt8] {

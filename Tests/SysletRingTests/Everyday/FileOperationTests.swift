@@ -46,6 +46,13 @@ struct FileOperationTests {
         #expect(error?.reason == .limitExceeded(size - 1) && error?.path == path)
         #expect(error.map { "\($0)" } == "readFile \"\(path)\": it has more than the \(size - 1) bytes that the limit allows")
       }
+      // It says so much, and reading it would take long.
+      let huge = FilePath(scratch.path("huge"))
+      let file = try FileDescriptor.open(huge, .readWrite, options: .create, permissions: .ownerReadWrite)
+      try file.resize(to: 1 << 42)
+      try file.close()
+      let tooLarge = await #expect(throws: SysletError.self) { try await runtime.readFile(huge, limit: 1 << 40) }
+      #expect(tooLarge?.reason == .limitExceeded(1 << 40))
       // It never ends.
       let endless = await #expect(throws: SysletError.self) { try await runtime.readFile("/dev/zero", limit: 1_000_000) }
       #expect(endless?.reason == .limitExceeded(1_000_000))
@@ -158,8 +165,10 @@ struct FileOperationTests {
       #expect(error?.operation == "rename")
       let names = try await Self.names(below: folder, runtime)
       #expect(names == ["file", "taken", "taken/inside"])
-      let root = await #expect(throws: SysletError.self) { try await runtime.replaceFile(at: "/", from: bytes.span) }
-      #expect(root?.reason == .failed(.isDirectory))
+      for (path, errno) in [("/", Errno.isDirectory), ("", .noSuchFileOrDirectory)] as [(FilePath, Errno)] {
+        let error = await #expect(throws: SysletError.self) { try await runtime.replaceFile(at: path, from: bytes.span) }
+        #expect(error?.reason == .failed(errno))
+      }
     }
   }
 
@@ -204,15 +213,17 @@ struct FileOperationTests {
     }
   }
 
-  @Test("An append that is cancelled while it waits for its turn gives it up", arguments: backends)
-  func appendCancelled(backend: SysletEngine.Backend) async throws {
+  @Test("An append that is cancelled while it waits for its turn gives it up")
+  func appendCancelled() async throws {
     let turns = Turns()
     try await turns.begin(7)
     let waiting = Task { try await turns.begin(7) }
+    while turns.waiterCount(7) < 1 { await Task.yield() }
     let next = Task {
       try await turns.begin(7)
       turns.end(7)
     }
+    while turns.waiterCount(7) < 2 { await Task.yield() }
     waiting.cancel()
     await #expect(throws: CancellationError.self) { try await waiting.value }
     turns.end(7)
@@ -239,12 +250,50 @@ struct FileOperationTests {
       let count = try await runtime.copyFile(from: FilePath(scratch.file("short", [1, 2])), to: FilePath(scratch.path("target-100000")))
       let copy = try await runtime.readFile(FilePath(scratch.path("target-100000")), limit: 10)
       #expect(count == 2 && copy == [1, 2])
-      // What has no size and no holes to tell of.
-      try await runtime.copyFile(from: "/proc/version", to: FilePath(scratch.path("version")))
-      let (version, original) = (
-        try await runtime.readFile(FilePath(scratch.path("version")), limit: 4096), try await runtime.readFile("/proc/version", limit: 4096)
-      )
-      #expect(version == original)
+    }
+  }
+
+  @Test("What says that it has no size, or has no holes to tell of, is copied all the same", arguments: backends)
+  func copiesOddities(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    let target = FilePath(scratch.path("target"))
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      for source in ["/proc/version", "/proc/self/cmdline", "/proc/sys/kernel/ostype", "/dev/null"] as [FilePath] {
+        let count = try await runtime.copyFile(from: source, to: target)
+        let (copy, original) = (try await runtime.readFile(target, limit: 65536), try await runtime.readFile(source, limit: 65536))
+        #expect(copy == original && count == copy.count)
+      }
+      // Holes of the source are zeros in a FIFO.
+      let sparse = try FileDescriptor.open(FilePath(scratch.path("sparse")), .readWrite, options: .create, permissions: .ownerReadWrite)
+      try sparse.resize(to: 200_000)
+      _ = try sparse.writeAll(toAbsoluteOffset: 100_000, [1, 2, 3])
+      try sparse.close()
+      let fifo = FilePath(scratch.path("fifo"))
+      try #require(unsafe mkfifo(fifo.string, 0o600) == 0)
+      async let received = runtime.readFile(fifo, limit: 1 << 20)
+      let count = try await runtime.copyFile(from: FilePath(scratch.path("sparse")), to: fifo)
+      let bytes = try await received
+      let original = try await runtime.readFile(FilePath(scratch.path("sparse")), limit: 1 << 20)
+      #expect(count == 200_000 && bytes == original)
+    }
+  }
+
+  @Test("A source that becomes shorter while it is copied gives no more than it had", arguments: backends)
+  func shrinks(backend: SysletEngine.Backend) async throws {
+    let scratch = Scratch()
+    let (source, target) = (FilePath(scratch.path("source")), FilePath(scratch.path("target")))
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      for round in 0..<12 {
+        let file = try FileDescriptor.open(source, .readWrite, options: [.create, .truncate], permissions: .ownerReadWrite)
+        for megabyte in 0..<64 { _ = try file.writeAll(toAbsoluteOffset: Int64(megabyte << 20), [UInt8](repeating: 1, count: 65536)) }
+        async let copied = runtime.copyFile(from: source, to: target)
+        try await Task.sleep(for: .microseconds(200 * round))
+        try file.resize(to: 0)
+        try file.close()
+        let count = try await copied
+        let size = try await runtime.status(of: target).size
+        #expect(size == count && (count == 63 << 20 | 65536 || count < 63 << 20 | 65536))
+      }
     }
   }
 

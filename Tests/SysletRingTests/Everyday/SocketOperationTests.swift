@@ -126,6 +126,42 @@ struct SocketOperationTests {
     }
   }
 
+  @Test("A socket waits again behind a connection that failed, and was handled", arguments: backends)
+  func failedConnect(backend: SysletEngine.Backend) async throws {
+    let failing = Syslet(SysletSocketAddress.self) { s, address in
+      let socket = s.socket(.internet)
+      s.attempt {
+        s.within(.milliseconds(20)) { s.connect(socket, to: address) }
+      } onFailure: { _ in
+      }
+      return socket
+    }
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      let listener = try await runtime.listen(on: try SysletSocketAddress("127.0.0.1", port: 0), backlog: 0)
+      let address = try #require(SysletSocketAddress.local(of: listener))
+      var sockets: [FileDescriptor] = []
+      // Those that nobody answers end by the time limit, and then there is nobody.
+      for _ in 0..<4 { sockets.append(try await runtime.run(failing, address)) }
+      try listener.close()
+      sockets.append(try await runtime.run(failing, address))
+      for socket in sockets {
+        #expect(fcntl(socket.rawValue, F_GETFL) & O_NONBLOCK == 0)
+        try socket.close()
+      }
+    }
+  }
+
+  // Not with a process that has no descriptor left: Swift's own threads end it then.
+  @Test("What waits for a descriptor waits 50 ms, without one of its own", arguments: backends)
+  func pauses(backend: SysletEngine.Backend) async throws {
+    try await TypedProgramTests.withRuntime(backend) { runtime in
+      let begin = ContinuousClock.now
+      try await runtime.run(Everyday.pause)
+      let took = ContinuousClock.now - begin
+      #expect(took >= .milliseconds(50) && took < .seconds(20))
+    }
+  }
+
   @Test("What waits for the other side is given up at its deadline", arguments: backends)
   func deadlines(backend: SysletEngine.Backend) async throws {
     let scratch = Scratch()
@@ -198,7 +234,9 @@ struct SocketOperationTests {
       for address in try Self.addresses(scratch) {
         try await Self.withConnection(runtime, address) { client, server in
           try await runtime.withFile(path, .readOnly) { file in
-            for (offset, count) in [(0, bytes.count), (1_000_003, 1_500_000), (17, 0), (bytes.count - 5, 100), (bytes.count + 5, 100)] {
+            for (offset, count) in [
+              (0, bytes.count), (1_000_003, 1_500_000), (17, 0), (bytes.count - 5, 100), (bytes.count + 5, 100), (5, .max),
+            ] {
               let there = max(0, min(count, bytes.count - offset))
               async let sent = runtime.sendFile(file, offset: offset, count: count, to: server)
               if there > 1_000_000 { try await Task.sleep(for: .milliseconds(20)) }
@@ -270,6 +308,13 @@ struct SocketOperationTests {
           counted.withLock { $0 += 1 }
         }
       }
+      for _ in 0..<5 {
+        let client = try await runtime.connect(to: address)
+        // Its end is a reset.
+        var none = linger(l_onoff: 1, l_linger: 0)
+        #expect(unsafe setsockopt(client.rawValue, SOL_SOCKET, SO_LINGER, &none, socklen_t(MemoryLayout<linger>.size)) == 0)
+        try client.close()
+      }
       for _ in 0..<20 {
         let client = try await runtime.connect(to: address)
         var byte: [UInt8] = [0]
@@ -297,5 +342,10 @@ struct SocketOperationTests {
     let path = try SysletSocketAddress(path: "/run/x")
     #expect("\(path)" == "/run/x" && path.port == nil)
     #expect(SysletSocketAddress.local(of: FileDescriptor(rawValue: -1)) == nil)
+    // As long as a path can be: the kernel tells it with a zero more than there is room for.
+    let scratch = Scratch()
+    let name = scratch.path(String(repeating: "x", count: 106 - scratch.path.utf8.count))
+    let long = try SysletSocketAddress(path: FilePath(name))
+    #expect(long.description.utf8.count == 107)
   }
 }

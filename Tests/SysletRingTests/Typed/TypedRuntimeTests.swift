@@ -73,6 +73,13 @@ struct TypedRuntimeTests {
     try await Task.sleep(for: .milliseconds(20))
     let error = await #expect(throws: SysletError.self) { try await runtime.run(read, reading, deadline: .now + .milliseconds(20)) }
     #expect(error?.reason == .timedOut && error?.executed == 0)
+    // One that has passed, or passes just now.
+    for round in 0..<300 {
+      let late = await #expect(throws: SysletError.self) {
+        try await runtime.run(read, reading, deadline: .now + .microseconds(round % 30 - 10))
+      }
+      #expect(late?.reason == .timedOut)
+    }
     let next = Task { try await runtime.run(read, reading, deadline: .now + .seconds(100)) }
     _ = try writing.writeAll([1, 2])
     let counts = (try await first.value, try await next.value)
