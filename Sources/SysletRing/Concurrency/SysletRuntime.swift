@@ -37,7 +37,8 @@ public final class SysletRuntime: Sendable {
 
     /// Threads with an engine of their own; nil: one for two processors, four at the most.
     public var shards: Int?
-    /// Programs that run at a time, on all shards together. Fewer do where these could have more descriptors open than RLIMIT_NOFILE allows, less 64 for the
+    /// Programs that run at a time, on all shards together: 4,096. One that waits, for a connection's next message for example, is one of them, and with so many
+    /// all others wait for their turn. Fewer do where these could have more descriptors open than RLIMIT_NOFILE allows, less 64 for the
     /// rest of the process.
     public var maxPending = 4096
     /// What to do with more.
