@@ -199,6 +199,16 @@ public final class SysletRuntime: Sendable {
     return try result(await perform(frame, deadline), frame, syslet.program.pool, syslet.decode)
   }
 
+  @available(*, unavailable, message: "the program's last parameter is of bytes that are lent: give it a span with from:")
+  public nonisolated(nonsending) func run<each P: SysletParameter, O: Sendable>(
+    _ syslet: Syslet<repeat each P, Bytes, O>, _ arguments: repeat each P, deadline: ContinuousClock.Instant? = nil
+  ) async throws -> O { fatalError() }
+
+  @available(*, unavailable, message: "the program's last parameter is of bytes to be filled: lend it a mutable span with into:")
+  public nonisolated(nonsending) func run<each P: SysletParameter, O: Sendable>(
+    _ syslet: Syslet<repeat each P, MutableBytes, O>, _ arguments: repeat each P, deadline: ContinuousClock.Instant? = nil
+  ) async throws -> O { fatalError() }
+
   /// The result of a run, whose frame is given back.
   private func result<O>(_ ending: Activation.Ending, _ frame: SysletFrame, _ pool: FramePool, _ decode: (SysletFrame) -> O) throws -> O {
     defer { pool.giveBack(frame) }

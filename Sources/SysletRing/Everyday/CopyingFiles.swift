@@ -88,7 +88,7 @@ extension Everyday {
     let isPlain = s.variable(0)
     s.loop {
       s.exit(if: done.value >= limit)
-      let count = input.attempted(SystemCall.copy_file_range, 0, output, 0, s.minimum(s.difference(limit, done.value), stretchMax), 0)
+      let count = input.attempted(SystemCall.copy_file_range, 0, output, 0, s.minimum(limit - done.value, stretchMax), 0)
       s.when(count > 0) {
         s.add(count, to: done)
       } otherwise: {
@@ -109,7 +109,7 @@ extension Everyday {
       let count = s.variable(buffer.count)
       if let limit {
         s.exit(if: done.value >= limit)
-        s.set(count, to: s.minimum(s.difference(limit, done.value), buffer.count))
+        s.set(count, to: s.minimum(limit - done.value, buffer.count))
       }
       let read = input.read(upTo: count.value, into: buffer)
       s.exit(if: read == 0)
@@ -120,18 +120,9 @@ extension Everyday {
 }
 
 extension SysletBuilder {
-  func difference(_ first: SysletValue<Int>, _ second: SysletValue<Int>, line: UInt = #line) -> SysletValue<Int> {
-    word(.subtract, first, second, line)
-  }
-
   func minimum(_ first: SysletValue<Int>, _ second: Int, line: UInt = #line) -> SysletValue<Int> {
-    word(.minimum, first, constant(second), line)
-  }
-
-  private func word(_ operation: WordOperation, _ first: SysletValue<Int>, _ second: SysletValue<Int>, _ line: UInt) -> SysletValue<Int> {
     let place = SourcePlace(fileID: #fileID, line: line)
-    let name = "\(operation.name)"
-    return value(word(operation, operand(first, name, place), operand(second, name, place), place), name, place)
+    return value(word(.minimum, operand(first, "minimum", place), .integer(second), place), "minimum", place)
   }
 }
 

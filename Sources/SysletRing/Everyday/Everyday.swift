@@ -130,6 +130,19 @@ enum Everyday {
     SysletError(reason: reason, operation: operation, path: path, descriptor: nil, step: nil, executed: 0)
   }
 
+  /// The same error, with the path where the step that failed had a descriptor alone.
+  static func naming(_ path: FilePath, _ error: any Error) -> any Error {
+    guard var error = error as? SysletError, error.path == nil, error.step != nil else { return error }
+    error.path = path
+    return error
+  }
+
+  static func naming(_ address: SysletSocketAddress, _ error: any Error) -> any Error {
+    guard var error = error as? SysletError else { return error }
+    error.address = address
+    return error
+  }
+
   static func error(_ operation: String, _ descriptor: FileDescriptor, _ reason: SysletError.Reason) -> SysletError {
     SysletError(reason: reason, operation: operation, path: nil, descriptor: descriptor, step: nil, executed: 0)
   }

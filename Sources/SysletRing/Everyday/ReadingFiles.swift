@@ -15,7 +15,8 @@ extension SysletRuntime {
   ///     ends.
   /// - Throws: `SysletError`, with the reason `limitExceeded` for more than `limit` bytes; `CancellationError`.
   public nonisolated(nonsending) func readFile(_ path: FilePath, limit: Int) async throws -> [UInt8] {
-    let beginning = try await run(Everyday.readBeginning, path)
+    let beginning: Everyday.Beginning
+    do { beginning = try await run(Everyday.readBeginning, path) } catch { throw Everyday.naming(path, error) }
     guard let file = beginning.file else { return try whole(beginning.bytes) }
     return try await closing(file) {
       _ = try whole(beginning.bytes)
@@ -67,7 +68,7 @@ extension SysletRuntime {
   /// - Returns: How many bytes were read: fewer than there is room for only where the file has no more.
   /// - Throws: `SysletError`; `CancellationError`.
   public nonisolated(nonsending) func readFile(_ path: FilePath, into bytes: inout MutableSpan<UInt8>) async throws -> Int {
-    try await run(Everyday.readInto, path, into: &bytes)
+    do { return try await run(Everyday.readInto, path, into: &bytes) } catch { throw Everyday.naming(path, error) }
   }
 
   /// What a name stands for, of a symbolic link what it points to unless told otherwise. The corresponding C function is `statx`.

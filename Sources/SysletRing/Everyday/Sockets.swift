@@ -16,11 +16,13 @@ extension SysletRuntime {
   public nonisolated(nonsending) func connect(
     to address: SysletSocketAddress, deadline: ContinuousClock.Instant? = nil
   ) async throws -> FileDescriptor {
-    switch address.family {
-    case .unix: try await run(Everyday.connectUnix, address, deadline: deadline)
-    case .internet: try await run(Everyday.connectInternet, address, deadline: deadline)
-    case .internet6: try await run(Everyday.connectInternet6, address, deadline: deadline)
-    }
+    let syslet =
+      switch address.family {
+      case .unix: Everyday.connectUnix
+      case .internet: Everyday.connectInternet
+      case .internet6: Everyday.connectInternet6
+      }
+    do { return try await run(syslet, address, deadline: deadline) } catch { throw Everyday.naming(address, error) }
   }
 
   /// Listens for connections. An address of the Internet can be used again at once (`SO_REUSEADDR`), and what is accepted sends without delay
@@ -32,11 +34,13 @@ extension SysletRuntime {
   /// - Returns: The socket, which the caller closes. A path (`SysletSocketAddress.init(path:)`) stays until it is removed.
   /// - Throws: `SysletError`; `CancellationError`.
   public nonisolated(nonsending) func listen(on address: SysletSocketAddress, backlog: Int = 1024) async throws -> FileDescriptor {
-    switch address.family {
-    case .unix: try await run(Everyday.listenUnix, address, backlog)
-    case .internet: try await run(Everyday.listenInternet, address, backlog)
-    case .internet6: try await run(Everyday.listenInternet6, address, backlog)
-    }
+    let syslet =
+      switch address.family {
+      case .unix: Everyday.listenUnix
+      case .internet: Everyday.listenInternet
+      case .internet6: Everyday.listenInternet6
+      }
+    do { return try await run(syslet, address, backlog) } catch { throw Everyday.naming(address, error) }
   }
 
   /// Accepts connections, one after the other, for as long as they are asked for. The corresponding C function is `accept`.

@@ -21,7 +21,7 @@ extension SysletRuntime {
   public nonisolated(nonsending) func writeFile(
     _ path: FilePath, from bytes: borrowing Span<UInt8>, permissions: FilePermissions = .sysletDefault
   ) async throws {
-    try await run(Everyday.write, path, Int(permissions.rawValue), from: bytes)
+    do { try await run(Everyday.write, path, Int(permissions.rawValue), from: bytes) } catch { throw Everyday.naming(path, error) }
   }
 
   /// Replaces a file durably: whoever looks finds the old one or the new one, whole, also after a crash of the machine; and when this returns it is the new one.
@@ -42,7 +42,9 @@ extension SysletRuntime {
     if folder.isEmpty { folder = "." }
     let digits = String(UInt64.random(in: .min ... .max), radix: 16)
     let temporary = folder.appending(".syslet-" + String(repeating: "0", count: 16 - digits.count) + digits)
-    try await run(Everyday.replace, temporary, path, folder, Int(permissions.rawValue), from: bytes)
+    do { try await run(Everyday.replace, temporary, path, folder, Int(permissions.rawValue), from: bytes) } catch {
+      throw Everyday.naming(path, error)
+    }
   }
 
   /// Appends to a file, durably: when this returns, the bytes have been synced. The corresponding C functions are `lseek`, `pwrite` and `fdatasync`.

@@ -4,7 +4,7 @@ public import SystemPackage
 
 /// Why a typed syslet gave no result: which step failed, on what, and with which error.
 ///
-/// `open "/etc/shadow": permission denied (EACCES), step 1 of Files at Files.swift:12`
+/// `open "/etc/shadow": EACCES (Permission denied), step 1 of Files at Files.swift:12`
 public struct SysletError: Error, Sendable, CustomStringConvertible {
   /// What ended the syslet.
   public struct Reason: Sendable, Equatable {
@@ -62,6 +62,8 @@ public struct SysletError: Error, Sendable, CustomStringConvertible {
   public var path: FilePath?
   /// The descriptor that the step was given.
   public var descriptor: FileDescriptor?
+  /// The address that was to be connected to, or listened at, by a runtime's own method.
+  public var address: SysletSocketAddress?
   /// Where the step stands in the source; nil where no step was at fault.
   public var step: SourceLocation?
   /// The program's name, and the step's number in it, from 1.
@@ -74,7 +76,8 @@ public struct SysletError: Error, Sendable, CustomStringConvertible {
   public var description: String {
     var text = operation
     if let path { text += (text.isEmpty ? "" : " ") + "\"\(path)\"" }
-    if let descriptor, path == nil { text += (text.isEmpty ? "" : " ") + "descriptor \(descriptor.rawValue)" }
+    if let address { text += " \(address)" }
+    if let descriptor, path == nil, address == nil { text += (text.isEmpty ? "" : " ") + "descriptor \(descriptor.rawValue)" }
     if !text.isEmpty { text += ": " }
     switch reason.kind {
     case .failed(let error): text += ErrorNumber.name(error.rawValue)

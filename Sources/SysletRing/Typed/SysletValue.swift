@@ -133,6 +133,25 @@ extension SysletValue where Wrapped == Int {
   public static func >= (left: Self, right: Self) -> SysletCondition { left.compared(right, false, true, true) }
 }
 
+extension SysletValue where Wrapped == Int {
+  /// The sum, when the program runs. Overflow is not looked at.
+  public static func + (left: Self, right: Self) -> Self { left.combined(.add, right) }
+  /// The difference, when the program runs. Overflow is not looked at.
+  public static func - (left: Self, right: Self) -> Self { left.combined(.subtract, right) }
+
+  private func combined(_ operation: WordOperation, _ other: Self) -> Self {
+    guard let origin = origin ?? other.origin else {
+      guard case .operand(.constant(let left)) = content, case .operand(.constant(let right)) = other.content else {
+        fatalError("a literal is a constant")
+      }
+      return Self(literal: .operand(.integer(operation.make(left, right))))
+    }
+    let (builder, place, name) = (origin.builder, origin.place, "\(operation.name)")
+    return builder.value(
+      builder.word(operation, builder.operand(self, name, place), builder.operand(other, name, place), place), name, place)
+  }
+}
+
 // Their twins that give a Bool say what to do instead.
 extension SysletValue where Wrapped == Int {
   @available(*, unavailable, message: "the value exists only when the program runs: use when(_:then:otherwise:) or exit(if:)")

@@ -103,7 +103,7 @@ struct FileOperationTests {
       let none = await #expect(throws: SysletError.self) { try await runtime.readFile(missing, limit: 10) }
       #expect(none?.reason == .failed(.noSuchFileOrDirectory) && none?.operation == "open" && none?.path == missing)
       let isFolder = await #expect(throws: SysletError.self) { try await runtime.readFile(folder, limit: 10) }
-      #expect(isFolder?.reason == .failed(.isDirectory))
+      #expect(isFolder?.reason == .failed(.isDirectory) && isFolder?.path == folder)
       let unmade = await #expect(throws: SysletError.self) {
         try await runtime.withFile(missing, .writeOnly, options: .create) { _ in }
       }

@@ -92,6 +92,7 @@ struct SocketOperationTests {
         try listener.close()
         let error = await #expect(throws: SysletError.self) { try await runtime.connect(to: local) }
         #expect(error?.reason == .failed(.connectionRefused) && error?.operation == "connect")
+        #expect(error?.description.hasPrefix("connect \(local): ECONNREFUSED (Connection refused), step ") == true)
       }
     }
   }

@@ -61,6 +61,13 @@ struct TypedRuntimeTests {
     }
   }
 
+  @Test("Sums and differences of values and of numbers")
+  func arithmetic() async throws {
+    let program = Syslet(Int.self, Int.self) { s, first, second in (first + second - 1, 2 - first, s.constant(7) - 3 + 1) }
+    let (sum, difference, constant) = try await SysletRuntime.shared.run(program, 40, -5)
+    #expect(sum == 34 && difference == -38 && constant == 5)
+  }
+
   @Test("A deadline ends the wait for a turn too, and the next has it", arguments: backends)
   func deadlineInLine(backend: SysletEngine.Backend) async throws {
     let (reading, writing) = try FileDescriptor.pipe()
