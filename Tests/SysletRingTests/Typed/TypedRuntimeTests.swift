@@ -63,9 +63,16 @@ struct TypedRuntimeTests {
 
   @Test("Sums and differences of values and of numbers")
   func arithmetic() async throws {
-    let program = Syslet(Int.self, Int.self) { s, first, second in (first + second - 1, 2 - first, s.constant(7) - 3 + 1) }
-    let (sum, difference, constant) = try await SysletRuntime.shared.run(program, 40, -5)
-    #expect(sum == 34 && difference == -38 && constant == 5)
+    let program = Syslet(Int.self, Int.self) { s, first, second in
+      let sum = first + second - 1
+      let difference = 2 - first
+      let constant = s.constant(7) - 3
+      return (sum, difference, constant)
+    }
+    try await TypedProgramTests.withRuntime(.automatic) { runtime in
+      let (sum, difference, constant) = try await runtime.run(program, 40, -5)
+      #expect(sum == 34 && difference == -38 && constant == 4)
+    }
   }
 
   @Test("A deadline ends the wait for a turn too, and the next has it", arguments: backends)
