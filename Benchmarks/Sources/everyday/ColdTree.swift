@@ -25,7 +25,7 @@ enum ColdTree {
     }
     return [
       way("readFile, 32 tasks") {
-        try Blocking.run {
+        try Blocking.run(on: runtime.executor) {
           try await ReadFile.inTasks(names.count) { index in
             let bytes = try await runtime.readFile(paths[index], limit: ReadFile.limit)
             return unsafe bytes.withUnsafeBytes { unsafe hash($0) }

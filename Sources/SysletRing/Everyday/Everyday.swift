@@ -14,7 +14,7 @@ enum Everyday {
   struct Beginning {
     let bytes: [UInt8]
     let file: FileDescriptor?
-    /// It has no offsets, and its own position is behind these bytes; that of others is at the beginning.
+    /// It has no offsets, and its own position is behind these bytes.
     let isStream: Bool
   }
 
@@ -51,6 +51,9 @@ enum Everyday {
   }
   static let fill = Syslet(FileDescriptor.self, Int.self, MutableBytes.self, function: "readFile") { s, file, first, bytes in
     file.read(filling: s.dropping(first, of: bytes))
+  }
+  static let fillAtOffset = Syslet(FileDescriptor.self, Int.self, MutableBytes.self, function: "readFile") { s, file, first, bytes in
+    file.read(fromAbsoluteOffset: first, filling: s.dropping(first, of: bytes))
   }
   static let size = Syslet(FileDescriptor.self, function: "readFile") { s, file in file.status().size }
   static let status = Syslet(FilePath.self, function: "status") { s, path in s.status(of: path) }

@@ -20,16 +20,16 @@ extension SysletRuntime {
     guard let file = beginning.file else { return try whole(beginning.bytes) }
     return try await closing(file) {
       _ = try whole(beginning.bytes)
-      var count = beginning.isStream ? beginning.bytes.count : 0
+      var count = beginning.bytes.count
       // A byte more than there should be, which tells that this is the end.
       let size = max(try await run(Everyday.size, file), beginning.bytes.count)
       if size > limit { throw Everyday.error("readFile", path, .limitExceeded(limit)) }
       // More than addresses reach.
       if size >= 1 << 46 { throw Everyday.error("readFile", path, .failed(.noMemory)) }
       var bytes = [UInt8](repeating: 0, count: size + 1)
-      if count > 0 { bytes.replaceSubrange(..<count, with: beginning.bytes) }
+      bytes.replaceSubrange(..<count, with: beginning.bytes)
       while true {
-        count += try await fill(&bytes, from: count, of: file)
+        count += try await fill(&bytes, from: count, of: file, beginning.isStream ? Everyday.fill : Everyday.fillAtOffset)
         if count < bytes.count { break }
         if count > limit { throw Everyday.error("readFile", path, .limitExceeded(limit)) }
         // It has grown meanwhile, or has not said how much it has.
@@ -44,9 +44,11 @@ extension SysletRuntime {
     }
   }
 
-  private nonisolated(nonsending) func fill(_ bytes: inout [UInt8], from first: Int, of file: FileDescriptor) async throws -> Int {
+  private nonisolated(nonsending) func fill(
+    _ bytes: inout [UInt8], from first: Int, of file: FileDescriptor, _ syslet: Syslet<FileDescriptor, Int, MutableBytes, Int>
+  ) async throws -> Int {
     var span = bytes.mutableSpan
-    return try await run(Everyday.fill, file, first, into: &span)
+    return try await run(syslet, file, first, into: &span)
   }
 
   /// Reads a file of UTF-8 to its end.
