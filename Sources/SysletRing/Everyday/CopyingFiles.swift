@@ -130,13 +130,8 @@ extension SysletValue where Wrapped == FileDescriptor {
   /// A call whose failure is a result like any other.
   fileprivate func attempted(_ number: Int, _ words: any SysletWord..., line: UInt = #line) -> SysletValue<Int> {
     let step = DescriptorStep(self, "copyFile", #fileID, line)
-    let operands = words.map { word in
-      let recorder = SysletWordRecorder(step.builder, step.place)
-      word.record(in: recorder)
-      return recorder.operand
-    }
     let result = step.builder.newWord()
-    step.callUnchecked(number, [step.descriptor] + operands, into: result)
+    step.callUnchecked(number, [step.descriptor] + step.builder.operands(words, step.place), into: result)
     return step.builder.value(result, step.name, step.place)
   }
 

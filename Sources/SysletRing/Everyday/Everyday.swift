@@ -97,7 +97,7 @@ enum Everyday {
   }
   static let remove = Syslet(FilePath.self, function: "removeFile") { s, path in s.unlink(path) }
   static let makeDirectory = Syslet(FilePath.self, Int.self, function: "makeDirectory") { s, path, permissions in
-    s.step(SystemCall.mkdirat, "makeDirectory", path: path) { [.integer(AT_FDCWD), $0, s.operand(permissions, "makeDirectory", $1)] }
+    s.makeDirectory(path, permissions: permissions)
   }
 
   // MARK: Folders
@@ -170,16 +170,6 @@ extension SysletBuilder {
     let (address, count) = (operand(bytes, "read", place), operand(count, "read", place))
     let rest = word(.subtract, bytes.count ?? .zero, count, place)
     return SysletValue(.word(word(.add, address, count, place)), bytes.origin, count: .word(rest))
-  }
-
-  /// A call on a path.
-  func step(
-    _ number: Int, _ name: String, path: SysletValue<FilePath>, fileID: StaticString = #fileID, line: UInt = #line,
-    _ arguments: (Operand, SourcePlace) -> [Operand]
-  ) {
-    let place = SourcePlace(fileID: fileID, line: line)
-    let path = operand(path, name, place)
-    call(number, arguments(path, place), name, place, path: path)
   }
 }
 

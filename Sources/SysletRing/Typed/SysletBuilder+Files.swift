@@ -41,9 +41,16 @@ extension SysletBuilder {
     _ path: SysletValue<FilePath>, permissions: FilePermissions = [.ownerReadWriteExecute, .groupReadExecute, .otherReadExecute],
     fileID: StaticString = #fileID, line: UInt = #line
   ) {
+    makeDirectory(path, permissions: constant(Int(permissions.rawValue)), fileID: fileID, line: line)
+  }
+
+  /// The same with permissions that are known when the program runs.
+  func makeDirectory(
+    _ path: SysletValue<FilePath>, permissions: SysletValue<Int>, fileID: StaticString = #fileID, line: UInt = #line
+  ) {
     let place = SourcePlace(fileID: fileID, line: line)
-    let path = operand(path, "makeDirectory", place)
-    call(SystemCall.mkdirat, [.integer(AT_FDCWD), path, .integer(permissions.rawValue)], "makeDirectory", place, path: path)
+    let (path, permissions) = (operand(path, "makeDirectory", place), operand(permissions, "makeDirectory", place))
+    call(SystemCall.mkdirat, [.integer(AT_FDCWD), path, permissions], "makeDirectory", place, path: path)
   }
 
   /// Takes an empty folder away. unlinkat(2).
@@ -129,12 +136,16 @@ extension SysletBuilder {
     if words.count > 6 {
       complain("call is given \(words.count) words", place, "a system call has at most 6")
     }
-    let operands = words.prefix(6).map { word in
+    return value(call(number, operands(Array(words.prefix(6)), place), "call(\(number))", place), "call", place)
+  }
+
+  /// What words of any kind are to a step.
+  func operands(_ words: [any SysletWord], _ place: SourcePlace) -> [Operand] {
+    words.map { word in
       let recorder = SysletWordRecorder(self, place)
       word.record(in: recorder)
       return recorder.operand
     }
-    return value(call(number, operands, "call(\(number))", place), "call", place)
   }
 }
 
